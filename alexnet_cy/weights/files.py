@@ -1,0 +1,206 @@
+"""Opening a weight file: once, if it is a regular file of a sane size, then read by position.
+
+Detection, the reader and the tensors that it hands out share the one opened file, so what was
+checked is what is read. Nothing is mapped into memory: a mapped file that another process cuts
+short kills the reading process with SIGBUS; a read returns fewer bytes, which becomes an error.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+import weakref
+
+from ..errors import WeightsError
+
+__all__ = ["MAX_FILE_BYTES", "FileStream", "WeightsFile", "open_file"]
+
+# The largest AlexNet files are snapshots that carry their diffs too: 488 MB in float32, twice
+# that in float64.
+MAX_FILE_BYTES = 2 << 30
+
+
+def open_file(path: str | os.PathLike[str]) -> WeightsFile:
+    """Open a weight file; an already opened `WeightsFile` is returned as it is.
+
+    Every reader begins with this, so that it may be given a path or the file that the detection
+    has opened.
+
+    Parameters
+    ----------
+    path : path-like
+        Path of a regular file, or a `WeightsFile`.
+
+    Returns
+    -------
+    WeightsFile
+
+    Raises
+    ------
+    WeightsError
+        The path cannot be opened, is not a regular file, is empty, or is larger than
+        `MAX_FILE_BYTES`.
+    """
+    if isinstance(path, WeightsFile):
+        return path
+    return WeightsFile(path)
+
+
+class WeightsFile(os.PathLike[str]):
+    """A regular file, open for reading at any position from any thread.
+
+    It is closed when the last tensor that refers to it is gone.
+
+    Parameters
+    ----------
+    path : path-like
+        Path of a regular file.
+
+    Attributes
+    ----------
+    path : str
+        The path as given.
+    size_bytes : int
+        Length of the file when it was opened.
+
+    Raises
+    ------
+    WeightsError
+        As in `open_file`.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_raw", "path", "size_bytes")
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        try:
+            self._raw = io.FileIO(self.path, "rb", opener=_open_without_blocking)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise WeightsError(f"{self.path!r}: cannot be opened: {error}") from error
+        weakref.finalize(self, self._raw.close)
+        self._lock = threading.Lock()
+        status = os.fstat(self._raw.fileno())
+        self.size_bytes = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise WeightsError(f"{self.path!r}: not a regular file")
+        if self.size_bytes == 0:
+            raise WeightsError(f"{self.path!r}: the file is empty")
+        if self.size_bytes > MAX_FILE_BYTES:
+            raise WeightsError(
+                f"{self.path!r}: {self.size_bytes} bytes; a weight file may have at most "
+                f"{MAX_FILE_BYTES}"
+            )
+
+    def __fspath__(self) -> str:
+        """Return the path, so that a reader can be given the opened file in its place."""
+        return self.path
+
+    def __repr__(self) -> str:
+        """Return the path and the size."""
+        return f"WeightsFile({self.path!r}, {self.size_bytes} bytes)"
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fill a buffer from the file.
+
+        Parameters
+        ----------
+        offset : int
+            First byte to read.
+        target : memoryview
+            Writable and contiguous; ``target.nbytes`` bytes are read.
+
+        Raises
+        ------
+        WeightsError
+            The file ends before the buffer is full, or cannot be read.
+        """
+        target = target.cast("B") if target.nbytes else memoryview(b"")
+        done = 0
+        try:
+            with self._lock:
+                self._raw.seek(offset)
+                # One call reads at most 2 GiB - 4 KiB on Linux, and fewer bytes on some systems.
+                while done < len(target):
+                    count = self._raw.readinto(target[done:])
+                    if not count:
+                        break
+                    done += count
+        except (OSError, ValueError, OverflowError) as error:
+            raise WeightsError(f"{self.path!r}: cannot be read: {error}") from error
+        if done < len(target):
+            raise WeightsError(
+                f"{self.path!r}: truncated: needs {len(target)} bytes at offset {offset}, "
+                f"the file has {done} there"
+            )
+
+    def read_bytes(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset` on.
+
+        Nothing is allocated before the range has been compared with the file's length.
+
+        Raises
+        ------
+        WeightsError
+            The range does not lie within the file, or the file cannot be read.
+        """
+        if offset < 0 or count < 0 or offset + count > self.size_bytes:
+            raise WeightsError(
+                f"{self.path!r}: truncated or corrupt: needs {count} bytes at offset {offset} "
+                f"of a file of {self.size_bytes}"
+            )
+        buffer = bytearray(count)
+        self.read_into(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def head(self, count: int) -> bytes:
+        """Return the first `count` bytes, fewer if the file is shorter."""
+        return self.read_bytes(0, min(count, self.size_bytes))
+
+    def stream(self) -> FileStream:
+        """Return an independent binary stream over the file, for libraries that want one."""
+        return FileStream(self)
+
+
+class FileStream(io.RawIOBase):
+    """A seekable, read-only binary stream with a position of its own over a `WeightsFile`."""
+
+    def __init__(self, file: WeightsFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position and return it; OSError if it lies before the start."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.size_bytes}
+        position = start[whence] + offset
+        if position < 0:
+            raise OSError(f"seek to the negative position {position}")
+        self._position = position
+        return position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer` as far as the file goes and return the number of bytes."""
+        target = memoryview(buffer).cast("B")
+        count = max(0, min(len(target), self._file.size_bytes - self._position))
+        self._file.read_into(self._position, target[:count])
+        self._position += count
+        return count
+
+
+def _open_without_blocking(path: str, flags: int) -> int:
+    # Opening a FIFO must not wait for a writer; on the regular files that pass the check
+    # afterwards O_NONBLOCK has no effect.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,67 @@
+"""What every reader returns: the tensors of a file by name, none of them read yet.
+
+A reader looks at the structure of a file (headers, indices, names) and hands back one
+`NetworkFile`. Its tensors carry canonical names and the layouts of the package, so whoever reads
+one needs to know nothing of the format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["NetworkFile", "TensorRef"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRef:
+    """One array in a file, read only when asked for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Shape of the array that `read` returns, in the package's layout.
+    dtype : str
+        Number format in the file, in the names of safetensors: ``"F32"``, ``"F16"``, ``"BF16"``,
+        ``"F64"``; a codebook format has a name of its own, such as ``"U4"``.
+    stored_bytes : int
+        Bytes that the array takes in the file.
+    read : callable
+        ``read()`` returns a float32 array, native-endian, C-contiguous, of `shape`, owned by the
+        caller (writable or not). Every call reads the file again. Raises `WeightsError` if the
+        file does not yield the array.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    stored_bytes: int
+    read: Callable[[], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFile:
+    """A weight file whose structure has been read and checked, and whose tensors have not.
+
+    Attributes
+    ----------
+    format : str
+        ``"caffemodel"``, ``"safetensors"``, ``"npy"``, ...
+    tensors : mapping of str to TensorRef
+        ``"conv1.weight"`` (O, I/groups, kh, kw), ..., ``"fc8.weight"`` (out, in; the inputs of
+        fc6 in C, H, W order), ``"fc8.bias"`` (O,).
+    variant : str or None
+        Name of the variant that the file itself tells of; None if it cannot know.
+    metadata : mapping of str to str
+        What else the file says of itself.
+    """
+
+    format: str
+    tensors: Mapping[str, TensorRef]
+    variant: str | None
+    metadata: Mapping[str, str]
