@@ -71,8 +71,6 @@ class WeightsFile(os.PathLike[str]):
         As in `open_file`.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_raw", "path", "size_bytes")
-
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         try:
