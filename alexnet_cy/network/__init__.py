@@ -1,0 +1,33 @@
+"""The networks as data: kinds of layer, the six variants, the names of the values inside them."""
+
+from alexnet_cy.network.architecture import LayerShapes, Variant
+from alexnet_cy.network.names import feature_names, layer_of_feature, resolve_layer
+from alexnet_cy.network.specs import (
+    LRN,
+    AdaptiveAvgPool,
+    Conv,
+    Layer,
+    Linear,
+    MaxPool,
+    Shape,
+    Softmax,
+)
+from alexnet_cy.network.variants import VARIANTS, get_variant
+
+__all__ = [
+    "LRN",
+    "VARIANTS",
+    "AdaptiveAvgPool",
+    "Conv",
+    "Layer",
+    "LayerShapes",
+    "Linear",
+    "MaxPool",
+    "Shape",
+    "Softmax",
+    "Variant",
+    "feature_names",
+    "get_variant",
+    "layer_of_feature",
+    "resolve_layer",
+]
