@@ -148,8 +148,8 @@ class Variant:
         TypeError
             If `height` or `width` is no integer.
         ValueError
-            If one is less than 1, there is no layer `last`, or a layer up to `last` cannot take what an image of that
-            size gives it; the message says which, and which size works.
+            If one is less than 1, there is no layer `last`, or a layer up to `last` cannot take
+            what an image of that size gives it; the message says which, and which size works.
         """
         height = self.input_size if height is None else height
         width = height if width is None else width
