@@ -1,0 +1,1 @@
+"""AlexNet's forward pass on the CPU."""

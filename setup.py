@@ -1,0 +1,172 @@
+"""Build of the extension modules.
+
+The kernels of `src/kernels` are compiled once per instruction-set level, each with the flags of
+the table below, and linked into `alexnet_cy._runtime`, which chooses a level when it is first
+needed. The other modules get the chosen level from there.
+
+Environment variables of the build:
+    ALEXNET_CY_NO_OPENMP=1        build without OpenMP, as on a compiler that has none
+    ALEXNET_CY_BUILD_LEVELS=a,b   build only these levels besides "generic"
+    ALEXNET_CY_DEBUG=1            bounds checks on, optimisation low, debug symbols
+    CFLAGS, LDFLAGS               added to every compilation and link, as usual
+"""
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+MODULES = ("_runtime", "_layout", "_conv", "_pool", "_lrn", "_linear", "_softmax")
+
+DEBUG = os.environ.get("ALEXNET_CY_DEBUG") == "1"
+
+# -ffp-contract=fast lets a * b + c become one fused multiply-add; it is GCC's default only in GNU
+# modes. Never -ffast-math: it would change the meaning of NaN and, at load time, of denormals.
+COMMON_FLAGS = ("-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden")
+OPTIMISATION = ("-O1", "-g") if DEBUG else ("-O3",)
+
+# The kernels are vectorised by hand and unrolled by pragma; the compiler's own vectoriser and
+# unroller would only add register spills around the tile of gemm.h.
+KERNEL_FLAGS = ("-O1", "-g") if DEBUG else ("-O2", "-fno-tree-vectorize", "-fno-unroll-loops")
+WARNING_FLAGS = ("-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wframe-larger-than=65536")
+
+
+class IsaLevel(NamedTuple):
+    """One instruction-set level: a file of src/isa and the flags it is compiled with."""
+
+    name: str
+    source: str
+    machines: tuple[str, ...]  # platform.machine() of the processors that have it
+    flags: tuple[str, ...]
+    requires: str  # a macro that the compiler defines when it has the level
+
+    @property
+    def macro(self) -> str:
+        """The macro that tells src/cpu.c that the level is there."""
+        return "ACY_HAVE_" + self.name.upper().replace("-", "_")
+
+
+X86_64 = ("x86_64", "AMD64", "amd64")
+AARCH64 = ("aarch64", "arm64")
+
+# "generic" is compiled with no flags of its own and is always there.
+ISA_LEVELS = (
+    IsaLevel(
+        "x86-64-v3", "src/isa/x86_64_v3.c", X86_64, ("-mavx2", "-mfma", "-mbmi2"), "__AVX2__"
+    ),
+    IsaLevel(
+        "x86-64-v4",
+        "src/isa/x86_64_v4.c",
+        X86_64,
+        (
+            "-mavx2 -mfma -mbmi2 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx512cd"
+        ).split(),
+        "__AVX512DQ__",
+    ),
+    IsaLevel("aarch64-neon", "src/isa/aarch64_neon.c", AARCH64, (), "__ARM_NEON"),
+)
+
+
+class BuildKernels(build_ext):
+    """build_ext that compiles the kernels per level and finds out what the compiler can do."""
+
+    def build_extensions(self) -> None:
+        """Probe, compile the kernels, then build the modules as usual."""
+        openmp = os.environ.get("ALEXNET_CY_NO_OPENMP") != "1" and self.links_openmp()
+        levels = [level for level in wanted_levels() if self.has_level(level)]
+        for extension in self.extensions:
+            extension.extra_compile_args += [*COMMON_FLAGS, *OPTIMISATION]
+            if openmp:
+                extension.extra_compile_args.append("-fopenmp")
+                extension.extra_link_args.append("-fopenmp")
+            if extension.name == "alexnet_cy._runtime":
+                extension.define_macros += [(level.macro, "1") for level in levels]
+                extension.extra_objects += self.compile_kernels(levels)
+                extension.libraries.append("m")
+        super().build_extensions()
+
+    def compile_kernels(self, levels: list[IsaLevel]) -> list[str]:
+        """Compile src/isa/*.c, each with its own flags; return the object files."""
+        sources = [("src/isa/generic.c", ())] + [(level.source, level.flags) for level in levels]
+        headers = [str(path) for path in Path("src").rglob("*.h")]
+        objects = []
+        for source, flags in sources:
+            objects += self.compiler.compile(
+                [source],
+                output_dir=self.build_temp,
+                include_dirs=["src"],
+                extra_postargs=[*COMMON_FLAGS, *KERNEL_FLAGS, *WARNING_FLAGS, *flags],
+                depends=headers,
+            )
+        return objects
+
+    def has_level(self, level: IsaLevel) -> bool:
+        """Whether the compiler takes the flags of the level and then has what it needs."""
+        program = f"#ifndef {level.requires}\n#error\n#endif\nint main(void) {{ return 0; }}\n"
+        return self.builds(program, level.flags)
+
+    def links_openmp(self) -> bool:
+        """Whether a program with OpenMP compiles and links."""
+        program = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+        return self.builds(program, ("-fopenmp",), link=True)
+
+    def builds(self, program: str, flags: tuple[str, ...], link: bool = False) -> bool:
+        """Whether the program compiles (and links) with the flags."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(program)
+            try:
+                objects = self.compiler.compile(
+                    [str(source)], output_dir=folder, extra_postargs=list(flags)
+                )
+                if link:
+                    self.compiler.link_executable(
+                        objects, "probe", output_dir=folder, extra_postargs=list(flags)
+                    )
+            except (CompileError, LinkError):
+                return False
+        return True
+
+
+def wanted_levels() -> list[IsaLevel]:
+    """The levels of this machine's processor family, as ALEXNET_CY_BUILD_LEVELS restricts them."""
+    family = [level for level in ISA_LEVELS if platform.machine() in level.machines]
+    restriction = os.environ.get("ALEXNET_CY_BUILD_LEVELS")
+    if restriction is None:
+        return family
+    names = {name.strip() for name in restriction.split(",")} - {"", "generic"}
+    if unknown := names - {level.name for level in family}:
+        valid = ", ".join(level.name for level in family)
+        raise SystemExit(f"ALEXNET_CY_BUILD_LEVELS: unknown {sorted(unknown)}; valid: {valid}")
+    return [level for level in family if level.name in names]
+
+
+def extension(name: str) -> Extension:
+    """One module of src; all share the contract, only _runtime links what stands behind it."""
+    sources = [f"src/{name}.pyx"] + (["src/cpu.c"] if name == "_runtime" else [])
+    depends = [str(path) for path in Path("src").rglob("*.h")]
+    return Extension(f"alexnet_cy.{name}", sources, include_dirs=["src"], depends=depends)
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in MODULES],
+        build_dir="build/cython",
+        include_path=["src"],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "initializedcheck": DEBUG,
+            "cdivision": True,
+            "freethreading_compatible": True,
+        },
+    ),
+    cmdclass={"build_ext": BuildKernels},
+)

@@ -1,0 +1,290 @@
+"""Convolution: weights packed once, work cut into tiles, tiles shared out over the threads."""
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
+from libc.stdlib cimport free, malloc
+
+from kernels cimport (
+    ACY_CONV_PIXELS, acy_conv, acy_kernels, acy_segment, capsule_name,
+)
+
+from alexnet_cy._runtime import AlignedMemory, threads_for
+
+import numpy as np
+
+cdef enum:
+    # The longest block of the sum over k. A panel's block of weights, 768 x 16 floats on AVX2, is
+    # 48 KiB; shorter blocks only add loads and stores of the output (benchmarks/results/gemm.md).
+    BLOCK_DEPTH = 768
+    # Pixels whose patches im2col copies at a time: 64 x 768 floats = 192 KiB of the L2 cache.
+    COLUMN_PIXELS = 64
+    # Output pixels of a tile given to one thread, at least this many multiply-adds worth, so that
+    # the indirect call and the hand-over cost nothing beside it (about 40 us at 50 GMAC/s).
+    TILE_MACS = 2_000_000
+
+
+cdef class PackedConv:
+    """Weights and bias of one convolution in the order in which its kernel reads them.
+
+    Per group, panels of out channels as wide as the register tile, the last one as narrow as
+    whole vectors allow; in a panel, for each k = (r, s, c) in turn, the weights of its channels.
+
+    Parameters
+    ----------
+    weight : float32, shape (O, C / groups, R, S), C-contiguous
+    bias : float32, shape (O,), or None for zeros
+    groups : int, divides O
+    kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
+    """
+
+    cdef object capsule, weight_memory, bias_memory
+    cdef const acy_kernels *kernels
+    cdef const float *weight
+    cdef const float *bias
+    cdef readonly Py_ssize_t out_channels, group_channels, kernel_h, kernel_w, groups
+    cdef Py_ssize_t depth, padded_out_channels
+
+    def __cinit__(
+        self, const float[:, :, :, ::1] weight, const float[::1] bias, Py_ssize_t groups, kernels
+    ):
+        self.capsule = kernels
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.groups = groups
+        self.out_channels = weight.shape[0]
+        self.group_channels = weight.shape[1]
+        self.kernel_h = weight.shape[2]
+        self.kernel_w = weight.shape[3]
+        if groups < 1 or self.out_channels % groups:
+            raise ValueError(f"groups: {groups} does not divide {self.out_channels} out channels")
+        if bias is not None and bias.shape[0] != self.out_channels:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_channels} channels")
+        self.depth = self.kernel_h * self.kernel_w * self.group_channels
+        if self.depth < 1 or self.out_channels < 1:
+            raise ValueError("weight: empty")
+        cdef Py_ssize_t lanes = self.kernels.lanes
+        self.padded_out_channels = (self.out_channels // groups + lanes - 1) // lanes * lanes
+        self.weight_memory = AlignedMemory(
+            4 * groups * self.depth * self.padded_out_channels
+        )
+        self.bias_memory = AlignedMemory(4 * groups * self.padded_out_channels)
+        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+        cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
+        self.weight = &packed[0]
+        self.bias = &packed_bias[0]
+        self.pack(weight, packed)
+        cdef Py_ssize_t group, o, group_out = self.out_channels // groups
+        for group in range(groups if bias is not None else 0):
+            for o in range(group_out):
+                packed_bias[group * self.padded_out_channels + o] = bias[group * group_out + o]
+
+    cdef void pack(self, const float[:, :, :, ::1] weight, float[::1] packed) noexcept:
+        cdef Py_ssize_t group_out = self.out_channels // self.groups
+        cdef Py_ssize_t panel_width = self.kernels.panel_width
+        cdef Py_ssize_t group, o, r, s, c, panel, width, base, k
+        for group in range(self.groups):
+            for o in range(group_out):
+                panel = o // panel_width * panel_width
+                width = min(panel_width, self.padded_out_channels - panel)
+                base = (group * self.padded_out_channels + panel) * self.depth + (o - panel)
+                for r in range(self.kernel_h):
+                    for s in range(self.kernel_w):
+                        for c in range(self.group_channels):
+                            k = (r * self.kernel_w + s) * self.group_channels + c
+                            packed[base + k * width] = weight[group * group_out + o, c, r, s]
+
+    @property
+    def nbytes(self):
+        """Bytes of the packed weights and bias."""
+        return self.weight_memory.nbytes + self.bias_memory.nbytes
+
+
+cdef struct Blocks:
+    acy_segment *segments
+    Py_ssize_t *ends
+    Py_ssize_t n_blocks
+    Py_ssize_t longest
+
+
+cdef Blocks cut_patch(
+    Py_ssize_t rows, Py_ssize_t run, Py_ssize_t runs, Py_ssize_t row_stride, Py_ssize_t run_stride
+):
+    """Cut a patch, `rows` x `runs` runs of `run` floats, into blocks of about BLOCK_DEPTH floats.
+
+    The blocks are of about the same length; a run longer than a block is cut across blocks.
+    """
+    cdef Py_ssize_t depth = rows * runs * run
+    cdef Py_ssize_t n_blocks = max(1, (depth + BLOCK_DEPTH - 1) // BLOCK_DEPTH)
+    cdef Py_ssize_t most = rows * runs + n_blocks
+    cdef Blocks cut
+    cut.segments = <acy_segment *> malloc(most * sizeof(acy_segment))
+    cut.ends = <Py_ssize_t *> malloc(n_blocks * sizeof(Py_ssize_t))
+    if cut.segments is NULL or cut.ends is NULL:
+        free(cut.segments)
+        free(cut.ends)
+        raise MemoryError(f"no memory for a convolution of depth {depth}")
+    cut.n_blocks = n_blocks
+    cut.longest = (depth + n_blocks - 1) // n_blocks
+    cdef Py_ssize_t n = 0, block = 0, k = 0, r, i, start, length, block_end
+    for r in range(rows):
+        for i in range(runs):
+            start = 0
+            while start < run:
+                block_end = (block + 1) * depth // n_blocks
+                length = min(run - start, block_end - k)
+                cut.segments[n].offset = r * row_stride + i * run_stride + start
+                cut.segments[n].length = length
+                n += 1
+                start += length
+                k += length
+                if k == block_end:
+                    cut.ends[block] = n
+                    block += 1
+    return cut
+
+
+cdef struct Tiling:
+    Py_ssize_t pixels, n_pixel_tiles
+    Py_ssize_t panels, n_panel_tiles
+    Py_ssize_t n_tiles
+
+
+cdef Tiling cut_output(
+    const acy_conv *conv, Py_ssize_t n_pixels, Py_ssize_t groups, Py_ssize_t panel_width,
+    int n_threads
+) noexcept nogil:
+    """Cut the output, pixels x out channels x groups, into tiles for the threads.
+
+    As many pixels a tile as one call of the kernel takes; then, while there are fewer than four
+    tiles a thread and a tile is worth the hand-over, fewer panels of out channels.
+    """
+    cdef Tiling tiling
+    cdef Py_ssize_t most = COLUMN_PIXELS if conv.copy_columns else ACY_CONV_PIXELS
+    cdef Py_ssize_t n_panels = (conv.out_channels + panel_width - 1) // panel_width
+    tiling.n_pixel_tiles = (n_pixels + most - 1) // most
+    tiling.pixels = (n_pixels + tiling.n_pixel_tiles - 1) // tiling.n_pixel_tiles
+    tiling.panels = n_panels
+    cdef Py_ssize_t panel_macs = max(1, tiling.pixels * panel_width * conv.depth)
+    while (
+        n_threads > 1 and tiling.panels > 1 and (tiling.panels // 2) * panel_macs >= TILE_MACS
+        and tiling.n_pixel_tiles * groups * ((n_panels + tiling.panels - 1) // tiling.panels)
+        < 4 * n_threads
+    ):
+        tiling.panels = (tiling.panels + 1) // 2
+    tiling.n_panel_tiles = (n_panels + tiling.panels - 1) // tiling.panels
+    tiling.n_tiles = groups * tiling.n_panel_tiles * tiling.n_pixel_tiles
+    return tiling
+
+
+cdef void run_tile(
+    const acy_kernels *kernels, const acy_conv *all_groups, const Tiling *tiling, Py_ssize_t tile,
+    Py_ssize_t n_pixels, Py_ssize_t group_channels, Py_ssize_t padded_out_channels, float *scratch
+) noexcept nogil:
+    """Compute one tile; tiles of the same weights follow one another."""
+    cdef Py_ssize_t pixel_tile = tile % tiling.n_pixel_tiles
+    cdef Py_ssize_t panel_tile = tile // tiling.n_pixel_tiles % tiling.n_panel_tiles
+    cdef Py_ssize_t group = tile // tiling.n_pixel_tiles // tiling.n_panel_tiles
+    cdef Py_ssize_t n_panels = (
+        all_groups.out_channels + kernels.panel_width - 1
+    ) // kernels.panel_width
+    cdef acy_conv conv = all_groups[0]
+    conv.input += group * group_channels
+    conv.output += group * conv.out_channels
+    conv.weight += group * padded_out_channels * conv.depth
+    conv.bias += group * padded_out_channels
+    kernels.conv(
+        &conv,
+        pixel_tile * tiling.pixels,
+        min((pixel_tile + 1) * tiling.pixels, n_pixels),
+        panel_tile * tiling.panels,
+        min((panel_tile + 1) * tiling.panels, n_panels),
+        scratch,
+    )
+
+
+def conv2d(
+    PackedConv packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
+    Py_ssize_t stride_h, Py_ssize_t stride_w, bint relu, bint copy_columns, Py_ssize_t threads
+):
+    """Convolve padded images: y[n, p, q, o] = relu(bias[o] + sum_rsc weight[o, c, r, s] * x[...]).
+
+    The sum is over x[n, p * stride_h + r, q * stride_w + s, c] for the channels c of o's group.
+
+    Parameters
+    ----------
+    packed : PackedConv
+    x : float32, shape (N, H, W, C), C-contiguous, padding included
+    y : float32, shape (N, P, Q, O), out channels contiguous; pixels and rows may have gaps
+    stride_h, stride_w : int, at least 1
+    relu : bool
+    copy_columns : bool
+        Copy the patches (im2col) or multiply them where they stand (direct); same bits.
+    threads : int
+    """
+    cdef Py_ssize_t C = packed.group_channels * packed.groups
+    cdef Py_ssize_t P = y.shape[1], Q = y.shape[2]
+    if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
+        raise ValueError("x, y: shapes do not match the weights")
+    if (
+        (P - 1) * stride_h + packed.kernel_h > x.shape[1]
+        or (Q - 1) * stride_w + packed.kernel_w > x.shape[2]
+    ):
+        raise ValueError("x: too small for the output")
+    if y.strides[3] != sizeof(float):
+        raise ValueError("y: out channels must be contiguous")
+    cdef Py_ssize_t n_pixels = x.shape[0] * P * Q
+    if n_pixels == 0:
+        return
+
+    cdef acy_conv conv
+    conv.input = &x[0, 0, 0, 0]
+    conv.input_image_stride = x.shape[1] * x.shape[2] * C
+    conv.input_step_h = stride_h * x.shape[2] * C
+    conv.input_step_w = stride_w * C
+    conv.output = &y[0, 0, 0, 0]
+    conv.output_image_stride = y.strides[0] // sizeof(float)
+    conv.output_row_stride = y.strides[1] // sizeof(float)
+    conv.output_pixel_stride = y.strides[2] // sizeof(float)
+    conv.out_height = P
+    conv.out_width = Q
+    conv.out_channels = packed.out_channels // packed.groups
+    conv.depth = packed.depth
+    conv.weight = packed.weight
+    conv.bias = packed.bias
+    conv.relu = relu
+    conv.copy_columns = copy_columns
+
+    # Without groups, the taps of a kernel row and their channels are one contiguous run.
+    cdef Blocks cut
+    if packed.groups == 1:
+        cut = cut_patch(packed.kernel_h, packed.kernel_w * C, 1, x.shape[2] * C, 0)
+    else:
+        cut = cut_patch(
+            packed.kernel_h, packed.group_channels, packed.kernel_w, x.shape[2] * C, C
+        )
+    conv.segments = cut.segments
+    conv.block_ends = cut.ends
+    conv.n_blocks = cut.n_blocks
+
+    cdef const acy_kernels *kernels = packed.kernels
+    cdef Tiling tiling = cut_output(
+        &conv, n_pixels, packed.groups, kernels.panel_width, <int> threads
+    )
+    cdef int n_threads
+    cdef Py_ssize_t tile, scratch_floats = ACY_CONV_PIXELS * kernels.panel_width
+    cdef Py_ssize_t group_channels = packed.group_channels
+    cdef Py_ssize_t padded_out_channels = packed.padded_out_channels
+    cdef float[::1] scratch
+    if copy_columns:
+        scratch_floats += COLUMN_PIXELS * cut.longest
+    try:
+        n_threads = threads_for(min(threads, tiling.n_tiles))
+        scratch = np.frombuffer(AlignedMemory(4 * n_threads * scratch_floats), np.float32)
+        for tile in prange(
+            tiling.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            run_tile(
+                kernels, &conv, &tiling, tile, n_pixels, group_channels, padded_out_channels,
+                &scratch[threadid() * scratch_floats],
+            )
+    finally:
+        free(cut.segments)
+        free(cut.ends)

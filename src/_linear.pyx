@@ -1,0 +1,237 @@
+"""Fully connected layers: one packed copy of the weights for one image and for many."""
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+
+from kernels cimport (
+    ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
+)
+
+from alexnet_cy._runtime import AlignedMemory, threads_for
+
+import numpy as np
+
+cdef enum:
+    # The narrowest range of outputs given to one thread: 256 contiguous bytes of every weight row.
+    TILE_OUTPUTS = 64
+    # Inputs and outputs transposed at a time while packing. For fc6 of AlexNet 16 outputs x 8
+    # channels x 36 pixels of weights are 18 KiB: they stay in the L1 cache.
+    PACK_OUTPUTS = 16
+    PACK_CHANNELS = 8
+
+
+cdef class PackedLinear:
+    """Weights and bias of one fully connected layer, input-major.
+
+    Panels of ACY_LINEAR_PANEL outputs, the last one rounded up to 16; in a panel, for each input
+    in turn, the weights of its outputs: what one input multiplies is contiguous. The inputs are
+    taken as (C, H, W) and packed as (H, W, C), the order in which NHWC activations come.
+
+    Parameters
+    ----------
+    weight : float32, shape (O, C * pixels), C-contiguous
+    bias : float32, shape (O,), or None for zeros
+    pixels : int
+        H * W of the activations that the layer flattens; 1 if the inputs are already flat.
+    kernels : capsule of `_runtime.kernels_of`
+    threads : int
+    """
+
+    cdef object capsule, weight_memory, bias_memory
+    cdef const acy_kernels *kernels
+    cdef float *weight
+    cdef float *bias
+    cdef readonly Py_ssize_t in_features, out_features
+    cdef readonly bint finite
+    cdef Py_ssize_t padded_out_features
+
+    def __cinit__(
+        self, const float[:, ::1] weight, const float[::1] bias, Py_ssize_t pixels, kernels,
+        Py_ssize_t threads
+    ):
+        self.capsule = kernels
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.out_features = weight.shape[0]
+        self.in_features = weight.shape[1]
+        if pixels < 1 or self.in_features % pixels:
+            raise ValueError(f"pixels: {pixels} does not divide {self.in_features} inputs")
+        if self.in_features >= 2**31:
+            raise ValueError(f"weight: {self.in_features} inputs, at most 2**31 - 1 are possible")
+        if self.in_features < 1 or self.out_features < 1:
+            raise ValueError("weight: empty")
+        if bias is not None and bias.shape[0] != self.out_features:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_features} outputs")
+        self.padded_out_features = (self.out_features + 15) // 16 * 16
+        self.weight_memory = AlignedMemory(4 * self.padded_out_features * self.in_features)
+        self.bias_memory = AlignedMemory(4 * self.padded_out_features)
+        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+        cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
+        self.bias = &packed_bias[0]
+        self.weight = &packed[0]
+        cdef Py_ssize_t o
+        for o in range(self.out_features if bias is not None else 0):
+            packed_bias[o] = bias[o]
+        self.finite = pack(
+            weight, pixels, self.weight, self.padded_out_features, threads_for(threads)
+        )
+
+    @property
+    def nbytes(self):
+        """Bytes of the packed weights and bias."""
+        return self.weight_memory.nbytes + self.bias_memory.nbytes
+
+
+cdef bint pack(
+    const float[:, ::1] weight, Py_ssize_t pixels, float *packed, Py_ssize_t padded_out_features,
+    int n_threads
+):
+    """Transpose the weights into panels; tell whether all of them are finite."""
+    cdef Py_ssize_t n_tiles = (weight.shape[0] + PACK_OUTPUTS - 1) // PACK_OUTPUTS
+    cdef Py_ssize_t tile, not_finite = 0
+    for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="static"):
+        not_finite += pack_outputs(
+            weight, pixels, packed, padded_out_features, tile * PACK_OUTPUTS
+        )
+    return not_finite == 0
+
+
+cdef Py_ssize_t pack_outputs(
+    const float[:, ::1] weight, Py_ssize_t pixels, float *packed, Py_ssize_t padded_out_features,
+    Py_ssize_t first
+) noexcept nogil:
+    """Pack the PACK_OUTPUTS outputs from `first` on; return how many weights are not finite."""
+    cdef Py_ssize_t n_inputs = weight.shape[1], channels = n_inputs // pixels
+    cdef Py_ssize_t panel = first // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
+    cdef Py_ssize_t width = min(ACY_LINEAR_PANEL, padded_out_features - panel)
+    cdef Py_ssize_t n = min(PACK_OUTPUTS, weight.shape[0] - first)
+    cdef float *to = packed + panel * n_inputs + (first - panel)
+    cdef Py_ssize_t n_blocks = (channels + PACK_CHANNELS - 1) // PACK_CHANNELS
+    cdef Py_ssize_t block, c, pixel, o, not_finite = 0
+    cdef float w
+    for block in range(n_blocks):
+        for pixel in range(pixels):
+            for c in range(block * PACK_CHANNELS, min((block + 1) * PACK_CHANNELS, channels)):
+                for o in range(n):
+                    w = weight[first + o, c * pixels + pixel]
+                    not_finite += not isfinite(w)
+                    to[(pixel * channels + c) * width + o] = w
+    return not_finite
+
+
+cdef Py_ssize_t list_inputs(
+    const float *x, Py_ssize_t n, bint skip_zeros, int32_t *index, float *value
+) noexcept nogil:
+    """List the inputs that count: all of them, or those that are not zero (NaN is not zero)."""
+    cdef Py_ssize_t i, count = 0
+    for i in range(n):
+        index[count] = <int32_t> i
+        value[count] = x[i]
+        count += not skip_zeros or x[i] != 0.0
+    return count
+
+
+cdef acy_linear panel_of(const acy_linear *layer, Py_ssize_t padded, Py_ssize_t panel) noexcept nogil:
+    """The problem of one panel: `layer` describes the first one, as wide as all of them."""
+    cdef acy_linear linear = layer[0]
+    cdef Py_ssize_t first = panel * ACY_LINEAR_PANEL
+    linear.weight += first * layer.depth
+    linear.bias += first
+    linear.output += first
+    linear.width = min(ACY_LINEAR_PANEL, padded - first)
+    linear.valid_width = min(ACY_LINEAR_PANEL, layer.valid_width - first)
+    return linear
+
+
+cdef void run_tile(
+    const acy_kernels *kernels, const acy_linear *layer, Py_ssize_t padded, Py_ssize_t tile,
+    Py_ssize_t tiles_per_panel, const int32_t *index, const float *value, Py_ssize_t n_values,
+    float *scratch
+) noexcept nogil:
+    """Compute one range of outputs of one panel, for one image or for all."""
+    cdef acy_linear linear = panel_of(layer, padded, tile // tiles_per_panel)
+    cdef Py_ssize_t width = ACY_LINEAR_PANEL // tiles_per_panel
+    cdef Py_ssize_t begin = tile % tiles_per_panel * width
+    cdef Py_ssize_t end = min(begin + width, linear.width)
+    if begin >= end:
+        return
+    if index is not NULL:
+        kernels.matrix_vector(&linear, index, value, n_values, begin, end)
+    else:
+        kernels.matrix_matrix(&linear, begin, end, scratch)
+
+
+def linear(
+    PackedLinear packed not None, const float[:, ::1] x, float[:, ::1] y, bint relu,
+    Py_ssize_t threads
+):
+    """Write y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]).
+
+    One image reads only the weight rows of its non-zero inputs. That is exact: the terms left out
+    are zeros, provided that all weights are finite, which the packing has found out; if they are
+    not, every row is read, so that 0 * inf gives NaN as it does in the dense product.
+
+    Parameters
+    ----------
+    packed : PackedLinear
+    x : float32, shape (N, I), C-contiguous; the inputs in (H, W, C) order
+    y : float32, shape (N, O), C-contiguous
+    relu : bool
+    threads : int
+    """
+    cdef Py_ssize_t N = x.shape[0]
+    if x.shape[1] != packed.in_features or y.shape[1] != packed.out_features or y.shape[0] != N:
+        raise ValueError("x, y: shapes do not match the weights")
+    if N == 0:
+        return
+    cdef acy_linear layer
+    layer.input = &x[0, 0]
+    layer.weight = packed.weight
+    layer.bias = packed.bias
+    layer.output = &y[0, 0]
+    layer.n_images = N
+    layer.depth = packed.in_features
+    layer.width = packed.padded_out_features
+    layer.valid_width = packed.out_features
+    layer.output_stride = packed.out_features
+    layer.relu = relu
+
+    cdef Py_ssize_t n_panels = (packed.padded_out_features + ACY_LINEAR_PANEL - 1) // ACY_LINEAR_PANEL
+    cdef Py_ssize_t tiles_per_panel = 1
+    while (
+        threads > 1 and n_panels * tiles_per_panel < 2 * threads
+        and ACY_LINEAR_PANEL // tiles_per_panel > TILE_OUTPUTS
+    ):
+        tiles_per_panel *= 2
+    cdef Py_ssize_t tile, n_tiles = n_panels * tiles_per_panel
+    cdef int n_threads = threads_for(min(threads, n_tiles))
+
+    cdef const acy_kernels *kernels = packed.kernels
+    cdef Py_ssize_t padded = packed.padded_out_features
+    cdef Py_ssize_t n_values = 0, scratch_floats = 0
+    cdef int32_t *index = NULL
+    cdef float *value = NULL
+    cdef float *scratch = NULL
+    cdef float[::1] memory
+    try:
+        if N == 1:
+            index = <int32_t *> malloc(packed.in_features * sizeof(int32_t))
+            value = <float *> malloc(packed.in_features * sizeof(float))
+            if index is NULL or value is NULL:
+                raise MemoryError(f"no memory to list {packed.in_features} inputs")
+            n_values = list_inputs(layer.input, packed.in_features, packed.finite, index, value)
+        else:
+            scratch_floats = ACY_LINEAR_SCRATCH
+            memory = np.frombuffer(AlignedMemory(4 * n_threads * scratch_floats), np.float32)
+            scratch = &memory[0]
+        for tile in prange(
+            n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            run_tile(
+                kernels, &layer, padded, tile, tiles_per_panel, index, value, n_values,
+                scratch + threadid() * scratch_floats,
+            )
+    finally:
+        free(index)
+        free(value)

@@ -1,0 +1,181 @@
+"""What the kernels run on: instruction-set levels, threads, aligned memory.
+
+This is the only module that links the kernels. The others get the table of a level from
+`kernels_of`, in a capsule.
+"""
+from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from libc.stdint cimport uintptr_t
+
+from kernels cimport (
+    acy_compiled_levels, acy_kernels, acy_runnable_levels, capsule_name,
+)
+
+import os
+
+cdef extern from *:
+    """
+    #include <stdlib.h>
+    #include <sys/mman.h>
+    #include <unistd.h>
+
+    #ifdef _OPENMP
+    #include <omp.h>
+    static int acy_openmp_version(void) { return _OPENMP; }
+    static int acy_openmp_max_threads(void) { return omp_get_max_threads(); }
+    #else
+    static int acy_openmp_version(void) { return 0; }
+    static int acy_openmp_max_threads(void) { return 1; }
+    #endif
+
+    #if defined(__clang__)
+    #define ACY_COMPILER "Clang " __clang_version__
+    #elif defined(__GNUC__)
+    #define ACY_COMPILER "GCC " __VERSION__
+    #else
+    #define ACY_COMPILER "unknown"
+    #endif
+
+    /* An anonymous mapping, zero-filled; whole huge pages where the system grants them, which is
+     * advice only: a system without them gives ordinary pages. NULL if there is no memory. */
+    static void *acy_map(size_t bytes) {
+        void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) return NULL;
+    #ifdef MADV_HUGEPAGE
+        madvise(memory, bytes, MADV_HUGEPAGE);
+    #endif
+        return memory;
+    }
+    static void acy_unmap(void *memory, size_t bytes) { munmap(memory, bytes); }
+    """
+    int acy_openmp_version()
+    int acy_openmp_max_threads()
+    const char *ACY_COMPILER
+    void *acy_map(size_t n_bytes)
+    void acy_unmap(void *memory, size_t n_bytes)
+
+
+# ---------------------------------------------------------------------------------------- levels
+
+def compiled_levels():
+    """Return the names of the levels compiled into this build, best first."""
+    return names_of_compiled()
+
+
+cdef tuple names_of_compiled():
+    cdef const char *const *names = acy_compiled_levels()
+    found = []
+    while names[len(found)] is not NULL:
+        found.append(names[len(found)].decode())
+    return tuple(found)
+
+
+def runnable_levels():
+    """Return the names of the levels that this processor and operating system run, best first."""
+    cdef const acy_kernels *const *levels = acy_runnable_levels()
+    found = []
+    while levels[len(found)] is not NULL:
+        found.append(levels[len(found)].name.decode())
+    return tuple(found)
+
+
+def kernels_of(str level):
+    """Return the kernels of a level as a capsule around `const acy_kernels *`.
+
+    Parameters
+    ----------
+    level : str
+        One of `runnable_levels()`.
+
+    Raises
+    ------
+    ValueError
+        The level is unknown, or this build or this machine does not have it.
+    """
+    cdef const acy_kernels *const *levels = acy_runnable_levels()
+    cdef Py_ssize_t i = 0
+    while levels[i] is not NULL:
+        if levels[i].name.decode() == level:
+            return PyCapsule_New(<void *> levels[i], capsule_name(), NULL)
+        i += 1
+    raise ValueError(
+        f"instruction-set level: got {level!r}, but this machine and build run "
+        f"{', '.join(runnable_levels())} (compiled: {', '.join(compiled_levels())})"
+    )
+
+
+def tile_of(capsule):
+    """Return (lanes, tile_rows, panel_width) of the level behind a capsule of `kernels_of`."""
+    cdef const acy_kernels *kernels = <const acy_kernels *> PyCapsule_GetPointer(
+        capsule, capsule_name()
+    )
+    return kernels.lanes, kernels.tile_rows, kernels.panel_width
+
+
+# --------------------------------------------------------------------------------------- threads
+
+# The process in which more than one OpenMP thread has first run. GNU's OpenMP waits for ever for
+# its threads in a child forked after that (GCC bug 60035), so such a child works serially.
+cdef long parallel_pid = 0
+
+
+def openmp_version():
+    """Return the date of the OpenMP specification, such as 201511; 0 in a build without OpenMP."""
+    return acy_openmp_version()
+
+
+def openmp_max_threads():
+    """Return what OMP_NUM_THREADS or threadpoolctl allow; 1 in a build without OpenMP."""
+    return acy_openmp_max_threads()
+
+
+def compiler():
+    """Return the name and version of the compiler of this build."""
+    return ACY_COMPILER.decode()
+
+
+def threads_for(Py_ssize_t threads):
+    """Return how many threads a parallel region may start now, of the `threads` asked for.
+
+    One in a build without OpenMP, and one in a process forked after its parent ran in parallel.
+    """
+    global parallel_pid
+    if threads <= 1 or acy_openmp_version() == 0:
+        return 1
+    pid = os.getpid()
+    if parallel_pid == 0:
+        parallel_pid = pid
+    return threads if parallel_pid == pid else 1
+
+
+# ---------------------------------------------------------------------------------------- memory
+
+cdef class AlignedMemory:
+    """Zero-filled memory of `nbytes` bytes that starts on a page, behind the buffer protocol.
+
+    Raises
+    ------
+    MemoryError
+        The system does not grant it; the message says how much was asked for.
+    """
+
+    cdef void *memory
+    cdef readonly size_t nbytes
+
+    def __cinit__(self, size_t nbytes):
+        self.nbytes = nbytes
+        self.memory = acy_map(nbytes if nbytes > 0 else 1)
+        if self.memory is NULL:
+            raise MemoryError(f"cannot allocate {nbytes / 1e6:.1f} MB")
+
+    def __dealloc__(self):
+        if self.memory is not NULL:
+            acy_unmap(self.memory, self.nbytes if self.nbytes > 0 else 1)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.memory, <Py_ssize_t> self.nbytes, 0, flags)
+
+    @property
+    def address(self):
+        """The address of the first byte."""
+        return <uintptr_t> self.memory

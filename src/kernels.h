@@ -1,0 +1,139 @@
+/* The contract between Cython and the inner loops: one `acy_kernels` per instruction-set level.
+ *
+ * A kernel computes one tile of one operation. It never allocates, never starts a thread, never
+ * fails and knows nothing of Python. Sizes and strides are in elements, not bytes. Every pointer
+ * of every level is valid: the generic level is portable C and has them all.
+ *
+ * Activations are NHWC. The alphabet used below:
+ *     N images, H x W rows and columns of the input, P x Q of the output, C channels of the input,
+ *     O channels of the output, R x S the kernel window, G groups.
+ */
+#ifndef ACY_KERNELS_H
+#define ACY_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The alignment of every buffer we allocate: one cache line, and the widest vector there is. */
+#define ACY_ALIGNMENT_BYTES 64
+
+/* The widest panel of packed fully connected weights, in outputs. A row of a panel is what one
+ * non-zero input reads: 2 KiB is long enough for the hardware prefetchers, and short enough that
+ * the accumulators of a whole row stay in the L1 cache. */
+#define ACY_LINEAR_PANEL 512
+
+/* A run of `length` contiguous floats, `offset` floats after the first element of a patch. A
+ * patch (the inputs of one output pixel) is a short list of such runs, the same for every pixel. */
+typedef struct {
+    ptrdiff_t offset;
+    ptrdiff_t length;
+} acy_segment;
+
+/* Convolution of one group as a matrix product over patches:
+ *     y[pixel, o] = relu(bias[o] + sum_k patch[pixel, k] * weight[k, o]),   k = (r, s, c)
+ * The input is physically padded, so that every patch lies inside it. */
+typedef struct {
+    const float *input;           /* [N][H + padding][W + padding][C], first channel of the group */
+    ptrdiff_t input_image_stride; /* from an image to the next */
+    ptrdiff_t input_step_h;       /* from an output row's patches to the next row's: stride_h rows */
+    ptrdiff_t input_step_w;       /* from a patch to the next in its row: stride_w pixels */
+    float *output;                /* [N][P][Q][O], first channel of the group */
+    ptrdiff_t output_image_stride;
+    ptrdiff_t output_row_stride;
+    ptrdiff_t output_pixel_stride;
+    ptrdiff_t out_height, out_width;  /* P, Q */
+    ptrdiff_t out_channels;           /* O / G */
+    ptrdiff_t depth;                  /* K = R * S * C / G: the length of the sum */
+    const float *weight;              /* panels: see `pack_panels` */
+    const float *bias;                /* O / G floats, zero-padded to whole vectors */
+    const acy_segment *segments;      /* the runs of a patch, k ascending */
+    const ptrdiff_t *block_ends;      /* segments [0, end0), [end0, end1), ...: the blocks of k */
+    ptrdiff_t n_blocks;
+    int relu;
+    int copy_columns;                 /* 1: im2col, patches are copied side by side; 0: direct */
+} acy_conv;
+
+/* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for a range of outputs of one panel. */
+typedef struct {
+    const float *input;     /* [N][depth] */
+    const float *weight;    /* the panel, input-major: [depth][width] */
+    const float *bias;      /* [width] */
+    float *output;          /* [N][output_stride], at the panel's first output */
+    ptrdiff_t n_images;
+    ptrdiff_t depth;
+    ptrdiff_t width;         /* outputs in a row of the panel, a multiple of 16, zero-padded */
+    ptrdiff_t valid_width;   /* outputs that exist */
+    ptrdiff_t output_stride;
+    int relu;
+} acy_linear;
+
+typedef struct {
+    ptrdiff_t kernel_h, kernel_w;
+    ptrdiff_t stride_h, stride_w;
+    ptrdiff_t padding_top, padding_left; /* padding never contributes: windows are clipped */
+} acy_pool_window;
+
+/* A view of one image: NHWC without the N. Channels are contiguous. */
+typedef struct {
+    float *data;
+    ptrdiff_t height, width, channels;
+    ptrdiff_t row_stride, pixel_stride;
+} acy_image;
+
+typedef struct {
+    const char *name;     /* "x86-64-v3" */
+    int lanes;            /* floats in a vector */
+    int tile_rows;        /* rows of the register tile: pixels, or images */
+    int panel_width;      /* columns of the register tile: out channels */
+
+    /* Output pixels [pixel_begin, pixel_end) of the flattened (N, P, Q), panels [panel_begin,
+     * panel_end) of out channels. At most `ACY_CONV_PIXELS` pixels a call. `scratch` holds
+     * conv_scratch(depth of the deepest block) floats. */
+    void (*conv)(const acy_conv *conv, ptrdiff_t pixel_begin, ptrdiff_t pixel_end,
+                 ptrdiff_t panel_begin, ptrdiff_t panel_end, float *scratch);
+
+    /* Outputs [begin, end) of the panel for one image. `index` lists the inputs that count, in
+     * ascending order, and `value` their values: the rows of the weights that are read. */
+    void (*matrix_vector)(const acy_linear *linear, const int32_t *index, const float *value,
+                          ptrdiff_t n_values, ptrdiff_t begin, ptrdiff_t end);
+
+    /* Outputs [begin, end) of the panel for all images; adds in the order of matrix_vector.
+     * `scratch` holds ACY_LINEAR_SCRATCH floats. */
+    void (*matrix_matrix)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end,
+                          float *scratch);
+
+    /* Output rows [row_begin, row_end) of one image. */
+    void (*max_pool)(const acy_image *input, const acy_image *output,
+                     const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end);
+    void (*adaptive_avg_pool)(const acy_image *input, const acy_image *output,
+                              ptrdiff_t row_begin, ptrdiff_t row_end);
+
+    /* Rows [row_begin, row_end) of one image; input and output may be the same. `alpha` is
+     * already divided by `size`. `scratch` holds channels + size + 2 * lanes floats. */
+    void (*local_response_norm)(const acy_image *input, const acy_image *output, ptrdiff_t size,
+                                float alpha, float beta, float k, ptrdiff_t row_begin,
+                                ptrdiff_t row_end, float *scratch);
+
+    /* y = exp(x - max(x)) / sum(exp(x - max(x))) of one row; x and y may be the same. */
+    void (*softmax)(const float *x, float *y, ptrdiff_t n);
+
+    /* y = max(x, 0), NaN stays NaN; x and y may be the same. */
+    void (*relu)(const float *x, float *y, ptrdiff_t n);
+} acy_kernels;
+
+/* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
+#define ACY_CONV_PIXELS 256
+
+/* Inputs per block of the batched fully connected product: a block of weights, 64 x 512 floats =
+ * 128 KiB, is laid out anew for the register tile and stays in the L2 cache. */
+#define ACY_LINEAR_BLOCK 64
+#define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * ACY_LINEAR_PANEL)
+
+/* The levels compiled into this build that this processor and its operating system can run, best
+ * first, ending with NULL. The last one is always "generic". */
+const acy_kernels *const *acy_runnable_levels(void);
+
+/* The names of all levels compiled into this build, best first, ending with NULL. */
+const char *const *acy_compiled_levels(void);
+
+#endif

@@ -1,0 +1,102 @@
+# The contract of kernels.h, as Cython sees it.
+from libc.stdint cimport int32_t
+
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        ACY_ALIGNMENT_BYTES
+        ACY_LINEAR_PANEL
+        ACY_LINEAR_SCRATCH
+        ACY_CONV_PIXELS
+
+    ctypedef struct acy_segment:
+        Py_ssize_t offset
+        Py_ssize_t length
+
+    ctypedef struct acy_conv:
+        const float *input
+        Py_ssize_t input_image_stride
+        Py_ssize_t input_step_h
+        Py_ssize_t input_step_w
+        float *output
+        Py_ssize_t output_image_stride
+        Py_ssize_t output_row_stride
+        Py_ssize_t output_pixel_stride
+        Py_ssize_t out_height
+        Py_ssize_t out_width
+        Py_ssize_t out_channels
+        Py_ssize_t depth
+        const float *weight
+        const float *bias
+        const acy_segment *segments
+        const Py_ssize_t *block_ends
+        Py_ssize_t n_blocks
+        int relu
+        int copy_columns
+
+    ctypedef struct acy_linear:
+        const float *input
+        const float *weight
+        const float *bias
+        float *output
+        Py_ssize_t n_images
+        Py_ssize_t depth
+        Py_ssize_t width
+        Py_ssize_t valid_width
+        Py_ssize_t output_stride
+        int relu
+
+    ctypedef struct acy_pool_window:
+        Py_ssize_t kernel_h
+        Py_ssize_t kernel_w
+        Py_ssize_t stride_h
+        Py_ssize_t stride_w
+        Py_ssize_t padding_top
+        Py_ssize_t padding_left
+
+    ctypedef struct acy_image:
+        float *data
+        Py_ssize_t height
+        Py_ssize_t width
+        Py_ssize_t channels
+        Py_ssize_t row_stride
+        Py_ssize_t pixel_stride
+
+    ctypedef struct acy_kernels:
+        const char *name
+        int lanes
+        int tile_rows
+        int panel_width
+        void (*conv)(
+            const acy_conv *conv, Py_ssize_t pixel_begin, Py_ssize_t pixel_end,
+            Py_ssize_t panel_begin, Py_ssize_t panel_end, float *scratch
+        ) noexcept nogil
+        void (*matrix_vector)(
+            const acy_linear *linear, const int32_t *index, const float *value,
+            Py_ssize_t n_values, Py_ssize_t begin, Py_ssize_t end
+        ) noexcept nogil
+        void (*matrix_matrix)(
+            const acy_linear *linear, Py_ssize_t begin, Py_ssize_t end, float *scratch
+        ) noexcept nogil
+        void (*max_pool)(
+            const acy_image *input, const acy_image *output, const acy_pool_window *window,
+            Py_ssize_t row_begin, Py_ssize_t row_end
+        ) noexcept nogil
+        void (*adaptive_avg_pool)(
+            const acy_image *input, const acy_image *output,
+            Py_ssize_t row_begin, Py_ssize_t row_end
+        ) noexcept nogil
+        void (*local_response_norm)(
+            const acy_image *input, const acy_image *output, Py_ssize_t size, float alpha,
+            float beta, float k, Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
+        ) noexcept nogil
+        void (*softmax)(const float *x, float *y, Py_ssize_t n) noexcept nogil
+        void (*relu)(const float *x, float *y, Py_ssize_t n) noexcept nogil
+
+    const acy_kernels *const *acy_runnable_levels()
+    const char *const *acy_compiled_levels()
+
+
+# The name under which _runtime hands out a level's kernels, in a PyCapsule.
+cdef inline const char *capsule_name() noexcept nogil:
+    return b"alexnet_cy.acy_kernels"

@@ -1,0 +1,42 @@
+/* Every kernel, compiled once per instruction-set level, and the level's row of the table.
+ *
+ * A file of src/isa defines ACY_LEVEL (a C name), ACY_LEVEL_NAME (the public one), ACY_LANES and
+ * the register tile, ACY_TILE_ROWS x ACY_TILE_VECTORS, and includes this.
+ */
+#ifndef ACY_LEVEL
+#error "all.h is included by the files of src/isa, which define ACY_LEVEL"
+#endif
+
+#include <math.h>
+
+#include "../kernels.h"
+#include "../simd.h"
+
+#include "gemm.h"
+
+#include "conv.h"
+#include "elementwise.h"
+#include "linear.h"
+#include "lrn.h"
+#include "pool.h"
+
+/* The accumulators, one row of b and one broadcast element of a must fit the registers. */
+_Static_assert(ACY_TILE_ROWS *ACY_TILE_VECTORS + ACY_TILE_VECTORS + 1 <= ACY_REGISTERS,
+               "the register tile spills");
+/* Panels of packed fully connected weights are a multiple of 16 wide: whole vectors everywhere. */
+_Static_assert(16 % ACY_LANES == 0, "a vector must divide 16 floats");
+
+const acy_kernels ACY_LEVEL = {
+    .name = ACY_LEVEL_NAME,
+    .lanes = ACY_LANES,
+    .tile_rows = ACY_TILE_ROWS,
+    .panel_width = ACY_PANEL_WIDTH,
+    .conv = conv_pixels,
+    .matrix_vector = matrix_vector,
+    .matrix_matrix = matrix_matrix,
+    .max_pool = max_pool,
+    .adaptive_avg_pool = adaptive_avg_pool,
+    .local_response_norm = local_response_norm,
+    .softmax = softmax,
+    .relu = relu,
+};

@@ -1,0 +1,51 @@
+/* Local response normalisation across channels (Krizhevsky et al. 2012, section 3.3):
+ *
+ *     y[c] = x[c] * (k + alpha * sum of x[j]^2 over j in [c - size / 2, c + (size - 1) / 2])^-beta
+ *
+ * The window is clipped at the first and last channel; an even size reaches one further down than
+ * up, as PyTorch's does. The sums are taken anew for every channel: a running sum would drift and
+ * would chain every channel to the one before it.
+ */
+
+/* s^-3/4 = 1 / (sqrt(s) * sqrt(sqrt(s))): three correctly rounded steps instead of a power. */
+ACY_INLINE vf power_minus_three_quarters(vf s) {
+    const vf root = vf_sqrt(s);
+    return 1.0f / (root * vf_sqrt(root));
+}
+
+ACY_INLINE vf power_of_minus_beta(vf s, float beta) {
+    if (beta == 0.75f) return power_minus_three_quarters(s);
+    vf power;
+    for (int lane = 0; lane < ACY_LANES; lane++) power[lane] = powf(s[lane], -beta);
+    return power;
+}
+
+static void local_response_norm(const acy_image *input, const acy_image *output, ptrdiff_t size,
+                                float alpha, float beta, float k, ptrdiff_t row_begin,
+                                ptrdiff_t row_end, float *scratch) {
+    const ptrdiff_t channels = input->channels, below = size / 2;
+    /* squares[c] = x[c]^2, with `size` zeros about it and whole vectors to read at the end */
+    float *const squares = scratch + below;
+    memset(scratch, 0, (size_t)(channels + size + 2 * ACY_LANES) * sizeof(float));
+
+    for (ptrdiff_t p = row_begin; p < row_end; p++)
+        for (ptrdiff_t q = 0; q < input->width; q++) {
+            const float *x = input->data + p * input->row_stride + q * input->pixel_stride;
+            float *y = output->data + p * output->row_stride + q * output->pixel_stride;
+            ptrdiff_t c = 0;
+            for (; c + ACY_LANES <= channels; c += ACY_LANES)
+                vf_store(squares + c, vf_load(x + c) * vf_load(x + c));
+            for (; c < channels; c++) squares[c] = x[c] * x[c];
+
+            for (c = 0; c < channels; c += ACY_LANES) {
+                vf sum = vf_zero();
+                for (ptrdiff_t j = 0; j < size; j++) sum += vf_load(squares + c - below + j);
+                const vf scale = power_of_minus_beta(k + alpha * sum, beta);
+                const ptrdiff_t left = channels - c;
+                if (left < ACY_LANES)
+                    vf_store_first(y + c, vf_load_first(x + c, left) * scale, left);
+                else
+                    vf_store(y + c, vf_load(x + c) * scale);
+            }
+        }
+}

@@ -1,0 +1,78 @@
+/* Pooling over clipped windows: what lies outside the image does not exist. */
+
+typedef struct {
+    ptrdiff_t begin, end;
+} acy_range;
+
+/* The input rows (or columns) under output `i`: [i * stride - padding, + kernel), clipped. */
+ACY_INLINE acy_range window_range(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t padding,
+                                  ptrdiff_t kernel, ptrdiff_t size) {
+    const ptrdiff_t begin = i * stride - padding, end = begin + kernel;
+    return (acy_range){begin < 0 ? 0 : begin, end > size ? size : end};
+}
+
+/* The maximum starts with the window's first element, not with -inf, so that a window of -inf or
+ * NaN keeps its value; NaN wins wherever it stands (PyTorch's rule, not Caffe's). */
+ACY_INLINE vf window_max(const acy_image *input, acy_range rows, acy_range columns, ptrdiff_t c,
+                         ptrdiff_t n) {
+    vf largest = vf_zero();
+    for (ptrdiff_t h = rows.begin; h < rows.end; h++)
+        for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
+            const float *x = input->data + h * input->row_stride + w * input->pixel_stride + c;
+            const vf v = n < ACY_LANES ? vf_load_first(x, n) : vf_load(x);
+            const int first = h == rows.begin && w == columns.begin;
+            largest = first ? v : vf_max(largest, v);
+        }
+    return largest;
+}
+
+/* y[p, q, c] = max over (h, w) in window(p, q) of x[h, w, c] */
+static void max_pool(const acy_image *input, const acy_image *output,
+                     const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end) {
+    const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
+    for (ptrdiff_t p = row_begin; p < row_end; p++) {
+        const acy_range rows = window_range(p, window->stride_h, window->padding_top,
+                                            window->kernel_h, input->height);
+        for (ptrdiff_t q = 0; q < output->width; q++) {
+            const acy_range columns = window_range(q, window->stride_w, window->padding_left,
+                                                   window->kernel_w, input->width);
+            float *y = output->data + p * output->row_stride + q * output->pixel_stride;
+            for (ptrdiff_t c = 0; c < whole; c += ACY_LANES)
+                vf_store(y + c, window_max(input, rows, columns, c, ACY_LANES));
+            if (whole < channels)
+                vf_store_first(y + whole,
+                               window_max(input, rows, columns, whole, channels - whole),
+                               channels - whole);
+        }
+    }
+}
+
+/* y[p, q, c] = mean of x[h, w, c] over h in [floor(p H / P), ceil((p + 1) H / P)), and w alike
+ * (torch.nn.AdaptiveAvgPool2d). */
+static void adaptive_avg_pool(const acy_image *input, const acy_image *output,
+                              ptrdiff_t row_begin, ptrdiff_t row_end) {
+    for (ptrdiff_t p = row_begin; p < row_end; p++) {
+        const ptrdiff_t h_begin = p * input->height / output->height;
+        const ptrdiff_t h_end = ((p + 1) * input->height + output->height - 1) / output->height;
+        for (ptrdiff_t q = 0; q < output->width; q++) {
+            const ptrdiff_t w_begin = q * input->width / output->width;
+            const ptrdiff_t w_end = ((q + 1) * input->width + output->width - 1) / output->width;
+            const float area = (float)((h_end - h_begin) * (w_end - w_begin));
+            float *y = output->data + p * output->row_stride + q * output->pixel_stride;
+            for (ptrdiff_t c = 0; c < input->channels; c += ACY_LANES) {
+                const ptrdiff_t left = input->channels - c;
+                vf sum = vf_zero();
+                for (ptrdiff_t h = h_begin; h < h_end; h++)
+                    for (ptrdiff_t w = w_begin; w < w_end; w++) {
+                        const float *x =
+                            input->data + h * input->row_stride + w * input->pixel_stride + c;
+                        sum += left < ACY_LANES ? vf_load_first(x, left) : vf_load(x);
+                    }
+                if (left < ACY_LANES)
+                    vf_store_first(y + c, sum / area, left);
+                else
+                    vf_store(y + c, sum / area);
+            }
+        }
+    }
+}
