@@ -1,0 +1,8 @@
+"""Makes the writers under ``synthesis/`` importable: ``from synthesis.seeds import SEEDS``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
