@@ -1,0 +1,86 @@
+"""The `mean` argument of preprocess: the preset's, three numbers, or a per-pixel mean image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from alexnet_cy.images.presets import Preset
+
+__all__ = ["Mean", "resolve_mean"]
+
+Mean: TypeAlias = "Sequence[float] | npt.NDArray[np.floating] | str | os.PathLike[str] | None"
+
+
+def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
+    """Check a mean against the preset it is used with.
+
+    Parameters
+    ----------
+    mean : None, 3 numbers, array (3, H, W), or path of a .npy file of one
+        As `alexnet_cy.images.preprocess` documents.
+    preset : Preset
+
+    Returns
+    -------
+    float32 array, shape (3, 1, 1) or (3, H, W)
+        In the preset's channel order, (H, W) being the size it warps to.
+
+    Raises
+    ------
+    ValueError
+        The preset does more than subtract a mean from pixels 0..255; the mean has another shape,
+        values that are no finite numbers, or cannot be read. The message begins with ``mean:``.
+    """
+    if mean is None:
+        return np.array(preset.mean, np.float32).reshape(3, 1, 1)
+    if not preset.subtracts_mean_only:
+        raise ValueError(
+            f"mean: preset {preset.name!r} scales pixels by its own figures; another mean is for "
+            "presets that only subtract one from 0..255 (caffe, caffe-10crop, warp)"
+        )
+    values = _load(mean) if isinstance(mean, (str, os.PathLike)) else _as_array(mean)
+    expected = _mean_image_shape(preset)
+    if values.shape not in ((3,), expected):
+        also = f" or a mean image of shape {expected}" if expected else ""
+        raise ValueError(
+            f"mean: preset {preset.name!r} needs 3 numbers{also}, got shape {values.shape}"
+        )
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise ValueError(f"mean: expected finite numbers, got dtype {values.dtype} or NaN or inf")
+    array = values.astype(np.float32)
+    return array.reshape(3, 1, 1) if array.ndim == 1 else array
+
+
+def _mean_image_shape(preset: Preset) -> tuple[int, int, int] | None:
+    if preset.resize != "warp":
+        return None
+    if preset.resize_size is None:
+        return 3, *preset.crop_size
+    return 3, preset.resize_size, preset.resize_size
+
+
+def _as_array(mean: Sequence[float] | npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
+    try:
+        return np.asarray(mean)
+    except ValueError as error:  # ragged
+        raise ValueError(f"mean: not an array of numbers: {error}") from error
+
+
+def _load(path: str | os.PathLike[str]) -> npt.NDArray[np.generic]:
+    """Map a .npy file: its shape is seen before anything is read, and no object is unpickled."""
+    if not Path(path).is_file():
+        raise ValueError(f"mean: {os.fsdecode(path)!r} is not a file")
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # broken headers raise what the parser happens to raise
+        raise ValueError(f"mean: {os.fsdecode(path)!r} is not a .npy file: {error}") from error
+    if not isinstance(values, np.ndarray):
+        values.close()
+        raise ValueError(f"mean: {os.fsdecode(path)!r} is an archive, not a .npy file")
+    return values

@@ -1,0 +1,110 @@
+"""Images to the network's input, by a preset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Set
+from typing import SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from alexnet_cy.errors import ImageError
+from alexnet_cy.images.decode import ImageSource, decode
+from alexnet_cy.images.mean import Mean, resolve_mean
+from alexnet_cy.images.presets import Preset, get_preset
+from alexnet_cy.images.views import View, cut_views, resized_size
+
+__all__ = ["preprocess"]
+
+
+def preprocess(
+    images: ImageSource | Iterable[ImageSource],
+    preset: str | Preset = "caffe",
+    *,
+    mean: Mean = None,
+    exif: bool = False,
+    input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Decode, resize, crop and normalise images.
+
+    Parameters
+    ----------
+    images : one image, or a list, tuple, iterator or other ordered collection of them
+        An image is whatever `alexnet_cy.images.decode` takes. A uint8 array (N, H, W, C) is a
+        batch. Images are decoded one at a time; an iterator is read to its end first.
+    preset : str or Preset, default "caffe"
+        A name in `PRESETS`, or a preset.
+    mean : None, 3 numbers, array (3, H, W) or path of a .npy file of one, optional
+        In place of the preset's mean, in its channel order, for presets that only subtract a mean
+        from pixels 0..255 (``caffe``, ``caffe-10crop``, ``warp``). A per-pixel mean has the size
+        that the preset warps to, (3, 256, 256) for ``caffe`` and ``caffe-10crop``, and is cropped
+        and mirrored with the image, as Caffe's data layer does (src/caffe/data_transformer.cpp).
+    exif : bool, default False
+        Turn images upright by their Exif orientation.
+    input_size : int or (int, int), optional
+        Pixels, square or (height, width), in place of the preset's crop or warp target.
+
+    Returns
+    -------
+    float32 array, shape (N, 3, H, W), C-contiguous
+        (10 N, 3, H, W) for a ten-crop preset: ten rows per image, images in order. N may be 0.
+
+    Raises
+    ------
+    ImageError
+        An image cannot be read; in a collection the message begins with ``images[i]:``.
+    TypeError, ValueError
+        An argument of another kind, or out of range; the message names it.
+    """
+    preset = get_preset(preset)
+    if input_size is not None:
+        preset = preset.with_input_size(input_size)
+    mean_image = resolve_mean(mean, preset)
+    sources, is_single = _as_sources(images)
+    rows = np.empty((len(sources), preset.views, 3, *preset.crop_size), np.float32)
+    for index, source in enumerate(sources):
+        try:
+            image = decode(source, exif=exif)
+        except (ImageError, TypeError, ValueError) as error:
+            where = "images" if is_single else f"images[{index}]"
+            raise type(error)(f"{where}: {error}") from error
+        resized = resized_size(preset, image.height, image.width)
+        mean_of_resized = np.broadcast_to(mean_image, (3, *resized))
+        for view, row in zip(cut_views(image, preset), rows[index], strict=True):
+            _normalise(view, preset, mean_of_resized, out=row)
+    return rows.reshape(-1, 3, *preset.crop_size)
+
+
+def _normalise(
+    view: View, preset: Preset, mean: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
+) -> None:
+    """out[c, y, x] = (pixels[y, x, c] / divisor - mean[c, top + y, left + x]) / std[c]."""
+    top, left, height, width = view.region
+    pixels = view.pixels.transpose(2, 0, 1)
+    mean = mean[:, top : top + height, left : left + width]
+    if preset.channel_order == "BGR":
+        pixels = pixels[::-1]
+    if view.mirrored:
+        pixels = pixels[:, :, ::-1]
+        mean = mean[:, :, ::-1]
+    np.divide(pixels, np.float32(preset.divisor), out=out, dtype=np.float32)
+    np.subtract(out, mean, out=out)
+    np.divide(out, np.array(preset.std, np.float32).reshape(3, 1, 1), out=out)
+
+
+def _as_sources(
+    images: ImageSource | Iterable[ImageSource],
+) -> tuple[list[ImageSource], bool]:
+    """Return the images as a list, and whether it was one image that came without a list."""
+    if isinstance(images, (Mapping, Set)):
+        raise TypeError(f"images: {type(images).__name__} has no order; pass a list")
+    if isinstance(images, np.ndarray):
+        is_batch = images.ndim == 4 and images.dtype == np.uint8
+        return (list(images), False) if is_batch else ([images], True)
+    is_single = (
+        isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
+        or hasattr(images, "read")
+        or not isinstance(images, Iterable)
+    )
+    return ([images], True) if is_single else (list(images), False)  # type: ignore[list-item, arg-type]

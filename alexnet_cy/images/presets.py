@@ -1,0 +1,279 @@
+"""The preprocessing presets as data, each with the address of what it reproduces.
+
+A preset is one line of arithmetic: resize, crop, reorder the channels, then
+
+    y[c] = (pixel[c] / divisor - mean[c]) / std[c]      in float32, in this order.
+
+Variations are `dataclasses.replace` away: ``replace(PRESETS["caffe"], channel_order="RGB")``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, SupportsIndex, TypeAlias, get_args
+
+__all__ = ["PRESETS", "Preset", "get_preset"]
+
+Resize: TypeAlias = Literal["warp", "short-side"]
+Resampling: TypeAlias = Literal["opencv-bilinear", "pillow-bilinear"]
+Crops: TypeAlias = Literal["centre", "pycaffe-10", "torchvision-10"]
+CropRounding: TypeAlias = Literal["floor", "half-even"]
+ChannelOrder: TypeAlias = Literal["BGR", "RGB"]
+Triple: TypeAlias = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One way from an image to the network's input.
+
+    Parameters
+    ----------
+    name : str
+        Key in `PRESETS`; a variation may keep it or take another.
+    title : str
+        One line for people.
+    resize : {"warp", "short-side"}
+        "warp": both sides to `resize_size`, the aspect ratio lost. "short-side": the shorter side
+        to `resize_size`, the longer to int(resize_size * long / short).
+    resize_size : int or None
+        Pixels. None, for "warp" only: straight to `crop_size`.
+    resampling : {"opencv-bilinear", "pillow-bilinear"}
+        Whose 8-bit bilinear arithmetic: OpenCV's ``INTER_LINEAR`` reads four pixels whatever the
+        scale, Pillow's ``BILINEAR`` averages over all of them (antialias) when it shrinks.
+    crop_size : (int, int)
+        Height and width, in pixels, of the network's input.
+    crops : {"centre", "pycaffe-10", "torchvision-10"}
+        Views per image. Ten: top left, top right, bottom left, bottom right, centre, then five
+        mirrored ones. pycaffe mirrors the first five crops in place; torchvision crops the
+        mirrored image, so that its sixth is the mirrored top *right* crop.
+    crop_rounding : {"floor", "half-even"}
+        The centre crop's offset (size - crop) / 2: floor is Caffe's integer division, half-even
+        Python's round(), which torchvision uses.
+    channel_order : {"BGR", "RGB"}
+        Order of the output's channels; `mean` and `std` are given in this order.
+    divisor : float
+        Pixels 0..255 are divided by it first.
+    mean, std : (float, float, float)
+        Subtracted, and divided by, after that.
+    source : str
+        What defines these figures.
+
+    Raises
+    ------
+    ValueError
+        For values that no preset can have, naming the field.
+    """
+
+    name: str
+    title: str
+    resize: Resize
+    resize_size: int | None
+    resampling: Resampling
+    crop_size: tuple[int, int]
+    crops: Crops
+    crop_rounding: CropRounding
+    channel_order: ChannelOrder
+    divisor: float
+    mean: Triple
+    std: Triple
+    source: str
+
+    def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_sizes()
+        self._check_arithmetic()
+
+    @property
+    def views(self) -> int:
+        """Rows of the output per image: 1 or 10."""
+        return 1 if self.crops == "centre" else 10
+
+    @property
+    def subtracts_mean_only(self) -> bool:
+        """Whether the output is pixel - mean, in units of 0..255."""
+        return self.divisor == 1.0 and self.std == (1.0, 1.0, 1.0)
+
+    def with_input_size(
+        self, input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex]
+    ) -> Preset:
+        """Return the same preset for another input size of the network.
+
+        Parameters
+        ----------
+        input_size : int or (int, int)
+            Pixels, square or (height, width): the crop, or for a straight warp its target.
+
+        Returns
+        -------
+        Preset
+            With this `crop_size`.
+
+        Raises
+        ------
+        ValueError
+            Not positive, or larger than the image that the preset crops from.
+        TypeError
+            Not an integer or a pair of them.
+        """
+        try:
+            if isinstance(input_size, (tuple, list)):
+                height, width = map(operator.index, input_size)
+            else:
+                height = width = operator.index(input_size)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"input_size: expected an int or (height, width), got {input_size!r}"
+            ) from None
+        if min(height, width) < 1:
+            raise ValueError(f"input_size: expected at least 1 pixel, got {input_size!r}")
+        if self.resize_size is not None and max(height, width) > self.resize_size:
+            raise ValueError(
+                f"input_size: {height} x {width} does not fit into the {self.resize_size} pixels "
+                f"that preset {self.name!r} resizes to; use a warp preset, or "
+                "dataclasses.replace(preset, resize_size=...)"
+            )
+        return replace(self, crop_size=(height, width))
+
+    def _check_choices(self) -> None:
+        choices = {
+            "resize": Resize,
+            "resampling": Resampling,
+            "crops": Crops,
+            "crop_rounding": CropRounding,
+            "channel_order": ChannelOrder,
+        }
+        for field, choice in choices.items():
+            value = getattr(self, field)
+            if value not in get_args(choice):
+                raise ValueError(f"{field}: expected one of {get_args(choice)}, got {value!r}")
+
+    def _check_sizes(self) -> None:
+        height, width = self.crop_size
+        if min(height, width) < 1:
+            raise ValueError(f"crop_size: expected at least 1 pixel, got {self.crop_size}")
+        if self.resize_size is None:
+            if self.resize != "warp":
+                raise ValueError(f"resize_size: {self.resize!r} needs a size, got None")
+        elif max(height, width) > self.resize_size:
+            raise ValueError(
+                f"crop_size: {self.crop_size} does not fit into resize_size {self.resize_size}"
+            )
+
+    def _check_arithmetic(self) -> None:
+        for field in ("mean", "std"):
+            values = getattr(self, field)
+            if len(values) != 3 or not all(map(math.isfinite, values)):
+                raise ValueError(f"{field}: expected 3 finite numbers, got {values}")
+        if min(self.std) <= 0:
+            raise ValueError(f"std: expected positive numbers, got {self.std}")
+        if not (math.isfinite(self.divisor) and self.divisor > 0):
+            raise ValueError(f"divisor: expected a positive number, got {self.divisor}")
+
+
+_CAFFE = Preset(
+    name="caffe",
+    title="Caffe: warp to 256 x 256, centre crop, BGR 0..255 minus the channel mean",
+    resize="warp",
+    resize_size=256,
+    resampling="opencv-bilinear",
+    crop_size=(227, 227),
+    crops="centre",
+    crop_rounding="floor",
+    channel_order="BGR",
+    divisor=1.0,
+    # Channel means of ilsvrc_2012_mean.npy, which Caffe's tools distribute; blue, green, red.
+    mean=(104.00698793, 116.66876762, 122.67891434),
+    std=(1.0, 1.0, 1.0),
+    source="BVLC/caffe: examples/imagenet/create_imagenet.sh (cv::resize to 256 x 256), "
+    "models/bvlc_alexnet/train_val.prototxt (crop_size), src/caffe/data_transformer.cpp (offset)",
+)
+
+_TORCHVISION = Preset(
+    name="torchvision",
+    title="torchvision: short side to 256, centre crop, RGB 0..1, mean and std",
+    resize="short-side",
+    resize_size=256,
+    resampling="pillow-bilinear",
+    crop_size=(224, 224),
+    crops="centre",
+    crop_rounding="half-even",
+    channel_order="RGB",
+    divisor=255.0,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    source="pytorch/vision: AlexNet_Weights.IMAGENET1K_V1.transforms(), that is "
+    "torchvision/transforms/_presets.py ImageClassification(crop_size=224) on PIL images",
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        preset.name: preset
+        for preset in (
+            _CAFFE,
+            replace(
+                _CAFFE,
+                name="caffe-10crop",
+                title="Caffe's ten crops of the warped 256 x 256 image",
+                crops="pycaffe-10",
+                source=_CAFFE.source + "; python/caffe/io.py (oversample) for the ten crops",
+            ),
+            replace(
+                _CAFFE,
+                name="warp",
+                title="Caffe's C++ example: warp straight to the input size, BGR minus mean",
+                resize_size=None,
+                source="BVLC/caffe: examples/cpp_classification/classification.cpp",
+            ),
+            _TORCHVISION,
+            replace(
+                _TORCHVISION,
+                name="torchvision-10crop",
+                title="torchvision's TenCrop after the short side went to 256",
+                crops="torchvision-10",
+                source=_TORCHVISION.source + "; transforms.TenCrop(224)",
+            ),
+            replace(
+                _TORCHVISION,
+                name="torchvision-warp",
+                title="Brain-Score: warp straight to the input size, torchvision's mean and std",
+                resize="warp",
+                resize_size=None,
+                source="brain-score: load_preprocess_images, transforms.Resize((224, 224)) on "
+                "PIL images, then torchvision's normalisation",
+            ),
+        )
+    }
+)
+"""The presets by name; immutable."""
+
+
+def get_preset(preset: str | Preset) -> Preset:
+    """Look a preset up.
+
+    Parameters
+    ----------
+    preset : str or Preset
+        A key of `PRESETS`, or a preset, which is returned as it is.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    ValueError
+        An unknown name; the message lists the valid ones.
+    TypeError
+        Neither a str nor a Preset.
+    """
+    if isinstance(preset, Preset):
+        return preset
+    if not isinstance(preset, str):
+        raise TypeError(f"preset: expected a name or a Preset, got {type(preset).__name__}")
+    if preset not in PRESETS:
+        raise ValueError(f"preset: unknown name {preset!r}; expected one of {', '.join(PRESETS)}")
+    return PRESETS[preset]
