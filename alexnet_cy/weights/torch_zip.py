@@ -167,10 +167,10 @@ def _read_members(file: WeightsFile) -> dict[str, _Member]:
 class _DirectoryStream(FileStream):
     """The file as `zipfile` sees it: no single read, so no directory, of more than 1 MiB."""
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         """Read `size` bytes, or all that is left."""
         left = max(0, self._file.size_bytes - self._position)
-        count = left if size < 0 else min(size, left)
+        count = left if size is None or size < 0 else min(size, left)
         if count > MAX_DIRECTORY_BYTES:
             raise _BadArchive(f"a directory of {count} bytes, more than {MAX_DIRECTORY_BYTES}")
         return super().read(count) or b""
