@@ -12,10 +12,22 @@ import os
 import stat
 import threading
 import weakref
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
 
-__all__ = ["MAX_FILE_BYTES", "FileStream", "WeightsFile", "open_file"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "FileStream",
+    "WeightsFile",
+    "as_weights_error",
+    "open_file",
+    "replace_file",
+]
 
 # The largest AlexNet files are snapshots that carry their diffs too: 488 MB in float32, twice
 # that in float64.
@@ -156,17 +168,25 @@ class WeightsFile(os.PathLike[str]):
         """Return the first `count` bytes, fewer if the file is shorter."""
         return self.read_bytes(0, min(count, self.size_bytes))
 
-    def stream(self) -> FileStream:
-        """Return an independent binary stream over the file, for libraries that want one."""
-        return FileStream(self)
+    def stream(self, max_read_bytes: int | None = None) -> FileStream:
+        """Return an independent binary stream over the file, for libraries that want one.
+
+        Parameters
+        ----------
+        max_read_bytes : int, optional
+            A single read of more raises `WeightsError`: a bound on what a library can be made to
+            take into memory by what the file says.
+        """
+        return FileStream(self, max_read_bytes)
 
 
 class FileStream(io.RawIOBase):
     """A seekable, read-only binary stream with a position of its own over a `WeightsFile`."""
 
-    def __init__(self, file: WeightsFile) -> None:
+    def __init__(self, file: WeightsFile, max_read_bytes: int | None = None) -> None:
         self._file = file
         self._position = 0
+        self._max_read_bytes = max_read_bytes
 
     def readable(self) -> bool:
         """Return True."""
@@ -189,13 +209,77 @@ class FileStream(io.RawIOBase):
         """Return the position."""
         return self._position
 
+    def read(self, size: int | None = -1) -> bytes:
+        """Return up to `size` bytes, or all that is left; never more memory than that."""
+        left = self._bytes_left()
+        count = left if size is None or size < 0 else min(size, left)
+        if self._max_read_bytes is not None and count > self._max_read_bytes:
+            raise WeightsError(
+                f"{self._file.path!r}: a part that should be small has {count} bytes; at most "
+                f"{self._max_read_bytes} are read"
+            )
+        data = self._file.read_bytes(self._position, count) if count else b""
+        self._position += count
+        return data
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill `buffer` as far as the file goes and return the number of bytes."""
         target = memoryview(buffer).cast("B")
-        count = max(0, min(len(target), self._file.size_bytes - self._position))
+        count = min(len(target), self._bytes_left())
         self._file.read_into(self._position, target[:count])
         self._position += count
         return count
+
+    def _bytes_left(self) -> int:
+        return max(0, self._file.size_bytes - self._position)
+
+
+@contextmanager
+def as_weights_error(what: str) -> Iterator[None]:
+    """Turn every exception of a block into a `WeightsError`, with the exception as its cause.
+
+    For calls into a library that a damaged file can make raise nearly anything.
+
+    Parameters
+    ----------
+    what : str
+        The message says that this cannot be read.
+    """
+    try:
+        yield
+    except WeightsError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"[:300]  # some quote the whole of what they got
+        raise WeightsError(f"{what} cannot be read: {reason}") from error
+
+
+@contextmanager
+def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Write a file so that it is either complete or not there.
+
+    Yields the path of a temporary file in the same directory. It takes the place of `path` at
+    the end of the block, and is removed if the block fails.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write; it may exist.
+
+    Raises
+    ------
+    OSError
+        The directory cannot be written to.
+    """
+    target = os.fspath(path)
+    temporary = f"{target}.{os.getpid()}-{threading.get_ident()}.part"
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def _open_without_blocking(path: str, flags: int) -> int:

@@ -1,0 +1,44 @@
+"""The check for NaN and infinity that every tensor passes when it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import WeightsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["check_finite"]
+
+# numpy.isfinite makes a boolean array; in pieces of 256 Ki it is no larger than the cache.
+_PIECE_ELEMENTS = 1 << 18
+
+
+def check_finite(name: str, tensor: NDArray[np.float32]) -> None:
+    """Refuse a tensor that holds NaN or infinity.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls the tensor.
+    tensor : float32 array
+        C-contiguous.
+
+    Raises
+    ------
+    WeightsError
+        A value is not finite; the message gives the first one's index.
+    """
+    flat = tensor.reshape(-1)
+    for start in range(0, flat.size, _PIECE_ELEMENTS):
+        finite = np.isfinite(flat[start : start + _PIECE_ELEMENTS])
+        if not finite.all():
+            first = start + int(np.argmin(finite))
+            index = tuple(int(i) for i in np.unravel_index(first, tensor.shape))
+            raise WeightsError(
+                f"{name}: the value at {list(index)} is {flat[first]}; weights must be finite "
+                "(allow_nonfinite=True loads them all the same)"
+            )

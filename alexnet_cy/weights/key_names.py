@@ -1,0 +1,184 @@
+"""What tensors are called in files, and what they are called here.
+
+The canonical name is the Caffe layer, a dot, and "weight" or "bias": ``conv1.weight``. Files also
+use torchvision's names, ``features.0.weight``, with ``module.`` wherever ``DataParallel`` wrapped
+something, and Caffe's layers with other endings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ..errors import WeightsError
+
+__all__ = [
+    "LAYER_NAMES",
+    "TORCHVISION_MODULES",
+    "Names",
+    "canonical_names",
+    "split_name",
+    "torchvision_name",
+]
+
+LAYER_NAMES = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
+"""The layers with parameters, in the order of the forward pass."""
+
+TORCHVISION_MODULES: Mapping[str, str] = MappingProxyType(
+    {
+        "conv1": "features.0",
+        "conv2": "features.3",
+        "conv3": "features.6",
+        "conv4": "features.8",
+        "conv5": "features.10",
+        "fc6": "classifier.1",
+        "fc7": "classifier.4",
+        "fc8": "classifier.6",
+    }
+)
+"""torchvision's module of each layer (torchvision/models/alexnet.py)."""
+
+# Dropout has no parameters, so a classifier that has it behind the ReLU instead of before the
+# linear layer, or not at all, is the same network with other numbers.
+_CLASSIFIERS = (("1", "4", "6"), ("0", "3", "6"), ("0", "2", "4"))
+
+# The endings that occur: ours and PyTorch's; tensorpack's and loadcaffe's; TensorFlow's and
+# caffe-tensorflow's; Caffe's own, the number of the blob in its layer.
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "weight": "weight",
+        "bias": "bias",
+        "W": "weight",
+        "b": "bias",
+        "weights": "weight",
+        "biases": "bias",
+        "0": "weight",
+        "1": "bias",
+    }
+)
+# Files that use these endings come from TensorFlow and keep its order of axes, HWIO and (in, out).
+_TENSORFLOW_KINDS = frozenset({"W", "weights"})
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a file names its tensors.
+
+    Attributes
+    ----------
+    canonical : mapping of str to str
+        The canonical name of each stored name; a name that is not understood stands for itself.
+    variant : str or None
+        "torchvision" if the names are torchvision's, else None.
+    tensorflow_layout : bool
+        Whether names of this kind go with TensorFlow's order of axes.
+    """
+
+    canonical: Mapping[str, str]
+    variant: str | None
+    tensorflow_layout: bool
+
+
+def canonical_names(stored: Mapping[str, tuple[int, ...]]) -> Names:
+    """Translate the names of a file.
+
+    Parameters
+    ----------
+    stored : mapping of str to tuple of int
+        The shape of each tensor by its name in the file. Shapes matter for one thing only: a
+        fine-tuned network whose last layer has another name (``fc8_flickr``).
+
+    Returns
+    -------
+    Names
+
+    Raises
+    ------
+    WeightsError
+        Two names of the file mean the same tensor.
+    """
+    parts = {name: split_name(name) for name in stored}
+    torch_layers = _torchvision_layers({layer for layer, _ in parts.values()})
+    layers = {layer: layer for layer in LAYER_NAMES} | torch_layers
+    layers |= _renamed_head(parts, layers, stored)
+    canonical: dict[str, str] = {}
+    for name, (layer, ending) in parts.items():
+        known = layer in layers and ending in _KINDS
+        canonical[name] = f"{layers[layer]}.{_KINDS[ending]}" if known else name
+    _check_unique(canonical)
+    return Names(
+        canonical,
+        "torchvision" if torch_layers else None,
+        any(layer in layers and ending in _TENSORFLOW_KINDS for layer, ending in parts.values()),
+    )
+
+
+def torchvision_name(canonical: str) -> str:
+    """Return torchvision's name of a tensor: ``features.0.weight`` for ``conv1.weight``.
+
+    Raises
+    ------
+    KeyError
+        The name is not that of a parameter of AlexNet.
+    """
+    layer, _, kind = canonical.partition(".")
+    return f"{TORCHVISION_MODULES[layer]}.{kind}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Split a stored name into its layer, without ``module.``, and its ending.
+
+    ``features.module.0.weight`` gives ("features.0", "weight"), ``conv1/W`` gives ("conv1", "W"),
+    and a name without a separator (name, "").
+    """
+    path = name.replace("/", ".").split(".")
+    path = [part for part in path[:-1] if part != "module"] + path[-1:]
+    return (".".join(path[:-1]), path[-1]) if len(path) > 1 else (name, "")
+
+
+def _torchvision_layers(present: set[str]) -> dict[str, str]:
+    """Map torchvision's modules to layers if the file has all of its convolutions' modules."""
+    features = {module: layer for layer, module in TORCHVISION_MODULES.items() if "conv" in layer}
+    if not features.keys() <= present:
+        return {}
+    numbers = {layer.split(".")[1] for layer in present if layer.startswith("classifier.")}
+    classifier = next((c for c in _CLASSIFIERS if numbers == set(c)), _CLASSIFIERS[0])
+    modules = (f"classifier.{number}" for number in classifier)
+    return features | dict(zip(modules, ("fc6", "fc7", "fc8"), strict=True))
+
+
+def _renamed_head(
+    parts: Mapping[str, tuple[str, str]],
+    layers: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> dict[str, str]:
+    """Find the last layer of a fine-tuned network that gave it a name of its own.
+
+    It is the head if nothing else is, it is the one layer that is not known, and its matrix takes
+    as many inputs as fc7, the layer before, has outputs.
+    """
+    present = {layer for layer, _ in parts.values()}
+    known = {layers[layer] for layer in present if layer in layers}
+    unknown = present - layers.keys()
+    if "fc8" in known or "fc7" not in known or len(unknown) != 1:
+        return {}
+    head = unknown.pop()
+    widths = {
+        name: shapes[name] for name, (layer, _) in parts.items() if layers.get(layer) == "fc7"
+    }
+    features = {shape[0] for shape in widths.values() if len(shape) == 1}
+    matrices = [
+        shapes[n] for n, (layer, _) in parts.items() if layer == head and len(shapes[n]) == 2
+    ]
+    if len(matrices) == 1 and features & set(matrices[0]):
+        return {head: "fc8"}
+    return {}
+
+
+def _check_unique(canonical: Mapping[str, str]) -> None:
+    stored_by_name: dict[str, str] = {}
+    for stored, name in canonical.items():
+        first = stored_by_name.setdefault(name, stored)
+        if first != stored:
+            raise WeightsError(f"{first!r} and {stored!r} both mean the tensor {name!r}")
