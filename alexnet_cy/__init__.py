@@ -1,1 +1,40 @@
-"""AlexNet's forward pass on the CPU."""
+"""AlexNet's forward pass on the CPU: Cython kernels, no deep-learning framework.
+
+The path of one image through the package, each arrow a call; nothing calls upwards::
+
+    AlexNet.classify("cat.jpg")                         model.py
+       |
+       |--> images.preprocess                           images/     decode, resize, crop, mean
+       |         -> (N, 3, H, W) float32
+       |--> engine.plan.make_plan                       engine/     which algorithm, which memory
+       |         <- network.variants                    network/    the six AlexNets as data
+       |         <- weights.open_network                weights/    every weight file
+       '--> engine.executor.Executor.run                engine/     the forward loop
+               |
+               |--> _layout, _conv, _lrn, _pool         src/*.pyx   tiles, prange, no GIL
+               |    _linear, _softmax
+               |         '--> kernels of one ISA level  src/kernels/*.h
+               '-> probabilities, or the layers asked for
+
+`ops` has the same operations one by one, with PyTorch's argument names; `reference` has them in
+plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.
+"""
+
+from alexnet_cy import ops
+from alexnet_cy.config import config, show_config
+from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
+from alexnet_cy.model import AlexNet
+from alexnet_cy.network import VARIANTS
+from alexnet_cy.version import __version__
+
+__all__ = [
+    "VARIANTS",
+    "AlexNet",
+    "AlexNetError",
+    "ImageError",
+    "WeightsError",
+    "__version__",
+    "config",
+    "ops",
+    "show_config",
+]

@@ -45,7 +45,7 @@ cdef class PackedLinear:
     cdef float *bias
     cdef readonly Py_ssize_t in_features, out_features
     cdef readonly bint finite
-    cdef Py_ssize_t padded_out_features
+    cdef Py_ssize_t padded_out_features, pixels
 
     def __cinit__(
         self, const float[:, ::1] weight, const float[::1] bias, Py_ssize_t pixels, kernels,
@@ -55,6 +55,7 @@ cdef class PackedLinear:
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.out_features = weight.shape[0]
         self.in_features = weight.shape[1]
+        self.pixels = pixels
         if pixels < 1 or self.in_features % pixels:
             raise ValueError(f"pixels: {pixels} does not divide {self.in_features} inputs")
         if self.in_features >= 2**31:
@@ -76,6 +77,25 @@ cdef class PackedLinear:
         self.finite = pack(
             weight, pixels, self.weight, self.padded_out_features, threads_for(threads)
         )
+
+    def unpack(self):
+        """Return fresh copies of weight, (O, C * pixels), and bias, (O,), as they came."""
+        weight_array = np.empty((self.out_features, self.in_features), np.float32)
+        bias_array = np.empty(self.out_features, np.float32)
+        cdef float[:, ::1] weight = weight_array
+        cdef float[::1] bias = bias_array
+        cdef Py_ssize_t channels = self.in_features // self.pixels
+        cdef Py_ssize_t o, c, pixel, panel, width
+        for o in range(self.out_features):
+            panel = o // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
+            width = min(ACY_LINEAR_PANEL, self.padded_out_features - panel)
+            bias[o] = self.bias[o]
+            for c in range(channels):
+                for pixel in range(self.pixels):
+                    weight[o, c * self.pixels + pixel] = self.weight[
+                        panel * self.in_features + (pixel * channels + c) * width + o - panel
+                    ]
+        return weight_array, bias_array
 
     @property
     def nbytes(self):

@@ -119,6 +119,13 @@ typedef struct {
 
     /* y = max(x, 0), NaN stays NaN; x and y may be the same. */
     void (*relu)(const float *x, float *y, ptrdiff_t n);
+
+    /* The machine's limits. `multiply_add` does `steps` multiply-adds on each of `fma_floats`
+     * floats that never leave the registers; `read_all` reads n floats, n a multiple of 128.
+     * What they return only keeps the compiler from leaving the work out. */
+    int fma_floats;
+    float (*multiply_add)(ptrdiff_t steps);
+    float (*read_all)(const float *x, ptrdiff_t n);
 } acy_kernels;
 
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */

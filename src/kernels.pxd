@@ -92,6 +92,9 @@ cdef extern from "kernels.h" nogil:
         ) noexcept nogil
         void (*softmax)(const float *x, float *y, Py_ssize_t n) noexcept nogil
         void (*relu)(const float *x, float *y, Py_ssize_t n) noexcept nogil
+        int fma_floats
+        float (*multiply_add)(Py_ssize_t steps) noexcept nogil
+        float (*read_all)(const float *x, Py_ssize_t n) noexcept nogil
 
     const acy_kernels *const *acy_runnable_levels()
     const char *const *acy_compiled_levels()

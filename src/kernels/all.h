@@ -16,6 +16,7 @@
 
 #include "conv.h"
 #include "elementwise.h"
+#include "limits.h"
 #include "linear.h"
 #include "lrn.h"
 #include "pool.h"
@@ -39,4 +40,7 @@ const acy_kernels ACY_LEVEL = {
     .local_response_norm = local_response_norm,
     .softmax = softmax,
     .relu = relu,
+    .fma_floats = FMA_CHAINS * ACY_LANES,
+    .multiply_add = multiply_add,
+    .read_all = read_all,
 };

@@ -1,0 +1,82 @@
+"""The gate in front of every kernel: what comes in becomes float32, C-contiguous and aligned.
+
+Also where memory for results and scratch comes from.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alexnet_cy._runtime import AlignedMemory
+
+__all__ = ["Float32Array", "aligned_zeros", "as_float32", "padded_nhwc"]
+
+Float32Array = NDArray[np.float32]
+
+
+def as_float32(value: ArrayLike, name: str, ndim: int, layout: str) -> Float32Array:
+    """Return an array of floating-point numbers as float32, native, C-contiguous and aligned.
+
+    The array itself if it is all of that already (it may be read-only), else a copy.
+
+    Parameters
+    ----------
+    value : array_like
+        Of float16, float32 or float64, in any byte order and memory layout.
+    name : str
+        What the error messages call the argument.
+    ndim : int
+        The number of axes it must have.
+    layout : str
+        Their names for the message, such as "(N, C, H, W)".
+
+    Raises
+    ------
+    TypeError
+        Integers, booleans, complex numbers, objects and masked values are refused: what they
+        should mean is not clear.
+    ValueError
+        The number of axes is wrong, or a finite float64 is too large for float32.
+    """
+    array = np.asanyarray(value)
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name}: masked arrays have no defined result, got one; fill it first")
+    array = np.asarray(array)
+    if array.dtype.kind != "f":
+        hint = ""
+        if array.dtype == np.uint8:
+            hint = "; images in uint8 go through preprocess, classify or features"
+        raise TypeError(
+            f"{name}: need floating-point numbers (float32), got {array.dtype.name}{hint}"
+        )
+    if array.ndim != ndim:
+        raise ValueError(f"{name}: need {ndim} axes {layout}, got shape {array.shape}")
+    with np.errstate(over="ignore"):
+        result: Float32Array = np.require(array, np.float32, ["C", "A"])
+    if array.dtype.itemsize > 4 and not np.array_equal(np.isinf(array), np.isinf(result)):
+        raise ValueError(f"{name}: has finite values beyond float32's largest, 3.4e38")
+    return result
+
+
+def aligned_zeros(shape: tuple[int, ...]) -> Float32Array:
+    """Return a zero-filled float32 array that starts on a page, on huge pages where there are any.
+
+    Raises
+    ------
+    MemoryError
+        The system does not grant it.
+    """
+    memory = AlignedMemory(4 * prod(shape))
+    return np.frombuffer(memory, np.float32, count=prod(shape)).reshape(shape)
+
+
+def padded_nhwc(
+    n_images: int, height: int, width: int, channels: int, padding: tuple[tuple[int, int], ...]
+) -> tuple[Float32Array, Float32Array]:
+    """Return a zero-filled (N, H + padding, W + padding, C) array, and the view without padding."""
+    (top, bottom), (left, right) = padding
+    whole = aligned_zeros((n_images, top + height + bottom, left + width + right, channels))
+    return whole, whole[:, top : top + height, left : left + width]

@@ -1,0 +1,321 @@
+"""What a pass will do: its steps, the algorithm of each, and where every activation lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from alexnet_cy.engine.arena import NO_PADDING, Activation, place
+from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
+from alexnet_cy.engine.text_table import text_table
+from alexnet_cy.network import (
+    LRN,
+    AdaptiveAvgPool,
+    Conv,
+    Layer,
+    LayerShapes,
+    Linear,
+    MaxPool,
+    Shape,
+    Softmax,
+    Variant,
+    layer_of_feature,
+    resolve_layer,
+)
+from alexnet_cy.network.names import PRE_SUFFIX
+
+__all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step", "make_plan"]
+
+# Images that go through the convolutions together. More of them do not make the convolutions
+# faster, as their tiles are cut by pixels; fewer keep the arena small and Ctrl-C quick.
+TRUNK_BLOCK = 8
+
+# Images whose fully connected layers are computed together, a multiple of TRUNK_BLOCK: the
+# weights, 234 MB, are read once for all of them.
+HEAD_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kernel call of a pass.
+
+    Attributes
+    ----------
+    layer : Layer
+        The spec it computes, or whose ReLU it computes.
+    algorithm : str
+        "direct" or "im2col" for a convolution, else how the layer is computed, for the table.
+    input_shape, output_shape : tuple of int
+        (C, H, W) or (F,) of one image.
+    relu : bool
+        Whether max(0, y) is part of the step.
+    relu_only : bool
+        The step is just the ReLU of `layer`, in place, because the value before it was asked for.
+    features : tuple of str
+        The names under which its result is handed out.
+    source, target : Activation or None
+        Where a step of the trunk reads and writes; None in the fully connected head.
+    """
+
+    layer: Layer
+    algorithm: str
+    input_shape: Shape
+    output_shape: Shape
+    relu: bool = False
+    relu_only: bool = False
+    features: tuple[str, ...] = ()
+    source: Activation | None = None
+    target: Activation | None = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name, or "relu" and the layer's name."""
+        return f"relu {self.layer.name}" if self.relu_only else self.layer.name
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return 0 if self.relu_only else self.layer.macs(self.input_shape)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the layer's parameters."""
+        if self.relu_only:
+            return 0
+        return 4 * sum(prod(s) for s in self.layer.parameter_shapes(self.input_shape).values())
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes read and written for one image, besides the parameters."""
+        return 4 * (prod(self.input_shape) + prod(self.output_shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A pass, ready to run any number of times.
+
+    Attributes
+    ----------
+    variant : Variant
+    input_shape : tuple of int
+        (C, H, W) of one image.
+    features : tuple of str
+        The canonical names of what it hands out.
+    trunk : tuple of Step
+        Up to the last image-shaped layer, for blocks of `trunk_block` images.
+    head : tuple of Step
+        The fully connected layers and softmax, for blocks of `head_block` images.
+    input_activation : Activation
+        The images, padded for the first convolution.
+    arena_floats : int
+        Of all activations of the trunk together, per image of a block.
+    batch : int
+        The number of images the table is for; the plan itself runs any number.
+    """
+
+    variant: Variant
+    input_shape: Shape
+    features: tuple[str, ...]
+    trunk: tuple[Step, ...]
+    head: tuple[Step, ...]
+    input_activation: Activation
+    arena_floats: int
+    batch: int = 1
+    trunk_block: int = TRUNK_BLOCK
+    head_block: int = HEAD_BLOCK
+    steps: tuple[Step, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Join the two parts for whoever wants them in one row."""
+        object.__setattr__(self, "steps", self.trunk + self.head)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of activations that a pass over `batch` images holds at once."""
+        return 4 * self.arena_floats * min(self.batch, self.trunk_block)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Return the table as data, one dict per step; sizes are for `batch` images."""
+        return [
+            {
+                "layer": step.name,
+                "algorithm": step.algorithm,
+                "input": list(step.input_shape),
+                "output": list(step.output_shape),
+                "macs": step.macs * self.batch,
+                "weight_bytes": step.weight_bytes,
+                "activation_bytes": step.activation_bytes * self.batch,
+                "arena_offset_bytes": (
+                    4 * step.target.offset * min(self.batch, self.trunk_block)
+                    if step.target is not None
+                    else None
+                ),
+            }
+            for step in self.steps
+        ]
+
+    def __str__(self) -> str:
+        header = ("layer", "algorithm", "input", "output", "MMAC", "weights MB", "data MB", "at MB")
+        lines = [
+            (
+                step.name,
+                step.algorithm,
+                _times(step.input_shape),
+                _times(step.output_shape),
+                f"{step.macs * self.batch / 1e6:.1f}" if step.macs else "",
+                f"{step.weight_bytes / 1e6:.2f}" if step.weight_bytes else "",
+                f"{step.activation_bytes * self.batch / 1e6:.2f}",
+                "" if row["arena_offset_bytes"] is None else f"{_megabytes(row):.2f}",
+            )
+            for step, row in zip(self.steps, self.rows(), strict=True)
+        ]
+        total = sum(step.macs for step in self.steps) * self.batch
+        weights = sum(step.weight_bytes for step in self.steps)
+        footer = (
+            f"{self.variant.name}, batch {self.batch}: {total / 1e6:.1f} MMAC, "
+            f"{weights / 1e6:.1f} MB of weights, arena {self.arena_bytes / 1e6:.2f} MB "
+            f"(blocks of {self.trunk_block} images, {self.head_block} in the fully connected "
+            "layers)"
+        )
+        return text_table(header, lines, right_aligned=range(4, 8)) + "\n" + footer
+
+
+def make_plan(
+    variant: Variant,
+    height: int,
+    width: int,
+    layers: Sequence[str],
+    *,
+    algorithm: str = "auto",
+    batch: int = 1,
+) -> Plan:
+    """Plan a pass over images of one size that hands out the values named by `layers`.
+
+    Parameters
+    ----------
+    variant : Variant
+    height, width : int
+        Of the images, in pixels.
+    layers : sequence of str
+        Names of values inside the network, torchvision's included; not empty. The pass ends with
+        the last of them.
+    algorithm : str
+        What `conv_algorithms.choose_algorithm` takes.
+    batch : int
+        The number of images that the printed table is for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No such layer or algorithm, or the images are too small for a layer that is needed.
+    """
+    features = tuple(dict.fromkeys(resolve_layer(variant, name) for name in layers))
+    if not features:
+        raise ValueError("layers: need at least one name, got none")
+    order = [layer.name for layer in variant.layers]
+    last = max((layer_of_feature(feature) for feature in features), key=order.index)
+    shapes = variant.shapes(height, width, last=last)
+    n_trunk = sum(not isinstance(shape.layer, Linear | Softmax) for shape in shapes)
+
+    images = shapes[0].input_shape
+    activation = Activation("input", _hwc(images), _padding_for(shapes[0].layer), 0, 0)
+    activations, trunk = [activation], []
+    input_activation = activation
+    for i, shape in enumerate(shapes[:n_trunk]):
+        source = activation
+        if not isinstance(shape.layer, LRN):
+            reader = next((s.layer for s in shapes[i + 1 :] if not isinstance(s.layer, LRN)), None)
+            activation = Activation(
+                shape.layer.name,
+                _hwc(shape.output_shape),
+                _padding_for(reader),
+                len(trunk),
+                len(trunk),
+            )
+            activations.append(activation)
+        for step in _steps(shape, features, algorithm, source, activation):
+            source.last_step = activation.last_step = len(trunk)
+            trunk.append(step)
+    head = [
+        step for shape in shapes[n_trunk:] for step in _steps(shape, features, algorithm, None, None)
+    ]
+    if head:
+        activation.last_step = len(trunk)  # the head reads it after the trunk's last step
+    return Plan(
+        variant,
+        images,
+        features,
+        tuple(trunk),
+        tuple(head),
+        input_activation,
+        place(activations),
+        batch,
+    )
+
+
+def _steps(
+    shape: LayerShapes,
+    features: tuple[str, ...],
+    algorithm: str,
+    source: Activation | None,
+    target: Activation | None,
+) -> list[Step]:
+    """Return the step of a layer, or two where the value before its ReLU is asked for."""
+    layer = shape.layer
+    whole = Step(
+        layer,
+        _algorithm_of(shape, algorithm),
+        shape.input_shape,
+        shape.output_shape,
+        relu=isinstance(layer, Conv | Linear) and layer.relu,
+        features=tuple(name for name in (layer.name,) if name in features),
+        source=source,
+        target=target,
+    )
+    before_relu = layer.name + PRE_SUFFIX
+    if before_relu not in features:
+        return [whole]
+    return [
+        replace(whole, relu=False, features=(before_relu,)),
+        replace(
+            whole, algorithm="in place", input_shape=shape.output_shape, relu_only=True,
+            source=target,
+        ),
+    ]
+
+
+def _algorithm_of(shape: LayerShapes, requested: str) -> str:
+    layer = shape.layer
+    if isinstance(layer, Conv):
+        problem = ConvProblem(
+            shape.input_shape[0], layer.out_channels, layer.kernel_size, layer.stride, layer.groups
+        )
+        return choose_algorithm(problem, requested)
+    if isinstance(layer, LRN):
+        return "in place"
+    if isinstance(layer, MaxPool):
+        return "max"
+    if isinstance(layer, AdaptiveAvgPool):
+        return "average"
+    return "product" if isinstance(layer, Linear) else "softmax"
+
+
+def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The zeros that the next layer wants about its input; pooling clips its windows instead."""
+    return reader.padding if isinstance(reader, Conv) else NO_PADDING
+
+
+def _hwc(shape: Shape) -> tuple[int, int, int]:
+    channels, height, width = shape
+    return height, width, channels
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(str(length) for length in shape)
+
+
+def _megabytes(row: dict[str, object]) -> float:
+    offset = row["arena_offset_bytes"]
+    assert isinstance(offset, int)
+    return offset / 1e6

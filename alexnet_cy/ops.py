@@ -1,0 +1,372 @@
+"""The operations of AlexNet one by one, with PyTorch's names for their arguments.
+
+Every function takes and returns float32 arrays, images as (N, C, H, W). float16, float64, other
+byte orders and memory layouts are converted; integers, complex numbers and objects are refused.
+Inputs are never written to; results are new arrays. `threads` is the number of threads, None for
+the default (see `alexnet_cy.engine.threads.resolve_threads`); it does not change a bit of the
+result, and neither does the number of images.
+
+Inside, images are (N, H, W, C); the conversion at the door is part of the cost of a call here. A
+whole network (`alexnet_cy.AlexNet`) converts once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
+from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32, padded_nhwc
+from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
+from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
+
+__all__ = [
+    "adaptive_avg_pool2d",
+    "conv2d",
+    "linear",
+    "local_response_norm",
+    "max_pool2d",
+    "relu",
+    "softmax",
+]
+
+IMAGES = "(N, C, H, W)"
+
+Pair = int | tuple[int, int]
+
+
+def conv2d(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair | Padding = 0,
+    groups: int = 1,
+    relu: bool = False,
+    algorithm: str = "auto",
+    threads: int | None = None,
+) -> Float32Array:
+    """Convolve (correlate, as everywhere in deep learning: the kernel is not flipped).
+
+    ``y[n, o, p, q] = bias[o] + sum over c, r, s of weight[o, c, r, s] *
+    x[n, g * C / groups + c, p * stride_h + r - top, q * stride_w + s - left]``, where g is the
+    group of o and what lies outside x is zero; with `relu`, max(0, y).
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    weight : array_like, shape (O, C / groups, R, S)
+    bias : array_like, shape (O,), optional
+    stride : int or (height, width)
+    padding : int, (height, width) or ((top, bottom), (left, right))
+        Smaller than the kernel.
+    groups : int
+    relu : bool
+    algorithm : {"auto", "direct", "im2col"}
+        How to compute it; see docs/architecture.md. Direct and im2col agree to the last bit.
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, O, P, Q)
+        P = floor((H + top + bottom - R) / stride_h) + 1, and Q likewise.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    images = as_float32(x, "x", 4, IMAGES)
+    kernel = as_float32(weight, "weight", 4, "(O, C / groups, R, S)")
+    offsets = None if bias is None else as_float32(bias, "bias", 1, "(O,)")
+    n_threads = resolve_threads(threads)
+    n_images, channels, height, width = images.shape
+    out_channels, group_channels, kernel_h, kernel_w = kernel.shape
+    if 0 in kernel.shape:
+        raise ValueError(f"weight: no axis may be empty, got shape {kernel.shape}")
+    _check_groups(groups, channels, out_channels, group_channels)
+    if offsets is not None and offsets.shape != (out_channels,):
+        raise ValueError(f"bias: need shape ({out_channels},), got {offsets.shape}")
+    strides = as_pair(stride, "stride", minimum=1)
+    pads = as_padding(padding, (kernel_h, kernel_w))
+    rows, columns = _output_size((height, width), (kernel_h, kernel_w), strides, pads)
+
+    chosen = choose_algorithm(
+        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, groups), algorithm
+    )
+    packed = _conv.PackedConv(kernel, offsets, groups, active_kernels())
+    padded, inside = padded_nhwc(n_images, height, width, channels, pads)
+    _layout.nchw_to_nhwc(images, inside, n_threads)
+    y = aligned_zeros((n_images, rows, columns, out_channels))
+    _conv.conv2d(packed, padded, y, *strides, relu, chosen == "im2col", n_threads)
+    return _to_nchw(y, n_threads)
+
+
+def max_pool2d(
+    x: ArrayLike,
+    kernel_size: Pair,
+    *,
+    stride: Pair | None = None,
+    padding: Pair | Padding = 0,
+    ceil_mode: bool = False,
+    threads: int | None = None,
+) -> Float32Array:
+    """Take the maximum over windows that are clipped to the image.
+
+    ``y[n, c, p, q] = max of x[n, c, h, w]`` over p * stride_h - top <= h < ... + kernel height,
+    and w likewise. NaN wins wherever it stands; padding never does.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    kernel_size : int or (height, width)
+    stride : int or (height, width), optional
+        `kernel_size` if left out.
+    padding : int, (height, width) or ((top, bottom), (left, right))
+        Smaller than the kernel.
+    ceil_mode : bool
+        Whether the last window may hang over the border (Caffe's rule and PyTorch's option).
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C, P, Q)
+        The counts of windows that `alexnet_cy.network.windows.window_count` gives.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    images = as_float32(x, "x", 4, IMAGES)
+    n_threads = resolve_threads(threads)
+    kernel = as_pair(kernel_size, "kernel_size", minimum=1)
+    strides = kernel if stride is None else as_pair(stride, "stride", minimum=1)
+    pads = as_padding(padding, kernel)
+    n_images, channels, height, width = images.shape
+    rows, columns = _output_size((height, width), kernel, strides, pads, ceil_mode=ceil_mode)
+    y = aligned_zeros((n_images, rows, columns, channels))
+    _pool.max_pool2d(
+        active_kernels(),
+        _to_nhwc(images, n_threads),
+        y,
+        kernel,
+        strides,
+        (pads[0][0], pads[1][0]),
+        n_threads,
+    )
+    return _to_nchw(y, n_threads)
+
+
+def adaptive_avg_pool2d(
+    x: ArrayLike, output_size: Pair, *, threads: int | None = None
+) -> Float32Array:
+    """Average over parts of the image: as many parts as the output has pixels.
+
+    ``y[n, c, p, q] = mean of x[n, c, h, w]`` over floor(p H / P) <= h < ceil((p + 1) H / P), and w
+    likewise (PyTorch's AdaptiveAvgPool2d).
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+        H and W at least 1.
+    output_size : int or (P, Q)
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C, P, Q)
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    images = as_float32(x, "x", 4, IMAGES)
+    n_threads = resolve_threads(threads)
+    size = as_pair(output_size, "output_size", minimum=1)
+    if 0 in images.shape[2:]:
+        raise ValueError(f"x: the image is empty, got shape {images.shape}")
+    y = aligned_zeros((images.shape[0], *size, images.shape[1]))
+    _pool.adaptive_avg_pool2d(active_kernels(), _to_nhwc(images, n_threads), y, n_threads)
+    return _to_nchw(y, n_threads)
+
+
+def local_response_norm(
+    x: ArrayLike,
+    size: int = 5,
+    *,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+    threads: int | None = None,
+) -> Float32Array:
+    """Normalise across channels.
+
+    ``y[c] = x[c] * (k + alpha / size * sum of x[j]**2) ** -beta`` over the channels j from
+    c - size // 2 to c + (size - 1) // 2 that exist (Caffe's LRN and PyTorch's LocalResponseNorm;
+    the paper of 2012 and TensorFlow do not divide alpha: multiply theirs by size).
+
+    Parameters
+    ----------
+    x : array_like, shape (N, C, H, W)
+    size : int
+        Channels in the window, at least 1.
+    alpha, beta, k : float
+        beta = 0.75 is computed with square roots; any other with a power function.
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, C, H, W)
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    images = as_float32(x, "x", 4, IMAGES)
+    n_threads = resolve_threads(threads)
+    window, _ = as_pair(size, "size", minimum=1)
+    y = _to_nhwc(images, n_threads)
+    _lrn.local_response_norm(
+        active_kernels(), y, y, window, float(alpha), float(beta), float(k), n_threads
+    )
+    return _to_nchw(y, n_threads)
+
+
+def linear(
+    x: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    relu: bool = False,
+    threads: int | None = None,
+) -> Float32Array:
+    """Multiply by a matrix: ``y[n, o] = bias[o] + sum over i of x[n, i] * weight[o, i]``.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, I)
+    weight : array_like, shape (O, I)
+    bias : array_like, shape (O,), optional
+    relu : bool
+        max(0, y).
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, O)
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    vectors = as_float32(x, "x", 2, "(N, I)")
+    matrix = as_float32(weight, "weight", 2, "(O, I)")
+    offsets = None if bias is None else as_float32(bias, "bias", 1, "(O,)")
+    n_threads = resolve_threads(threads)
+    if 0 in matrix.shape:
+        raise ValueError(f"weight: no axis may be empty, got shape {matrix.shape}")
+    if vectors.shape[1] != matrix.shape[1]:
+        raise ValueError(
+            f"x: need shape (N, {matrix.shape[1]}) for weight of shape {matrix.shape}, "
+            f"got {vectors.shape}"
+        )
+    if offsets is not None and offsets.shape != matrix.shape[:1]:
+        raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
+    packed = _linear.PackedLinear(matrix, offsets, 1, active_kernels(), n_threads)
+    y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
+    _linear.linear(packed, vectors, y, relu, n_threads)
+    return y
+
+
+def relu(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
+    """Return ``max(0, x)`` for an array of any shape; NaN stays NaN.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    array = np.asanyarray(x)
+    values = as_float32(array, "x", array.ndim, "(any)")
+    y = np.empty(values.shape, np.float32)
+    _softmax.relu(active_kernels(), values.reshape(-1), y.reshape(-1), resolve_threads(threads))
+    return y
+
+
+def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
+    """Return ``exp(x - m) / sum(exp(x - m))`` along the last axis, m the maximum along it.
+
+    Parameters
+    ----------
+    x : array_like, shape (N, F)
+        A row with a NaN or +inf gives a row of NaN.
+    threads : int, optional
+
+    Returns
+    -------
+    ndarray of float32, shape (N, F)
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument does not fit; the message names it, what came and what is needed.
+    """
+    rows = as_float32(x, "x", 2, "(N, F)")
+    y = np.empty(rows.shape, np.float32)
+    _softmax.softmax(active_kernels(), rows, y, resolve_threads(threads))
+    return y
+
+
+def _check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:
+    number, _ = as_pair(groups, "groups", minimum=1)
+    if channels % number or out_channels % number:
+        raise ValueError(
+            f"groups: {number} must divide the {channels} channels of x and the {out_channels} of "
+            "weight"
+        )
+    if group_channels * number != channels:
+        raise ValueError(
+            f"weight: need {channels // number} input channels per filter for {channels} channels "
+            f"of x in {number} groups, got {group_channels}"
+        )
+
+
+def _output_size(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    *,
+    ceil_mode: bool = False,
+) -> tuple[int, int]:
+    rows, columns = (
+        window_count(*axis, ceil_mode=ceil_mode)
+        for axis in zip(size, kernel, stride, padding, strict=True)
+    )
+    if rows < 1 or columns < 1:
+        raise ValueError(
+            f"x: the {kernel[0]}x{kernel[1]} kernel does not fit images of {size[0]}x{size[1]} "
+            f"with padding {padding}"
+        )
+    return rows, columns
+
+
+def _to_nhwc(images: Float32Array, threads: int) -> Float32Array:
+    n_images, channels, height, width = images.shape
+    y = aligned_zeros((n_images, height, width, channels))
+    _layout.nchw_to_nhwc(images, y, threads)
+    return y
+
+
+def _to_nchw(images: Float32Array, threads: int) -> Float32Array:
+    n_images, height, width, channels = images.shape
+    y = np.empty((n_images, channels, height, width), np.float32)
+    _layout.nhwc_to_nchw(images, y, threads)
+    return y
