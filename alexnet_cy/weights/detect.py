@@ -1,0 +1,164 @@
+"""Which format a weight file has, told by its first bytes and never by its name.
+
+Formats with a magic number come before those that have none. What no reader takes but people try
+all the same gets a message of its own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ..errors import WeightsError
+
+if TYPE_CHECKING:
+    from .files import WeightsFile
+
+__all__ = ["FORMATS", "Format", "detect"]
+
+_HEAD_BYTES = 512  # a tar header
+
+# APPNOTE.TXT 4.3.7: where the local header of a zip member has the length of its name, and it.
+_ZIP_MAGIC = b"PK\x03\x04"
+_ZIP_NAME_LENGTH = struct.Struct("<26xH")
+_ZIP_NAME_OFFSET = 30
+
+# Deep Compression: the number of stored weights of each of the eight layers; fc6, the largest,
+# has 37,748,736 weights.
+_LAYER_COUNTS = struct.Struct("<8I")
+_MAX_LAYER_COUNT = 1 << 26
+
+# The keys, field number and wire type, that can begin a caffemodel: name, layers, input, input_dim
+# (single, packed), force_backward, state, debug_info, input_shape; and layer, 100, which takes two
+# bytes (caffe.proto, NetParameter).
+_NET_PARAMETER_KEYS = tuple(bytes.fromhex(key) for key in "0a 12 1a 20 22 28 32 38 42 a206".split())
+
+Sniff: TypeAlias = Callable[[bytes, int], bool]
+"""Takes the first bytes of a file and its size in bytes."""
+
+
+class Format(NamedTuple):
+    """A format that is read.
+
+    Attributes
+    ----------
+    name : str
+        What `NetworkFile.format` says.
+    module : str
+        The module of this package whose ``read`` reads it.
+    matches : callable
+        Whether a file that no earlier format claims is of this one.
+    """
+
+    name: str
+    module: str
+    matches: Sniff
+
+
+def detect(file: WeightsFile) -> Format:
+    """Tell a file's format.
+
+    Parameters
+    ----------
+    file : WeightsFile
+        The file.
+
+    Returns
+    -------
+    Format
+        One of `FORMATS`.
+
+    Raises
+    ------
+    WeightsError
+        The content is of no format that is read; the message says what it is, if that is known.
+    """
+    head = file.head(_HEAD_BYTES)
+    for refused in _REFUSED:
+        if refused.matches(head, file.size_bytes):
+            raise WeightsError(f"{file.path!r}: {refused.advice}")
+    for candidate in FORMATS:
+        if candidate.matches(head, file.size_bytes):
+            return candidate
+    known = ", ".join(candidate.name for candidate in FORMATS)
+    raise WeightsError(
+        f"{file.path!r}: no weight file that is known ({known}); it begins with {head[:8]!r}"
+    )
+
+
+class _Refused(NamedTuple):
+    """Something that is no weight file, or none that is read."""
+
+    matches: Sniff
+    advice: str
+
+
+def _starts(*magics: bytes) -> Sniff:
+    return lambda head, size_bytes: head.startswith(magics)
+
+
+def _is_npz(head: bytes, size_bytes: int) -> bool:
+    """Find a zip file whose first member is an array."""
+    if not head.startswith(_ZIP_MAGIC) or len(head) < _ZIP_NAME_OFFSET:
+        return False
+    (length,) = _ZIP_NAME_LENGTH.unpack_from(head)
+    return head[_ZIP_NAME_OFFSET : _ZIP_NAME_OFFSET + length].endswith(b".npy")
+
+
+def _is_torch(head: bytes, size_bytes: int) -> bool:
+    """Find a zip file, a pickle of protocol 2 to 5, or the tar file of 2016."""
+    is_pickle = head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+    return head.startswith(_ZIP_MAGIC) or is_pickle or head.startswith(b"ustar", 257)
+
+
+def _is_safetensors(head: bytes, size_bytes: int) -> bool:
+    """Find a 64-bit length, of which AlexNet needs 11 bits, and JSON."""
+    return head[4:9] == b"\0\0\0\0{"
+
+
+def _is_deep_compression(head: bytes, size_bytes: int) -> bool:
+    """Find eight counts of weights."""
+    if len(head) < _LAYER_COUNTS.size:
+        return False
+    return all(0 < count <= _MAX_LAYER_COUNT for count in _LAYER_COUNTS.unpack_from(head))
+
+
+def _is_blob(head: bytes, size_bytes: int) -> bool:
+    """Find Caffe's BlobProto: num and channels, or the data, or the shape first."""
+    return (head[:1] == b"\x08" and head[2:3] == b"\x10") or head[:1] in (b"\x2a", b"\x3a")
+
+
+def _is_text(head: bytes, size_bytes: int) -> bool:
+    """Find nothing but printable ASCII, tabs and line ends."""
+    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
+
+
+FORMATS = (
+    Format("npy", "npy", _starts(b"\x93NUMPY")),
+    Format("npz", "npz", _is_npz),
+    Format("torch", "torch_pth", _is_torch),
+    Format("safetensors", "safetensors", _is_safetensors),
+    Format("deep-compression", "deep_compression", _is_deep_compression),
+    Format("onnx", "onnx_file", _starts(b"\x08")),
+    Format("caffemodel", "caffemodel", _starts(*_NET_PARAMETER_KEYS)),
+)
+"""The formats that are read, in the order in which they are tried."""
+
+_REFUSED = (
+    _Refused(
+        _starts(b"\x89HDF\r\n\x1a\n"),
+        "HDF5 (Keras, or Caffe's .caffemodel.h5) is not read; save the arrays with numpy.savez",
+    ),
+    _Refused(_starts(b"\x1f\x8b"), "compressed with gzip; unpack it first"),
+    _Refused(
+        _starts(b"version https://git-lfs"),
+        "a pointer of git-lfs, not the file it stands for; fetch that with git lfs pull",
+    ),
+    _Refused(
+        lambda head, size_bytes: head.lstrip()[:5].lower() in (b"<!doc", b"<html"),
+        "a web page: the download gave no weights",
+    ),
+    _Refused(_is_blob, "a mean image (binaryproto), not a network"),
+    _Refused(_is_text, "a text file (a .prototxt has no weights), not a network"),
+)

@@ -1,0 +1,199 @@
+"""From a path to a network: the file's format, its variant, and a check of every shape.
+
+No number is read here. What `open_network` returns is known to fit; a tensor is read, and looked
+through for NaN and infinity, when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WeightsError
+from ..network.architecture import Variant
+from ..network.variants import VARIANTS, get_variant
+from .detect import detect
+from .files import open_file
+from .finite import check_finite
+from .matching import closest_variant, describe, fit_classes, list_mismatches
+from .tensors import NetworkFile, TensorRef
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["LoadedNetwork", "open_network", "read_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedNetwork:
+    """A weight file whose tensors fit a variant, and have not been read.
+
+    Attributes
+    ----------
+    variant : Variant
+        With the file's number of classes.
+    tensors : mapping of str to TensorRef
+        One for each entry of ``variant.parameter_shapes()``, in that order and of that shape.
+    format : str
+        The format of the file, such as "caffemodel".
+    path : str
+        The path of the file.
+    metadata : mapping of str to str
+        What else the file says; "variant_note" tells where several variants fit and one was taken.
+    """
+
+    variant: Variant
+    tensors: Mapping[str, TensorRef]
+    format: str
+    path: str
+    metadata: Mapping[str, str]
+
+
+def open_network(
+    path: str | os.PathLike[str],
+    variant: str | Variant | None = None,
+    *,
+    allow_nonfinite: bool = False,
+) -> LoadedNetwork:
+    """Open a weight file of any supported format and check it against a variant.
+
+    The variant is the one asked for; else the one that the file tells of; else the first of
+    `VARIANTS` that has the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
+    does not tell which of them it is is taken for "caffe", and the metadata say so.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its format is told by its content.
+    variant : str or Variant, optional
+        Forces a variant. One that contradicts the file is taken, with a warning, if all shapes
+        fit.
+    allow_nonfinite : bool
+        Whether tensors with NaN or infinity can be read.
+
+    Returns
+    -------
+    LoadedNetwork
+
+    Raises
+    ------
+    ValueError
+        There is no variant of this name.
+    WeightsError
+        The file cannot be read or is of no known format; or its tensors do not fit: the message
+        lists every one that is missing, too many, or of another shape, with both shapes.
+    """
+    forced = get_variant(variant) if isinstance(variant, str) else variant
+    opened = open_file(path)
+    content = read_file(opened, forced)
+    fitted, note = _decide(opened.path, content, forced)
+    tensors = {
+        name: content.tensors[name]
+        if allow_nonfinite
+        else _finite_tensor(f"{opened.path!r}: {name}", content.tensors[name])
+        for name in fitted.parameter_shapes()
+    }
+    metadata = {**content.metadata, **note}
+    return LoadedNetwork(fitted, tensors, content.format, opened.path, metadata)
+
+
+def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
+    """Detect a file's format and let its reader read the structure.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    variant : Variant, optional
+        The shapes to assume where a format has none (Deep Compression).
+
+    Returns
+    -------
+    NetworkFile
+        Compared with no variant.
+
+    Raises
+    ------
+    WeightsError
+        The file cannot be read or is of no known format.
+    """
+    opened = open_file(path)
+    module: Any = import_module(f".{detect(opened).module}", __package__)
+    content: NetworkFile = module.read(opened)
+    return content
+
+
+def _decide(
+    path: str, content: NetworkFile, forced: Variant | None
+) -> tuple[Variant, dict[str, str]]:
+    """Choose the variant, and say in a note if others would have fitted as well."""
+    shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
+    if forced is not None:
+        _check_fit(path, forced, shapes, "was asked for")
+        if content.variant not in (None, forced.name):
+            warnings.warn(
+                f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
+                "the shapes are the same, the results are not",
+                stacklevel=3,
+            )
+        return fit_classes(forced, shapes), {}
+    if content.variant is not None:
+        told = VARIANTS.get(content.variant)
+        if told is None:
+            raise WeightsError(
+                f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
+                f"{', '.join(VARIANTS)}, and variant= forces one"
+            )
+        _check_fit(path, told, shapes, "is the one the file tells of")
+        return fit_classes(told, shapes), {}
+    return _guess(path, shapes)
+
+
+def _guess(path: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Variant, dict[str, str]]:
+    """Choose the first variant that has the file's shapes."""
+    fitting = _fitting(shapes)
+    if not fitting:
+        _check_fit(path, closest_variant(VARIANTS.values(), shapes), shapes, "is the closest")
+    chosen, *others = fitting
+    if not others:
+        return fit_classes(chosen, shapes), {}
+    names = ", ".join(repr(variant.name) for variant in others)
+    note = (
+        f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the same "
+        "shapes; variant= forces one of them"
+    )
+    return fit_classes(chosen, shapes), {"variant_note": note}
+
+
+def _fitting(shapes: Mapping[str, tuple[int, ...]]) -> list[Variant]:
+    return [variant for variant in VARIANTS.values() if not list_mismatches(variant, shapes)]
+
+
+def _check_fit(
+    path: str, variant: Variant, shapes: Mapping[str, tuple[int, ...]], why: str
+) -> None:
+    mismatches = list_mismatches(variant, shapes)
+    if not mismatches:
+        return
+    names = [repr(other.name) for other in _fitting(shapes)]
+    advice = f"; it fits {', '.join(names)}, which variant= forces" if names else ""
+    raise WeightsError(
+        f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
+        f"{len(mismatches)} tensors differ:{describe(mismatches)}"
+    )
+
+
+def _finite_tensor(what: str, tensor: TensorRef) -> TensorRef:
+    """Return the tensor with the check for NaN and infinity behind its reading."""
+
+    def read() -> NDArray[np.float32]:
+        array = tensor.read()
+        check_finite(what, array)
+        return array
+
+    return replace(tensor, read=read)

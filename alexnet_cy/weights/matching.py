@@ -1,0 +1,87 @@
+"""Comparing the shapes of a file's tensors with those of a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from ..network.architecture import Variant
+
+__all__ = ["MAX_CLASSES", "closest_variant", "describe", "fit_classes", "list_mismatches"]
+
+MAX_CLASSES = 100_000
+"""The most classes that a last layer may have; the largest published ones have 21,841."""
+
+# How many lines of an error message the differences of a file may take; AlexNet has 16 tensors.
+_MAX_LINES = 64
+_MAX_NAME_CHARACTERS = 80
+
+Shape: TypeAlias = tuple[int, ...]
+Shapes: TypeAlias = Mapping[str, Shape]
+
+
+def fit_classes(variant: Variant, shapes: Shapes) -> Variant:
+    """Return the variant with the number of classes that the file's last layer has.
+
+    The bias says it, as it cannot be transposed; without one the weight does. A number that no
+    network can have leaves the variant as it is.
+    """
+    head = list(variant.parameter_shapes())[-1].removesuffix(".bias")
+    for name, rank in ((f"{head}.bias", 1), (f"{head}.weight", 2)):
+        shape = shapes.get(name, ())
+        if len(shape) == rank and 1 <= shape[0] <= MAX_CLASSES:
+            return variant.with_num_classes(shape[0])
+    return variant
+
+
+def list_mismatches(variant: Variant, shapes: Shapes) -> list[str]:
+    """Compare every tensor with the variant; only the number of classes is free.
+
+    Returns
+    -------
+    list of str
+        One line for each tensor that is missing, of another shape, or not part of the variant.
+    """
+    expected = fit_classes(variant, shapes).parameter_shapes()
+    lines = []
+    for name, wanted in expected.items():
+        if name not in shapes:
+            lines.append(f"{name}: expected {wanted}, missing")
+        elif shapes[name] != wanted:
+            hint = _hint(name, wanted, shapes[name])
+            lines.append(f"{name}: expected {wanted}, got {shapes[name]}{hint}")
+    for name, shape in shapes.items():
+        if name not in expected:
+            lines.append(f"{name[:_MAX_NAME_CHARACTERS]!r}: not expected, got {shape}")
+    return lines
+
+
+def closest_variant(variants: Iterable[Variant], shapes: Shapes) -> Variant:
+    """Return the variant from which the fewest tensors differ, the first of them if several do."""
+    return min(variants, key=lambda variant: len(list_mismatches(variant, shapes)))
+
+
+def describe(mismatches: list[str]) -> str:
+    """Return the mismatches as the lines of an error message."""
+    lines = mismatches[:_MAX_LINES]
+    if len(mismatches) > _MAX_LINES:
+        lines.append(f"and {len(mismatches) - _MAX_LINES} more")
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def _hint(name: str, wanted: Shape, got: Shape) -> str:
+    """Say what may have happened to a tensor of the wrong shape."""
+    if len(wanted) == 1 and got[:1] > (MAX_CLASSES,):
+        return f" (more than {MAX_CLASSES} classes)"
+    if len(wanted) == 2 and got == wanted[::-1]:
+        return " (transposed)"
+    if name == "fc6.weight" and got[:1] == wanted[:1]:
+        return " (made for images of another size)"
+    if len(wanted) == 4 and len(got) == 4 and wanted[:1] + wanted[2:] == got[:1] + got[2:]:
+        if got[1] == 2 * wanted[1]:
+            return " (a network without groups)"
+        if wanted[1] == 2 * got[1]:
+            return " (a network with two groups)"
+    if len(wanted) == 4 and sorted(got) == sorted(wanted):
+        return " (another order of axes)"
+    return ""
