@@ -160,6 +160,23 @@ def test_no_images(caffe):
     assert forward(variant, weights, np.zeros((0, 3, 227, 227))).shape == (0, 7)
 
 
+def test_the_dropout_of_2012_can_go_into_the_weights_behind_it():
+    """Halved outputs of fc6 and fc7, and halved weights of fc7 and fc8, are the same (docs)."""
+    variant = get_variant("paper").with_num_classes(7)
+    weights = random_weights(variant)
+    fc7, fc8 = variant.layer("fc7"), variant.layer("fc8")
+    x = random_images(variant)
+    values = forward(variant, weights, x, ["fc6"])["fc6"] * 0.5
+    values = reference_layer(fc7, values, weights["fc7.weight"], weights["fc7.bias"]) * 0.5
+    scaled = reference_layer(fc8, values, weights["fc8.weight"], weights["fc8.bias"])
+
+    folded = weights | {
+        "fc7.weight": weights["fc7.weight"] * np.float32(0.5),
+        "fc8.weight": weights["fc8.weight"] * np.float32(0.5),
+    }
+    assert_array_equal(forward(variant, folded, x, ["fc8"])["fc8"], scaled)
+
+
 def test_images_do_not_see_one_another(caffe):
     variant, weights = caffe
     x = random_images(variant, count=2)
