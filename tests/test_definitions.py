@@ -214,9 +214,7 @@ def test_infinities_and_nan_travel_without_warnings():
     assert_array_equal(softmax(x), [[np.nan, np.nan], [0, 1], [np.nan, np.nan]])
     assert_array_equal(linear(x, [[0.0, 1.0]]), [[np.nan], [np.nan], [np.nan]])
     images = x[:, :, None, None]
-    assert_array_equal(
-        local_response_norm(images)[:, 0, 0, 0], np.array([np.nan, np.nan, np.nan])
-    )
+    assert_array_equal(local_response_norm(images)[:, 0, 0, 0], np.array([np.nan, np.nan, np.nan]))
     assert np.isnan(conv2d(images, np.zeros((1, 2, 1, 1)))).all()
 
 
