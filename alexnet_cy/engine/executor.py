@@ -62,7 +62,9 @@ class Executor:
             vectors = []
             for first in range(start, stop, plan.trunk_block):
                 part = slice(first, min(first + plan.trunk_block, stop))
-                vectors.append(self._run_trunk(images, part, arena, block, results, threads, clock))
+                vector = self._run_trunk(images, part, arena, block, results, threads, clock)
+                if plan.head:
+                    vectors.append(vector.copy())  # the next block writes over the arena
             if plan.head:
                 self._run_head(np.concatenate(vectors), start, results, threads, clock)
         self._idle_arenas.append((block, arena))
@@ -78,7 +80,7 @@ class Executor:
         threads: int,
         clock: Clock | None,
     ) -> Float32Array:
-        """Run the image-shaped layers; return the last one's output, one row per image."""
+        """Run the image-shaped layers; return a view of the last one's output, a row per image."""
         n = part.stop - part.start
 
         def views(activation: Activation) -> tuple[Float32Array, Float32Array]:
@@ -119,9 +121,7 @@ class Executor:
         elif isinstance(layer, Conv):
             copy_columns = step.algorithm == "im2col"
             packed = self.packed.conv(layer.name)
-            _conv.conv2d(
-                packed, source[0], inside, *layer.stride, step.relu, copy_columns, threads
-            )
+            _conv.conv2d(packed, source[0], inside, *layer.stride, step.relu, copy_columns, threads)
         elif isinstance(layer, LRN):
             _lrn.local_response_norm(
                 kernels, inside, inside, layer.size, layer.ops_alpha, layer.beta, layer.k, threads
