@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..errors import WeightsError
+from .files import as_weights_error
 from .pickle_scan import MAX_DICT_ITEMS, scan_pickle
 
 __all__ = ["Storage", "StoredTensor", "Unpickled", "load_pickle"]
@@ -140,12 +140,10 @@ def load_pickle(data: bytes, what: str, start: int = 0) -> Unpickled:
         The pickle is garbled, passes a limit of `pickle_scan`, or does anything that describing
         tensors does not need.
     """
-    try:
+    with as_weights_error(what):
         end = scan_pickle(data, start)
         unpickler = _Unpickler(data[start:end])
         return Unpickled(unpickler.load(), unpickler.storages, end)
-    except Exception as error:  # a garbled pickle makes the unpickler raise nearly anything
-        raise WeightsError(f"{what}: cannot be unpickled: {error}") from error
 
 
 class _Unpickler(pickle.Unpickler):

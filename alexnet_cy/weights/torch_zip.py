@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
-from .files import FileStream
+from .files import as_weights_error
 from .pickle_scan import MAX_PICKLE_BYTES
 from .torch_checkpoint import Checkpoint, StoragePlace
 from .torch_unpickler import load_pickle
@@ -70,10 +70,7 @@ def read_zip(file: WeightsFile) -> Checkpoint:
         The archive is damaged or ambiguous, has members that are not stored plainly, or is no
         PyTorch checkpoint.
     """
-    try:
-        members = _read_members(file)
-    except _BadArchive as error:
-        raise WeightsError(f"{file.path!r}: not a sound zip file: {error}") from error
+    members = _read_members(file)
     description = _find_description(file, members)
     prefix = description.name.removesuffix("data.pkl")
     _check_byteorder(file, members.get(f"{prefix}byteorder"))
@@ -130,20 +127,14 @@ def _read_member(file: WeightsFile, member: _Member, max_bytes: int) -> bytes:
     return data
 
 
-class _BadArchive(Exception):
-    """What is wrong with the archive."""
-
-
 def _read_members(file: WeightsFile) -> dict[str, _Member]:
     """Read the central directory and every local header, and check them against each other."""
-    try:
-        with zipfile.ZipFile(_DirectoryStream(file)) as archive:
-            entries = archive.infolist()
-            directory_offset = archive.start_dir
-    except (_BadArchive, WeightsError):
-        raise
-    except Exception as error:  # a garbled directory makes zipfile raise nearly anything
-        raise _BadArchive(str(error)) from error
+    with (
+        as_weights_error(f"{file.path!r}: its zip directory"),
+        zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
+    ):
+        entries = archive.infolist()
+        directory_offset = archive.start_dir
     # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
     has_checksums = any(entry.CRC for entry in entries)
     members = sorted(
@@ -154,26 +145,14 @@ def _read_members(file: WeightsFile) -> dict[str, _Member]:
     for member in members:
         # The first header must be the file's first bytes, or another kind of file precedes it.
         if member.header_offset < end or (end == 0 and member.header_offset != 0):
-            raise _BadArchive(f"{member.name!r} overlaps, or does not begin the file")
+            raise _unsound(file, f"{member.name!r} overlaps, or does not begin the file")
         end = member.offset_bytes + member.size_bytes
     if end > directory_offset:
-        raise _BadArchive("the last member reaches into the directory")
+        raise _unsound(file, "the last member reaches into the directory")
     by_name = {member.name: member for member in members}
     if len(by_name) != len(members):
-        raise _BadArchive("two members have the same name")
+        raise _unsound(file, "two members have the same name")
     return by_name
-
-
-class _DirectoryStream(FileStream):
-    """The file as `zipfile` sees it: no single read, so no directory, of more than 1 MiB."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read `size` bytes, or all that is left."""
-        left = max(0, self._file.size_bytes - self._position)
-        count = left if size is None or size < 0 else min(size, left)
-        if count > MAX_DIRECTORY_BYTES:
-            raise _BadArchive(f"a directory of {count} bytes, more than {MAX_DIRECTORY_BYTES}")
-        return super().read(count) or b""
 
 
 def _check_entry(file: WeightsFile, entry: zipfile.ZipInfo, has_checksums: bool) -> _Member:
@@ -181,11 +160,11 @@ def _check_entry(file: WeightsFile, entry: zipfile.ZipInfo, has_checksums: bool)
     name = entry.orig_filename
     parts = name.split("/")
     if "\\" in name or "\0" in name or ".." in parts or "" in parts:
-        raise _BadArchive(f"a member with the path {name!r}")
+        raise _unsound(file, f"a member with the path {name!r}")
     if entry.flag_bits & _FORBIDDEN_FLAGS:
-        raise _BadArchive(f"{name!r} is encrypted or patched")
+        raise _unsound(file, f"{name!r} is encrypted or patched")
     if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
-        raise _BadArchive(f"{name!r} is compressed; torch.save stores its members as they are")
+        raise _unsound(file, f"{name!r} is compressed; torch.save stores its members as they are")
     header = file.read_bytes(entry.header_offset, _LOCAL_HEADER.size)
     signature, _, flags, method, _, _, crc32, stored, size, name_bytes, extra_bytes = (
         _LOCAL_HEADER.unpack(header)
@@ -202,7 +181,7 @@ def _check_entry(file: WeightsFile, entry: zipfile.ZipInfo, has_checksums: bool)
         or not sizes <= {entry.file_size}
         or not (crc32 == entry.CRC or flags & _SIZES_FOLLOW_FLAG)
     ):
-        raise _BadArchive(f"{name!r} is described in two ways that differ")
+        raise _unsound(file, f"{name!r} is described in two ways that differ")
     return _Member(
         name,
         entry.header_offset,
@@ -210,3 +189,7 @@ def _check_entry(file: WeightsFile, entry: zipfile.ZipInfo, has_checksums: bool)
         entry.file_size,
         entry.CRC if has_checksums else None,
     )
+
+
+def _unsound(file: WeightsFile, problem: str) -> WeightsError:
+    return WeightsError(f"{file.path!r}: not a sound zip file: {problem}")

@@ -1,0 +1,99 @@
+"""Read ONNX models: those of the model zoo, exports of torch, and our own.
+
+The file is walked without its numbers (`wire`), the graph is followed (`onnx_chain`) and compared
+with the known networks (`onnx_match`); it is never run. A model that is none of them is refused, as
+its weights would give wrong answers without a word.
+
+The zoo's bvlcalexnet and caffenet declare an input of 224 pixels, not Caffe's 227, and pool with
+padding of 1 behind the last pixel. conv1 then gives 54 windows a side, and 54-27-13-6 follow as in
+Caffe, whose pools count windows that hang over the border: it is the same network, run on a
+slightly smaller image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_cy.network.variants import VARIANTS
+
+from ..errors import WeightsError
+from .files import open_file
+from .key_names import LAYER_NAMES
+from .onnx_chain import follow
+from .onnx_graph import Graph
+from .onnx_match import match
+from .onnx_messages import ONNX
+from .tensors import NetworkFile, TensorRef
+from .wire import read_message
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+    from .onnx_parameters import Parameter
+
+__all__ = ["read"]
+
+
+def read(path: str | os.PathLike[str]) -> NetworkFile:
+    """Read the structure of an ONNX model.
+
+    Parameters
+    ----------
+    path : path-like
+        An ONNX model of any opset, in one file.
+
+    Returns
+    -------
+    NetworkFile
+        `format` is "onnx"; `variant` is the network that the graph computes. `metadata` has
+        "opset", "producer" and, if the graph declares it, "input_size" ("224x224").
+
+    Raises
+    ------
+    WeightsError
+        The file is damaged, keeps its numbers in other files, is quantised, or is none of the known
+        networks; the message names node and attribute, expected and got.
+    """
+    file = open_file(path)
+    model = read_message(file, ONNX, "ModelProto")
+    if not model.ir_version or not model.graph.node:
+        raise WeightsError(f"{file.path!r}: not an ONNX model: it has no version or no nodes")
+    graph = Graph(file, model.graph)
+    steps = follow(graph)
+    variant = match(graph, steps, VARIANTS)
+    tensors: dict[str, TensorRef] = {}
+    learned = [(step.weight, step.bias) for step in steps if step.weight is not None]
+    for layer, (weight, bias) in zip(LAYER_NAMES, learned, strict=True):
+        tensors[f"{layer}.weight"] = _tensor(weight)
+        tensors[f"{layer}.bias"] = _tensor(bias) if bias else _no_bias(weight.shape[0])
+    return NetworkFile("onnx", tensors, variant, _metadata(model, graph))
+
+
+def _tensor(parameter: Parameter) -> TensorRef:
+    tensor = parameter.tensor
+    return TensorRef(parameter.shape, tensor.dtype, tensor.stored_bytes, parameter.read)
+
+
+def _no_bias(channels: int) -> TensorRef:
+    """Return the bias of a node that has none."""
+
+    def read() -> NDArray[np.float32]:
+        return np.zeros(channels, np.float32)
+
+    return TensorRef((channels,), "F32", 0, read)
+
+
+def _metadata(model: Any, graph: Graph) -> dict[str, str]:
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    metadata = {"opset": str(versions[0])} if versions else {}
+    producer = f"{model.producer_name} {model.producer_version}".strip()
+    if producer:
+        metadata["producer"] = producer
+    height, width = graph.input_size
+    if height and width:
+        metadata["input_size"] = f"{height}x{width}"
+    return metadata
