@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -40,6 +40,7 @@ def test_conv2d_by_hand():
     assert_array_equal(padded, [[[[0, 11], [30, 67]]]])
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(0, 2), st.integers(0, 2))
 def test_a_filter_with_a_single_one_shifts_the_image(seed, row, column):
     x = normal(seed, 2, 1, 5, 6)
@@ -50,6 +51,7 @@ def test_a_filter_with_a_single_one_shifts_the_image(seed, row, column):
     assert_array_equal(conv2d(x, weight, padding=1), shifted)
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 def test_groups_are_convolutions_side_by_side(seed, groups, group_channels, group_filters):
     x = normal(seed, 2, groups * group_channels, 5, 4)
@@ -69,6 +71,7 @@ def test_groups_are_convolutions_side_by_side(seed, groups, group_channels, grou
     assert_allclose(whole, np.concatenate(parts, axis=1), rtol=1e-13, atol=1e-13)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_a_1x1_convolution_is_a_linear_layer_at_every_pixel(seed):
     x, weight, bias = normal(seed, 2, 4, 3, 5), normal(seed + 1, 6, 4), normal(seed + 2, 6)
@@ -147,6 +150,7 @@ def test_an_even_window_reaches_one_channel_further_down():
     assert_allclose(y.ravel(), [1 / 1, 2 / (1 + 4), 3 / (4 + 9)], rtol=1e-15)
 
 
+@settings(deadline=None)
 @given(seeds, st.sampled_from([0.5, 1.0, 2.0]), st.sampled_from([0.5, 0.75, 1.0]))
 def test_without_alpha_the_norm_is_a_division_by_a_constant(seed, k, beta):
     x = normal(seed, 1, 7, 2, 3)
@@ -154,6 +158,7 @@ def test_without_alpha_the_norm_is_a_division_by_a_constant(seed, k, beta):
     assert_allclose(y, x / k**beta, rtol=1e-14)
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(1, 9))
 def test_channels_outside_the_window_do_not_count(seed, size):
     x = normal(seed, 1, 12, 1, 1)
@@ -182,6 +187,7 @@ def test_adaptive_avg_pool2d_by_hand():
     assert_array_equal(adaptive_avg_pool2d(x, (2, 5)), [[[[0, 1, 2, 3, 4], [0, 1, 2, 3, 4]]]])
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_adaptive_pooling_to_the_same_size_changes_nothing(seed):
     x = normal(seed, 2, 3, 6, 6)
@@ -202,6 +208,7 @@ def test_linear_relu_and_softmax_by_hand():
     assert_allclose(softmax(np.log([[1, 3, 4]])), [[0.125, 0.375, 0.5]], rtol=1e-15)
 
 
+@settings(deadline=None)
 @given(seeds, st.floats(-1e6, 1e6))
 def test_softmax_does_not_see_a_shift(seed, shift):
     x = normal(seed, 2, 10)

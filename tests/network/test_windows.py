@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alexnet_cy.network.windows import as_padding, as_pair, window_count
@@ -40,6 +40,7 @@ def axes(draw):
     return draw(st.integers(1, 40)), kernel_size, stride, (draw(padding), draw(padding))
 
 
+@settings(deadline=None)
 @given(axes())
 def test_floor_mode_counts_the_windows_inside(axis):
     size, kernel_size, stride, (before, after) = axis
@@ -48,6 +49,7 @@ def test_floor_mode_counts_the_windows_inside(axis):
     assert window_count(*axis) == len(starts)
 
 
+@settings(deadline=None)
 @given(axes())
 def test_ceil_mode_adds_a_window_where_pixels_are_left(axis):
     size, kernel_size, stride, (before, after) = axis
@@ -66,6 +68,7 @@ def torch():
     return pytest.importorskip("torch")
 
 
+@settings(deadline=None)
 @given(axis=axes())
 def test_ceil_mode_agrees_with_torch(torch, axis):
     size, kernel_size, stride, (before, _) = axis
