@@ -57,16 +57,12 @@ AARCH64 = ("aarch64", "arm64")
 
 # "generic" is compiled with no flags of its own and is always there.
 ISA_LEVELS = (
-    IsaLevel(
-        "x86-64-v3", "src/isa/x86_64_v3.c", X86_64, ("-mavx2", "-mfma", "-mbmi2"), "__AVX2__"
-    ),
+    IsaLevel("x86-64-v3", "src/isa/x86_64_v3.c", X86_64, ("-mavx2", "-mfma", "-mbmi2"), "__AVX2__"),
     IsaLevel(
         "x86-64-v4",
         "src/isa/x86_64_v4.c",
         X86_64,
-        (
-            "-mavx2 -mfma -mbmi2 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx512cd"
-        ).split(),
+        ("-mavx2 -mfma -mbmi2 -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx512cd").split(),
         "__AVX512DQ__",
     ),
     IsaLevel("aarch64-neon", "src/isa/aarch64_neon.c", AARCH64, (), "__ARM_NEON"),
@@ -135,7 +131,7 @@ class BuildKernels(build_ext):
 
 
 def wanted_levels() -> list[IsaLevel]:
-    """The levels of this machine's processor family, as ALEXNET_CY_BUILD_LEVELS restricts them."""
+    """Return the levels of this processor family, as ALEXNET_CY_BUILD_LEVELS restricts them."""
     family = [level for level in ISA_LEVELS if platform.machine() in level.machines]
     restriction = os.environ.get("ALEXNET_CY_BUILD_LEVELS")
     if restriction is None:
@@ -148,7 +144,7 @@ def wanted_levels() -> list[IsaLevel]:
 
 
 def extension(name: str) -> Extension:
-    """One module of src; all share the contract, only _runtime links what stands behind it."""
+    """Describe one module of src; only _runtime links what stands behind the contract."""
     sources = [f"src/{name}.pyx"] + (["src/cpu.c"] if name == "_runtime" else [])
     depends = [str(path) for path in Path("src").rglob("*.h")]
     return Extension(f"alexnet_cy.{name}", sources, include_dirs=["src"], depends=depends)
@@ -165,6 +161,8 @@ setup(
             "wraparound": False,
             "initializedcheck": DEBUG,
             "cdivision": True,
+            "auto_pickle": False,
+            "autotestdict": False,
             "freethreading_compatible": True,
         },
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -303,7 +303,7 @@ class AlexNet:
         return found[0] if is_one_image(images) else found
 
     @overload
-    def features(
+    def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
         self,
         images: ImageSource | Iterable[ImageSource],
         layers: str,
@@ -479,15 +479,13 @@ class AlexNet:
             executor = self._executors.setdefault(key, Executor(plan, self._packed))
         return executor
 
-    def _batches(
-        self, images: ImageSource | Iterable[ImageSource]
-    ) -> Iterator[list[ImageSource]]:
+    def _batches(self, images: ImageSource | Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
         from alexnet_cy.images.sources import is_one_image
 
         if is_one_image(images):
-            yield [images]  # type: ignore[list-item]
+            yield [cast("ImageSource", images)]
             return
-        iterator = iter(images)  # type: ignore[arg-type]
+        iterator = iter(cast("Iterable[ImageSource]", images))
         while part := list(islice(iterator, IMAGES_AT_A_TIME)):
             yield part
 

@@ -26,12 +26,12 @@ def fma_gflops(kernels, Py_ssize_t threads, Py_ssize_t steps=400_000, int repeat
         kernels, capsule_name()
     )
     cdef int n_threads = threads_for(threads)
-    cdef Py_ssize_t thread
+    cdef Py_ssize_t _thread
     cdef float sink = 0
     fastest_s = float("inf")
     for _ in range(repeats):
         started = perf_counter()
-        for thread in prange(
+        for _thread in prange(
             n_threads, nogil=True, num_threads=n_threads, schedule="static", chunksize=1
         ):
             sink += table.multiply_add(steps)

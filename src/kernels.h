@@ -35,34 +35,34 @@ typedef struct {
 typedef struct {
     const float *input;           /* [N][H + padding][W + padding][C], first channel of the group */
     ptrdiff_t input_image_stride; /* from an image to the next */
-    ptrdiff_t input_step_h;       /* from an output row's patches to the next row's: stride_h rows */
-    ptrdiff_t input_step_w;       /* from a patch to the next in its row: stride_w pixels */
-    float *output;                /* [N][P][Q][O], first channel of the group */
+    ptrdiff_t input_step_h; /* from an output row's patches to the next row's: stride_h rows */
+    ptrdiff_t input_step_w; /* from a patch to the next in its row: stride_w pixels */
+    float *output;          /* [N][P][Q][O], first channel of the group */
     ptrdiff_t output_image_stride;
     ptrdiff_t output_row_stride;
     ptrdiff_t output_pixel_stride;
-    ptrdiff_t out_height, out_width;  /* P, Q */
-    ptrdiff_t out_channels;           /* O / G */
-    ptrdiff_t depth;                  /* K = R * S * C / G: the length of the sum */
-    const float *weight;              /* panels: see `pack_panels` */
-    const float *bias;                /* O / G floats, zero-padded to whole vectors */
-    const acy_segment *segments;      /* the runs of a patch, k ascending */
-    const ptrdiff_t *block_ends;      /* segments [0, end0), [end0, end1), ...: the blocks of k */
+    ptrdiff_t out_height, out_width; /* P, Q */
+    ptrdiff_t out_channels;          /* O / G */
+    ptrdiff_t depth;                 /* K = R * S * C / G: the length of the sum */
+    const float *weight;             /* panels: see `pack_panels` */
+    const float *bias;               /* O / G floats, zero-padded to whole vectors */
+    const acy_segment *segments;     /* the runs of a patch, k ascending */
+    const ptrdiff_t *block_ends;     /* segments [0, end0), [end0, end1), ...: the blocks of k */
     ptrdiff_t n_blocks;
     int relu;
-    int copy_columns;                 /* 1: im2col, patches are copied side by side; 0: direct */
+    int copy_columns; /* 1: im2col, patches are copied side by side; 0: direct */
 } acy_conv;
 
 /* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for a range of outputs of one panel. */
 typedef struct {
-    const float *input;     /* [N][depth] */
-    const float *weight;    /* the panel, input-major: [depth][width] */
-    const float *bias;      /* [width] */
-    float *output;          /* [N][output_stride], at the panel's first output */
+    const float *input;  /* [N][depth] */
+    const float *weight; /* the panel, input-major: [depth][width] */
+    const float *bias;   /* [width] */
+    float *output;       /* [N][output_stride], at the panel's first output */
     ptrdiff_t n_images;
     ptrdiff_t depth;
-    ptrdiff_t width;         /* outputs in a row of the panel, a multiple of 16, zero-padded */
-    ptrdiff_t valid_width;   /* outputs that exist */
+    ptrdiff_t width;       /* outputs in a row of the panel, a multiple of 16, zero-padded */
+    ptrdiff_t valid_width; /* outputs that exist */
     ptrdiff_t output_stride;
     int relu;
 } acy_linear;
@@ -81,10 +81,10 @@ typedef struct {
 } acy_image;
 
 typedef struct {
-    const char *name;     /* "x86-64-v3" */
-    int lanes;            /* floats in a vector */
-    int tile_rows;        /* rows of the register tile: pixels, or images */
-    int panel_width;      /* columns of the register tile: out channels */
+    const char *name; /* "x86-64-v3" */
+    int lanes;        /* floats in a vector */
+    int tile_rows;    /* rows of the register tile: pixels, or images */
+    int panel_width;  /* columns of the register tile: out channels */
 
     /* Output pixels [pixel_begin, pixel_end) of the flattened (N, P, Q), panels [panel_begin,
      * panel_end) of out channels. At most `ACY_CONV_PIXELS` pixels a call. `scratch` holds
@@ -99,14 +99,13 @@ typedef struct {
 
     /* Outputs [begin, end) of the panel for all images; adds in the order of matrix_vector.
      * `scratch` holds ACY_LINEAR_SCRATCH floats. */
-    void (*matrix_matrix)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end,
-                          float *scratch);
+    void (*matrix_matrix)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
 
     /* Output rows [row_begin, row_end) of one image. */
-    void (*max_pool)(const acy_image *input, const acy_image *output,
-                     const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end);
-    void (*adaptive_avg_pool)(const acy_image *input, const acy_image *output,
-                              ptrdiff_t row_begin, ptrdiff_t row_end);
+    void (*max_pool)(const acy_image *input, const acy_image *output, const acy_pool_window *window,
+                     ptrdiff_t row_begin, ptrdiff_t row_end);
+    void (*adaptive_avg_pool)(const acy_image *input, const acy_image *output, ptrdiff_t row_begin,
+                              ptrdiff_t row_end);
 
     /* Rows [row_begin, row_end) of one image; input and output may be the same. `alpha` is
      * already divided by `size`. `scratch` holds channels + size + 2 * lanes floats. */

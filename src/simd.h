@@ -5,8 +5,8 @@
  * these types cannot say (square root, maximum with a stated order of operands) are below, with
  * the instruction where there is one and a loop over the lanes elsewhere.
  *
- * Included by the files of src/isa after ACY_LANES is set. All functions are static: no symbol of a wide
- * level can be taken by the linker for a narrow one.
+ * Included by the files of src/isa after ACY_LANES is set. All functions are static: no symbol of a
+ * wide level can be taken by the linker for a narrow one.
  */
 #ifndef ACY_LANES
 #error "simd.h is included by the files of src/isa, which define ACY_LANES"

@@ -70,7 +70,8 @@ def aligned_zeros(shape: tuple[int, ...]) -> Float32Array:
         The system does not grant it.
     """
     memory = AlignedMemory(4 * prod(shape))
-    return np.frombuffer(memory, np.float32, count=prod(shape)).reshape(shape)
+    buffer = memoryview(memory)  # type: ignore[arg-type]  # the protocol is visible from 3.12 on
+    return np.frombuffer(buffer, np.float32, count=prod(shape)).reshape(shape)
 
 
 def padded_nhwc(

@@ -1,4 +1,4 @@
-"""Which instruction-set level computes: the best that runs here, or the one ALEXNET_CY_ISA names."""
+"""Which instruction-set level computes: the best that runs here, or what ALEXNET_CY_ISA names."""
 
 from __future__ import annotations
 

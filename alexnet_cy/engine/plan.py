@@ -220,8 +220,9 @@ def make_plan(
 
     images = shapes[0].input_shape
     activation = Activation("input", _hwc(images), _padding_for(shapes[0].layer), 0, 0)
-    activations, trunk = [activation], []
+    activations = [activation]
     input_activation = activation
+    trunk: list[Step] = []
     for i, shape in enumerate(shapes[:n_trunk]):
         source = activation
         if not isinstance(shape.layer, LRN):
@@ -238,7 +239,9 @@ def make_plan(
             source.last_step = activation.last_step = len(trunk)
             trunk.append(step)
     head = [
-        step for shape in shapes[n_trunk:] for step in _steps(shape, features, algorithm, None, None)
+        step
+        for shape in shapes[n_trunk:]
+        for step in _steps(shape, features, algorithm, None, None)
     ]
     if head:
         activation.last_step = len(trunk)  # the head reads it after the trunk's last step
@@ -279,7 +282,10 @@ def _steps(
     return [
         replace(whole, relu=False, features=(before_relu,)),
         replace(
-            whole, algorithm="in place", input_shape=shape.output_shape, relu_only=True,
+            whole,
+            algorithm="in place",
+            input_shape=shape.output_shape,
+            relu_only=True,
             source=target,
         ),
     ]
@@ -302,7 +308,7 @@ def _algorithm_of(shape: LayerShapes, requested: str) -> str:
 
 
 def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The zeros that the next layer wants about its input; pooling clips its windows instead."""
+    """Return the zeros that the next layer wants about its input; pooling clips its windows."""
     return reader.padding if isinstance(reader, Conv) else NO_PADDING
 
 

@@ -25,8 +25,10 @@ def available_processors() -> int:
 
 
 def default_threads() -> int:
-    """Return the threads of a call that asks for none: OMP_NUM_THREADS counts, and so does
-    `threadpoolctl.threadpool_limits`, but never more than `available_processors`.
+    """Return the threads of a call that asks for none.
+
+    What OMP_NUM_THREADS or `threadpoolctl.threadpool_limits` allow, but never more than
+    `available_processors`.
     """
     return max(1, min(_runtime.openmp_max_threads(), available_processors()))
 

@@ -19,9 +19,8 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
                           const acy_segment *segments, ptrdiff_t n_segments, const float *b,
                           float *const *c, const float *initial, int finish) {
     vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS];
-    ACY_UNROLL for (int i = 0; i < rows; i++)
-        ACY_UNROLL for (int j = 0; j < vectors; j++)
-            acc[i][j] = vf_load((initial ? initial : c[i]) + j * ACY_LANES);
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = vf_load((initial ? initial : c[i]) + j * ACY_LANES);
 
     for (ptrdiff_t s = 0; s < n_segments; s++) {
         const float *row[ACY_TILE_ROWS];
@@ -29,19 +28,18 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
         for (ptrdiff_t k = 0; k < segments[s].length; k++) {
             vf b_k[ACY_TILE_VECTORS];
             ACY_UNROLL for (int j = 0; j < vectors; j++) b_k[j] = vf_load(b + j * ACY_LANES);
-            ACY_UNROLL for (int i = 0; i < rows; i++)
-                ACY_UNROLL for (int j = 0; j < vectors; j++) acc[i][j] += b_k[j] * row[i][k];
+            ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
+                acc[i][j] += b_k[j] * row[i][k];
             b += vectors * ACY_LANES;
         }
     }
 
-    ACY_UNROLL for (int i = 0; i < rows; i++)
-        ACY_UNROLL for (int j = 0; j < vectors; j++) {
-            vf y = acc[i][j];
-            if (finish != ACY_PARTIAL) y += 0.0f;
-            if (finish == ACY_FINAL_RELU) y = vf_relu(y);
-            vf_store(c[i] + j * ACY_LANES, y);
-        }
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++) {
+        vf y = acc[i][j];
+        if (finish != ACY_PARTIAL) y += 0.0f;
+        if (finish == ACY_FINAL_RELU) y = vf_relu(y);
+        vf_store(c[i] + j * ACY_LANES, y);
+    }
 }
 
 typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrdiff_t n_segments,
@@ -49,9 +47,9 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
 
 /* One function per height and width of a tile; each is the loop above with constant bounds. */
 #define GEMM(rows, vectors)                                                                        \
-    ACY_NOINLINE void gemm_##rows##x##vectors(                                                     \
-        const float *const *a, const acy_segment *segments, ptrdiff_t n_segments, const float *b,  \
-        float *const *c, const float *initial, int finish) {                                       \
+    ACY_NOINLINE void gemm_##rows##x##vectors(const float *const *a, const acy_segment *segments,  \
+                                              ptrdiff_t n_segments, const float *b,                \
+                                              float *const *c, const float *initial, int finish) { \
         gemm_tile(rows, vectors, a, segments, n_segments, b, c, initial, finish);                  \
     }
 #if ACY_TILE_VECTORS == 4
@@ -64,22 +62,23 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
 #error "ACY_TILE_VECTORS: 2 or 4"
 #endif
 
-GEMM_ROW(1) GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
+GEMM_ROW(1)
+GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
 #if ACY_TILE_ROWS >= 6
-GEMM_ROW(5) GEMM_ROW(6)
+    GEMM_ROW(5) GEMM_ROW(6)
 #endif
 #if ACY_TILE_ROWS >= 12
-GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
+        GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
 #endif
 
-/* gemm_tiles[rows - 1][vectors - 1] */
-static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
-    GEMM_NAMES(1), GEMM_NAMES(2), GEMM_NAMES(3), GEMM_NAMES(4),
+    /* gemm_tiles[rows - 1][vectors - 1] */
+    static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
+        GEMM_NAMES(1), GEMM_NAMES(2), GEMM_NAMES(3), GEMM_NAMES(4),
 #if ACY_TILE_ROWS >= 6
-    GEMM_NAMES(5), GEMM_NAMES(6),
+        GEMM_NAMES(5), GEMM_NAMES(6),
 #endif
 #if ACY_TILE_ROWS >= 12
-    GEMM_NAMES(7), GEMM_NAMES(8), GEMM_NAMES(9), GEMM_NAMES(10), GEMM_NAMES(11), GEMM_NAMES(12),
+        GEMM_NAMES(7), GEMM_NAMES(8), GEMM_NAMES(9), GEMM_NAMES(10), GEMM_NAMES(11), GEMM_NAMES(12),
 #endif
 };
 

@@ -1,4 +1,5 @@
-/* What the machine can do at most: the limits that the benchmarks hold the other kernels against. */
+/* What the machine can do at most: the limits that the benchmarks hold the other kernels against.
+ */
 
 enum { FMA_CHAINS = ACY_REGISTERS == 32 ? 24 : 12 };
 
@@ -9,8 +10,8 @@ static float multiply_add(ptrdiff_t steps) {
     _Pragma("GCC unroll 24") for (int i = 0; i < FMA_CHAINS; i++) sum[i] = vf_set((float)i);
     const vf factor = vf_set(0.999f), term = vf_set(0.001f);
     for (ptrdiff_t step = 0; step < steps; step++)
-        _Pragma("GCC unroll 24") for (int i = 0; i < FMA_CHAINS; i++)
-            sum[i] = sum[i] * factor + term;
+        _Pragma("GCC unroll 24") for (int i = 0; i < FMA_CHAINS; i++) sum[i] =
+            sum[i] * factor + term;
     vf total = vf_zero();
     _Pragma("GCC unroll 24") for (int i = 0; i < FMA_CHAINS; i++) total += sum[i];
     return total[0];

@@ -17,7 +17,8 @@ static void matrix_vector(const acy_linear *linear, const int32_t *index, const 
     ptrdiff_t i = 0;
     for (; i + 4 <= n_values; i += 4) {
         const float *const w0 = weight + index[i] * row, *const w1 = weight + index[i + 1] * row;
-        const float *const w2 = weight + index[i + 2] * row, *const w3 = weight + index[i + 3] * row;
+        const float *const w2 = weight + index[i + 2] * row, *const w3 =
+                                                                 weight + index[i + 3] * row;
         const vf x0 = vf_set(value[i]), x1 = vf_set(value[i + 1]);
         const vf x2 = vf_set(value[i + 2]), x3 = vf_set(value[i + 3]);
         for (ptrdiff_t o = 0; o < width; o += ACY_LANES) {

@@ -27,12 +27,12 @@ ACY_INLINE vf window_max(const acy_image *input, acy_range rows, acy_range colum
 }
 
 /* y[p, q, c] = max over (h, w) in window(p, q) of x[h, w, c] */
-static void max_pool(const acy_image *input, const acy_image *output,
-                     const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end) {
+static void max_pool(const acy_image *input, const acy_image *output, const acy_pool_window *window,
+                     ptrdiff_t row_begin, ptrdiff_t row_end) {
     const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
     for (ptrdiff_t p = row_begin; p < row_end; p++) {
-        const acy_range rows = window_range(p, window->stride_h, window->padding_top,
-                                            window->kernel_h, input->height);
+        const acy_range rows =
+            window_range(p, window->stride_h, window->padding_top, window->kernel_h, input->height);
         for (ptrdiff_t q = 0; q < output->width; q++) {
             const acy_range columns = window_range(q, window->stride_w, window->padding_left,
                                                    window->kernel_w, input->width);
@@ -40,8 +40,7 @@ static void max_pool(const acy_image *input, const acy_image *output,
             for (ptrdiff_t c = 0; c < whole; c += ACY_LANES)
                 vf_store(y + c, window_max(input, rows, columns, c, ACY_LANES));
             if (whole < channels)
-                vf_store_first(y + whole,
-                               window_max(input, rows, columns, whole, channels - whole),
+                vf_store_first(y + whole, window_max(input, rows, columns, whole, channels - whole),
                                channels - whole);
         }
     }
@@ -49,8 +48,8 @@ static void max_pool(const acy_image *input, const acy_image *output,
 
 /* y[p, q, c] = mean of x[h, w, c] over h in [floor(p H / P), ceil((p + 1) H / P)), and w alike
  * (torch.nn.AdaptiveAvgPool2d). */
-static void adaptive_avg_pool(const acy_image *input, const acy_image *output,
-                              ptrdiff_t row_begin, ptrdiff_t row_end) {
+static void adaptive_avg_pool(const acy_image *input, const acy_image *output, ptrdiff_t row_begin,
+                              ptrdiff_t row_end) {
     for (ptrdiff_t p = row_begin; p < row_end; p++) {
         const ptrdiff_t h_begin = p * input->height / output->height;
         const ptrdiff_t h_end = ((p + 1) * input->height + output->height - 1) / output->height;

@@ -1,0 +1,27 @@
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+class PackedLinear:
+    in_features: int
+    out_features: int
+    finite: bool
+    def __new__(
+        cls,
+        weight: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        pixels: int,
+        kernels: object,
+        threads: int,
+    ) -> Self: ...
+    @property
+    def nbytes(self) -> int: ...
+    def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
+def linear(
+    packed: PackedLinear,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    relu: bool,
+    threads: int,
+) -> None: ...
