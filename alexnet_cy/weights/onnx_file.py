@@ -50,7 +50,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     -------
     NetworkFile
         `format` is "onnx"; `variant` is the network that the graph computes. `metadata` has
-        "opset", "producer" and, if the graph declares it, "input_size" ("224x224").
+        "opset", "producer" and, if the graph declares it, "input_size" ("224x224"), besides what
+        the file notes itself.
 
     Raises
     ------
@@ -88,8 +89,10 @@ def _no_bias(channels: int) -> TensorRef:
 
 
 def _metadata(model: Any, graph: Graph) -> dict[str, str]:
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
-    metadata = {"opset": str(versions[0])} if versions else {}
+    if versions:
+        metadata["opset"] = str(versions[0])
     producer = f"{model.producer_name} {model.producer_version}".strip()
     if producer:
         metadata["producer"] = producer

@@ -20,10 +20,15 @@ ONNX = Schema(
             Field("producer_version", 3, "string"),
             Field("graph", 7, "GraphProto"),
             Field("opset_import", 8, "OperatorSetIdProto", repeated=True),
+            Field("metadata_props", 14, "StringStringEntryProto", repeated=True),
         ),
         "OperatorSetIdProto": (
             Field("domain", 1, "string"),
             Field("version", 2, "int64"),
+        ),
+        "StringStringEntryProto": (
+            Field("key", 1, "string"),
+            Field("value", 2, "string"),
         ),
         "GraphProto": (
             Field("node", 1, "NodeProto", repeated=True),
