@@ -18,6 +18,10 @@ __all__ = ["Region", "opencv_bilinear", "pillow_bilinear"]
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 
+# 1 MiB in Pillow's RGB. A sweep from 2**16 to 2**22: 4000 x 3000 pixels to 256 x 256 take 12 ms with
+# 2**18 or 2**19, 28 ms and 35 ms at the ends, and 480 x 360 take 1.6 ms from 2**17 on.
+_STRIP_PIXELS = 2**18
+
 
 class Region(NamedTuple):
     """Part of a resized image, in its pixels."""
@@ -38,9 +42,9 @@ def pillow_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     size : (int, int)
         Height and width of the whole resized image.
     region : Region
-        The part of it to compute. For the whole, exactly ``image.resize``; for a part within one
-        level of it, because Pillow takes the corners as float32, and exact where these corners,
-        in pixels of `image`, are float32 numbers.
+        The part of it to compute. For the whole, exactly ``image.resize``; for a part within two
+        levels of it, because Pillow takes the corners as float32 and rounds both of its passes to
+        8 bits; exact where these corners, in pixels of `image`, are float32 numbers.
 
     Returns
     -------
@@ -82,22 +86,21 @@ def opencv_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     -------
     uint8 array, shape (region.height, region.width, 3), RGB
     """
-    pixels: Pixels = np.asarray(image)
-    rows = _taps(pixels.shape[0], size[0], region.top, region.height)
-    columns = _taps(pixels.shape[1], size[1], region.left, region.width, zero_outside=True)
-    left_weight = np.repeat(columns.low_weight, 3)
-    right_weight = np.repeat(columns.high_weight, 3)
-
-    def across(row_indices: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-        picked = pixels.take(row_indices, axis=0)
-        left = picked.take(columns.low, axis=1).reshape(region.height, -1)
-        right = picked.take(columns.high, axis=1).reshape(region.height, -1)
-        return (left * left_weight + right * right_weight) >> 4
-
-    upper = (across(rows.low) * rows.low_weight[:, np.newaxis]) >> 16
-    lower = (across(rows.high) * rows.high_weight[:, np.newaxis]) >> 16
-    blended = (upper + lower + 2) >> 2
-    return blended.astype(np.uint8).reshape(region.height, region.width, 3)
+    rows = _taps(image.height, size[0], region.top, region.height)
+    columns = _taps(image.width, size[1], region.left, region.width, zero_outside=True)
+    used, places = np.unique(np.concatenate([rows.low, rows.high]), return_inverse=True)
+    across = _blend_columns(image, used, columns)
+    # In place, because fresh arrays of this size cost more in page faults than in arithmetic.
+    upper = across.take(places[: region.height], axis=0)
+    upper *= rows.low_weight[:, np.newaxis]
+    upper >>= 16
+    lower = across.take(places[region.height :], axis=0)
+    lower *= rows.high_weight[:, np.newaxis]
+    lower >>= 16
+    upper += lower
+    upper += 2
+    upper >>= 2
+    return upper.astype(np.uint8).reshape(region.height, region.width, 3)
 
 
 class _Taps(NamedTuple):
@@ -109,13 +112,40 @@ class _Taps(NamedTuple):
     high_weight: npt.NDArray[np.int32]
 
 
+def _blend_columns(
+    image: Image.Image, rows: npt.NDArray[np.intp], columns: _Taps
+) -> npt.NDArray[np.int32]:
+    """h[y, x] = (u0[x] S[y, x0] + u1[x] S[y, x1]) >> 4 of these rows, shape (rows, 3 * columns).
+
+    Pillow's pixels are unpacked strip by strip: all at once they would take as much memory again
+    as the image, and the page faults of that more time than the rest.
+    """
+    left_weight = np.repeat(columns.low_weight, 3)
+    right_weight = np.repeat(columns.high_weight, 3)
+    blended = np.empty((len(rows), left_weight.size), np.int32)
+    strip_height = max(1, _STRIP_PIXELS // image.width)
+    for top in range(int(rows[0]), int(rows[-1]) + 1, strip_height):
+        bottom = min(top + strip_height, image.height)
+        strip: Pixels = np.asarray(image.crop((0, top, image.width, bottom)))
+        begin, end = np.searchsorted(rows, [top, bottom])
+        row_starts = (rows[begin:end, np.newaxis] - top) * image.width
+        pixels = strip.reshape(-1, 3)
+        out = blended[begin:end]
+        left = pixels.take(row_starts + columns.low, axis=0)
+        np.multiply(left.reshape(out.shape), left_weight, out=out)
+        right = pixels.take(row_starts + columns.high, axis=0)
+        out += right.reshape(out.shape) * right_weight
+    blended >>= 4
+    return blended
+
+
 def _taps(
     source_size: int, size: int, start: int, count: int, *, zero_outside: bool = False
 ) -> _Taps:
     """Output pixel i lies at (i + 1/2) * source_size / size - 1/2 of the source.
 
-    Position and fraction are float32, and the scale the inverse of an inverse, as in OpenCV, which
-    also lets a column outside the source count with weight 0 but not a row (`zero_outside`).
+    Position and fraction are float32, and the scale the inverse of an inverse, as in OpenCV. At
+    the edges it gives the repeated column weight 0 (`zero_outside`) and the repeated row its share.
     """
     scale = 1.0 / (size / source_size)
     positions = ((np.arange(start, start + count) + 0.5) * scale - 0.5).astype(np.float32)

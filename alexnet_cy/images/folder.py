@@ -11,7 +11,7 @@ from alexnet_cy.errors import ImageError
 __all__ = ["EXTENSIONS", "find_images"]
 
 EXTENSIONS = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .bmp .dib .gif .ppm .pgm .pbm .pnm".split()
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .bmp .gif .ppm .pgm .pbm .pnm".split()
 )
 """Endings, in lower case, of the files that are taken from a folder: the formats of `decode`."""
 

@@ -78,7 +78,7 @@ def _over_background(image: Image.Image) -> Image.Image:
     """Return alpha * colour + (1 - alpha) * BACKGROUND, rounded; opaque pixels stay exact."""
     from PIL import Image
 
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
     canvas = Image.new("RGB", image.size, BACKGROUND)
     canvas.paste(rgba, mask=rgba)
     return canvas
