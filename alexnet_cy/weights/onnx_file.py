@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read"]
 
+OPSET_IR_VERSION = 3  # onnx/docs/IR.md: from then on a model must name its opset
+
 
 def read(path: str | os.PathLike[str]) -> NetworkFile:
     """Read the structure of an ONNX model.
@@ -63,6 +65,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     model = read_message(file, ONNX, "ModelProto")
     if not model.ir_version or not model.graph.node:
         raise WeightsError(f"{file.path!r}: not an ONNX model: it has no version or no nodes")
+    if model.ir_version >= OPSET_IR_VERSION and not model.opset_import:
+        raise WeightsError(f"{file.path!r}: truncated: the model does not name its opset")
     graph = Graph(file, model.graph)
     steps = follow(graph)
     variant = match(graph, steps, VARIANTS)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from .onnx_tensors import OnnxTensor
@@ -27,19 +25,24 @@ class Parameter:
     ----------
     tensor : OnnxTensor
         The tensor of the file.
-    shape : tuple of int
-        After the changes.
-    changes : tuple of callable
-        Each takes an array and returns it transposed or reshaped.
+    stored_shape : tuple of int
+        The shape that its numbers have there, reshaped.
+    is_transposed : bool
+        Whether the node takes that, a matrix, transposed.
     """
 
     tensor: OnnxTensor
-    shape: tuple[int, ...]
-    changes: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...] = ()
+    stored_shape: tuple[int, ...]
+    is_transposed: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that the node takes."""
+        return self.stored_shape[::-1] if self.is_transposed else self.stored_shape
 
     def transposed(self) -> Parameter:
         """Return the parameter, a matrix, transposed."""
-        return replace(self, shape=self.shape[::-1], changes=(*self.changes, np.transpose))
+        return replace(self, is_transposed=not self.is_transposed)
 
     def reshaped(self, target: Sequence[int], *, allow_zero: bool = False) -> Parameter:
         """Return the parameter in another shape, by the rule of ONNX's Reshape.
@@ -54,7 +57,8 @@ class Parameter:
         Raises
         ------
         ValueError
-            The shape does not have as many elements.
+            The shape does not have as many elements, or the parameter is transposed, which no
+            program writes.
         """
         shape = [
             self.shape[axis] if size == 0 and not allow_zero and axis < len(self.shape) else size
@@ -64,14 +68,10 @@ class Parameter:
             others = -prod(shape)
             place = shape.index(-1)
             shape[place] = prod(self.shape) // others if others > 0 else -1
-        if min(shape, default=0) < 0 or prod(shape) != prod(self.shape):
+        if min(shape, default=0) < 0 or prod(shape) != prod(self.shape) or self.is_transposed:
             raise ValueError(f"a tensor of shape {self.shape} cannot become {tuple(target)}")
-        change = partial(np.reshape, shape=tuple(shape))
-        return replace(self, shape=tuple(shape), changes=(*self.changes, change))
+        return replace(self, stored_shape=tuple(shape))
 
     def read(self) -> NDArray[np.float32]:
         """Read the numbers as a C-contiguous float32 array of `shape`; see `OnnxTensor.read`."""
-        array = self.tensor.read()
-        for change in self.changes:
-            array = change(array)
-        return np.ascontiguousarray(array)
+        return self.tensor.read(self.stored_shape, transposed=self.is_transposed)

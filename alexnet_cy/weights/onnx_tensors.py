@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES, EXTERNAL
 from .spans import Span, count_elements, read_spans
-from .stored_floats import FLOAT_BYTES
+from .stored_floats import FLOAT_BYTES, fill_floats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +76,15 @@ class OnnxTensor:
         """Bytes that the numbers take in the file."""
         return sum(span.stored_bytes for span in self.spans)
 
-    def read(self) -> NDArray[np.float32]:
-        """Read the numbers as a new float32 array of `shape`.
+    def read(self, shape: tuple[int, ...], *, transposed: bool = False) -> NDArray[np.float32]:
+        """Read the numbers as a new C-contiguous float32 array.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            With as many elements as the tensor has.
+        transposed : bool
+            Return the array, a matrix, transposed.
 
         Raises
         ------
@@ -87,8 +94,14 @@ class OnnxTensor:
         if self.dtype not in FLOAT_BYTES:
             raise _error(self, f"type {self.dtype}; weights are one of {', '.join(FLOAT_BYTES)}")
         if self.field == "int32_data":
-            return self._read_halves()
-        return read_spans(self.file, self.spans, self.dtype, self.shape)
+            array = self._read_halves().reshape(shape)
+        elif transposed and len(self.spans) == 1 and not self.spans[0].key_bytes:
+            result = np.empty(shape[::-1], np.float32)
+            fill_floats(self.file, self.spans[0].offset_bytes, self.dtype, result.T)
+            return result
+        else:
+            array = read_spans(self.file, self.spans, self.dtype, shape)
+        return np.ascontiguousarray(array.T) if transposed else array
 
     def read_integers(self) -> tuple[int, ...]:
         """Read the few numbers of an "I64" tensor, such as a shape.
@@ -109,7 +122,7 @@ class OnnxTensor:
         return tuple(np.frombuffer(data[: count * INT64_BYTES], "<i8").tolist())
 
     def _read_halves(self) -> NDArray[np.float32]:
-        """Read 16-bit floats whose bits are written as varints."""
+        """Read 16-bit floats whose bits are written as varints, one after the other."""
         result = np.empty(prod(self.shape), np.float32)
         done = 0
         for bits in self._varints():
@@ -123,7 +136,7 @@ class OnnxTensor:
             done += len(bits)
         if done < len(result):
             raise _error(self, f"{done} numbers, its shape {self.shape} has {len(result)}")
-        return result.reshape(self.shape)
+        return result
 
     def _varints(self) -> Iterator[NDArray[np.uint32]]:
         """Yield the numbers of the packed spans, some thousand at a time."""

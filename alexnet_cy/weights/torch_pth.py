@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import WeightsError
 from .files import open_file
 from .key_names import canonical_names
-from .stored_floats import read_floats
+from .stored_floats import fill_floats, read_floats
 from .tensors import NetworkFile, TensorRef
 from .torch_legacy import read_legacy
 from .torch_unpickler import StoredTensor
@@ -129,20 +129,33 @@ def _find_state_dict(
 def _read_tensor(
     file: WeightsFile, tensor: StoredTensor, place: StoragePlace
 ) -> NDArray[np.float32]:
-    """Read the elements from the tensor's first to its last, and pick those that are its own."""
+    """Read the elements of a tensor, whatever their order in the storage."""
     storage = tensor.storage
-    if 0 in tensor.shape:
-        return np.empty(tensor.shape, np.float32)
-    extent = 1 + sum(
-        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
-    )
-    flat = read_floats(
-        file,
-        place.offset_bytes + (storage.first + tensor.offset) * storage.item_bytes,
-        storage.dtype,
-        (extent,),
-        crc32=place.crc32 if extent == storage.elements else None,
-    )
-    strides_bytes = [stride * flat.itemsize for stride in tensor.strides]
-    view = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides_bytes)
-    return flat.reshape(tensor.shape) if view.flags.c_contiguous else view.copy()
+    result = np.empty(tensor.shape, np.float32)
+    if not result.size:
+        return result
+    first = storage.first + tensor.offset
+    offset_bytes = place.offset_bytes + first * storage.item_bytes
+    axes = zip(tensor.shape, tensor.strides, strict=True)
+    extent = 1 + sum((size - 1) * stride for size, stride in axes)
+    crc32 = place.crc32 if extent == storage.elements else None
+    stored_order = _stored_order(tensor)
+    if stored_order is not None:
+        view = result.transpose(stored_order)
+        fill_floats(file, offset_bytes, storage.dtype, view, crc32)
+    else:  # a part of a larger tensor, with gaps: all from the first to the last element is read
+        flat = read_floats(file, offset_bytes, storage.dtype, (extent,), crc32)
+        strides_bytes = [stride * flat.itemsize for stride in tensor.strides]
+        result[...] = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides_bytes)
+    return result
+
+
+def _stored_order(tensor: StoredTensor) -> list[int] | None:
+    """Return the axes from the slowest to the fastest, None if the elements leave gaps."""
+    axes = sorted(range(len(tensor.shape)), key=lambda axis: -tensor.strides[axis])
+    expected = 1
+    for axis in reversed(axes):
+        if tensor.shape[axis] != 1 and tensor.strides[axis] != expected:
+            return None
+        expected *= tensor.shape[axis]
+    return axes
