@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from PIL import Image
 
 __all__ = ["Region", "opencv_bilinear", "pillow_bilinear"]
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
-# 1 MiB in Pillow's RGB. A sweep from 2**16 to 2**22: 4000 x 3000 pixels to 256 x 256 take 12 ms with
-# 2**18 or 2**19, 28 ms and 35 ms at the ends, and 480 x 360 take 1.6 ms from 2**17 on.
+# 1 MiB in Pillow's RGB. In a sweep from 2**16 to 2**22 4000 x 3000 pixels to 256 x 256 took 12 ms
+# with 2**18 or 2**19, 28 ms and 35 ms at the ends; 480 x 360 took 1.6 ms from 2**17 on.
 _STRIP_PIXELS = 2**18
 
 

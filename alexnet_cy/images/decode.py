@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.files import MAX_PIXELS, check_size, open_image
@@ -19,6 +18,7 @@ from alexnet_cy.images.modes import to_rgb
 from alexnet_cy.images.muted_warnings import muted_pillow_warnings
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from PIL import Image
 
 __all__ = ["ImageSource", "decode"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["EXTENSIONS", "find_images"]
 
@@ -39,23 +42,25 @@ def find_images(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     ImageError
         A folder cannot be listed.
     """
+    from pathlib import Path  # here, because its import takes as long as the rest of the package's
+
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found.extend(_images_below(path))
+            found.extend(map(Path, _images_below(path)))
         else:
             found.append(path)
     return found
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
+def _images_below(folder: Path) -> Iterator[str]:
     for parent, subfolders, names in os.walk(folder, onerror=_refuse):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
-                yield Path(parent, name)
+                yield os.path.join(parent, name)
 
 
 def _refuse(error: OSError) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from alexnet_cy.images.presets import Preset
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["Mean", "resolve_mean"]
 
@@ -74,7 +75,7 @@ def _as_array(mean: Sequence[float] | npt.NDArray[np.floating]) -> npt.NDArray[n
 
 def _load(path: str | os.PathLike[str]) -> npt.NDArray[np.generic]:
     """Map a .npy file: its shape is seen before anything is read, and no object is unpickled."""
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise ValueError(f"mean: {os.fsdecode(path)!r} is not a file")
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)

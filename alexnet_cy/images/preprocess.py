@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Set
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
-import numpy.typing as npt
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.decode import ImageSource, decode
 from alexnet_cy.images.mean import Mean, resolve_mean
 from alexnet_cy.images.presets import Preset, get_preset
 from alexnet_cy.images.views import View, cut_views, resized_size
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["preprocess"]
 

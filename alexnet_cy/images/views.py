@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from alexnet_cy.images.bilinear import Region, opencv_bilinear, pillow_bilinear
 from alexnet_cy.images.presets import Preset
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL import Image
 
 __all__ = ["MAX_RESIZED_PIXELS", "View", "cut_views", "resized_size"]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from alexnet_cy.images import decode
 
-COLOURS = [(200, 30, 10), (10, 200, 30), (30, 10, 200)]
+COLOURS = [(200, 30, 10), (10, 200, 30)]
 
 
 class Watched(io.BytesIO):
@@ -30,7 +30,7 @@ def test_first_frame(encode, format):
     options = {"lossless": True} if format == "WEBP" else {}
     data = encode(frames[0], format, save_all=True, append_images=frames[1:], **options)
     with Image.open(io.BytesIO(data)) as image:
-        assert image.n_frames == 3
+        assert image.n_frames == 2
     np.testing.assert_allclose(decode(data).getpixel((8, 8)), COLOURS[0], atol=3)
 
 
