@@ -28,6 +28,7 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
 
 _COUNT_BYTES = 8
+_USUAL_PICKLE_BYTES = 1 << 15  # torchvision's AlexNet: 2 KiB, with an optimiser 7 KiB
 
 
 def read_legacy(file: WeightsFile) -> Checkpoint:
@@ -65,10 +66,17 @@ def read_legacy(file: WeightsFile) -> Checkpoint:
 
 
 def _pickles(file: WeightsFile) -> Iterator[Unpickled]:
-    head = file.head(MAX_PICKLE_BYTES)
+    head = file.head(_USUAL_PICKLE_BYTES)
     end = 0
     for what in ("magic number", "protocol", "machine", "description", "list of storages"):
-        unpickled = load_pickle(head, f"{file.path!r}: {what}", end)
+        where = f"{file.path!r}: {what}"
+        try:
+            unpickled = load_pickle(head, where, end)
+        except WeightsError:
+            if len(head) == min(MAX_PICKLE_BYTES, file.size_bytes):
+                raise
+            head = file.head(MAX_PICKLE_BYTES)
+            unpickled = load_pickle(head, where, end)
         end = unpickled.end
         yield unpickled
 
