@@ -1,7 +1,8 @@
 """Which format a weight file has, told by its first bytes and never by its name.
 
-Formats with a magic number come before those that have none. What no reader takes but people try
-all the same gets a message of its own.
+The signatures are tried from the longest to the shortest: a safetensors file may begin with any
+byte, as its header may be of any length, and is known by nine of them; ONNX by one. What no reader
+takes but people try all the same is among them, with what to say about it.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _MAX_LAYER_COUNT = 1 << 26
 # bytes (caffe.proto, NetParameter).
 _NET_PARAMETER_KEYS = tuple(bytes.fromhex(key) for key in "0a 12 1a 20 22 28 32 38 42 a206".split())
 
-Sniff: TypeAlias = Callable[[bytes, int], bool]
-"""Takes the first bytes of a file and its size in bytes."""
+Sniff: TypeAlias = Callable[[bytes], bool]
+"""Looks at the first bytes of a file."""
 
 
 class Format(NamedTuple):
@@ -47,13 +48,13 @@ class Format(NamedTuple):
         What `NetworkFile.format` says.
     module : str
         The module of this package whose ``read`` reads it.
-    matches : callable
-        Whether a file that no earlier format claims is of this one.
+    takes_variant : bool
+        Whether ``read`` takes a variant, because the file has no shapes.
     """
 
     name: str
     module: str
-    matches: Sniff
+    takes_variant: bool = False
 
 
 def detect(file: WeightsFile) -> Format:
@@ -75,30 +76,20 @@ def detect(file: WeightsFile) -> Format:
         The content is of no format that is read; the message says what it is, if that is known.
     """
     head = file.head(_HEAD_BYTES)
-    for refused in _REFUSED:
-        if refused.matches(head, file.size_bytes):
-            raise WeightsError(f"{file.path!r}: {refused.advice}")
-    for candidate in FORMATS:
-        if candidate.matches(head, file.size_bytes):
-            return candidate
-    known = ", ".join(candidate.name for candidate in FORMATS)
-    raise WeightsError(
-        f"{file.path!r}: no weight file that is known ({known}); it begins with {head[:8]!r}"
-    )
-
-
-class _Refused(NamedTuple):
-    """Something that is no weight file, or none that is read."""
-
-    matches: Sniff
-    advice: str
+    found = next((kind for matches, kind in _SIGNATURES if matches(head)), None)
+    if isinstance(found, Format):
+        return found
+    if found is None:
+        known = ", ".join(candidate.name for candidate in FORMATS)
+        found = f"no weight file that is known ({known}); it begins with {head[:8]!r}"
+    raise WeightsError(f"{file.path!r}: {found}")
 
 
 def _starts(*magics: bytes) -> Sniff:
-    return lambda head, size_bytes: head.startswith(magics)
+    return lambda head: head.startswith(magics)
 
 
-def _is_npz(head: bytes, size_bytes: int) -> bool:
+def _is_npz(head: bytes) -> bool:
     """Find a zip file whose first member is an array."""
     if not head.startswith(_ZIP_MAGIC) or len(head) < _ZIP_NAME_OFFSET:
         return False
@@ -106,59 +97,63 @@ def _is_npz(head: bytes, size_bytes: int) -> bool:
     return head[_ZIP_NAME_OFFSET : _ZIP_NAME_OFFSET + length].endswith(b".npy")
 
 
-def _is_torch(head: bytes, size_bytes: int) -> bool:
+def _is_torch(head: bytes) -> bool:
     """Find a zip file, a pickle of protocol 2 to 5, or the tar file of 2016."""
     is_pickle = head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
     return head.startswith(_ZIP_MAGIC) or is_pickle or head.startswith(b"ustar", 257)
 
 
-def _is_safetensors(head: bytes, size_bytes: int) -> bool:
+def _is_safetensors(head: bytes) -> bool:
     """Find a 64-bit length, of which AlexNet needs 11 bits, and JSON."""
     return head[4:9] == b"\0\0\0\0{"
 
 
-def _is_deep_compression(head: bytes, size_bytes: int) -> bool:
+def _is_deep_compression(head: bytes) -> bool:
     """Find eight counts of weights."""
     if len(head) < _LAYER_COUNTS.size:
         return False
     return all(0 < count <= _MAX_LAYER_COUNT for count in _LAYER_COUNTS.unpack_from(head))
 
 
-def _is_blob(head: bytes, size_bytes: int) -> bool:
+def _is_blob(head: bytes) -> bool:
     """Find Caffe's BlobProto: num and channels, or the data, or the shape first."""
     return (head[:1] == b"\x08" and head[2:3] == b"\x10") or head[:1] in (b"\x2a", b"\x3a")
 
 
-def _is_text(head: bytes, size_bytes: int) -> bool:
+def _is_web_page(head: bytes) -> bool:
+    """Find HTML."""
+    return head.lstrip()[:5].lower() in (b"<!doc", b"<html")
+
+
+def _is_text(head: bytes) -> bool:
     """Find nothing but printable ASCII, tabs and line ends."""
     return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
 
 
-FORMATS = (
-    Format("npy", "npy", _starts(b"\x93NUMPY")),
-    Format("npz", "npz", _is_npz),
-    Format("torch", "torch_pth", _is_torch),
-    Format("safetensors", "safetensors", _is_safetensors),
-    Format("deep-compression", "deep_compression", _is_deep_compression),
-    Format("onnx", "onnx_file", _starts(b"\x08")),
-    Format("caffemodel", "caffemodel", _starts(*_NET_PARAMETER_KEYS)),
-)
-"""The formats that are read, in the order in which they are tried."""
-
-_REFUSED = (
-    _Refused(
+_SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
+    (_starts(b"\x93NUMPY"), Format("npy", "npy")),
+    (_is_npz, Format("npz", "npz")),
+    (_is_safetensors, Format("safetensors", "safetensors")),
+    (
         _starts(b"\x89HDF\r\n\x1a\n"),
         "HDF5 (Keras, or Caffe's .caffemodel.h5) is not read; save the arrays with numpy.savez",
     ),
-    _Refused(_starts(b"\x1f\x8b"), "compressed with gzip; unpack it first"),
-    _Refused(
+    (_starts(b"\x1f\x8b"), "compressed with gzip; unpack it first"),
+    (
         _starts(b"version https://git-lfs"),
         "a pointer of git-lfs, not the file it stands for; fetch that with git lfs pull",
     ),
-    _Refused(
-        lambda head, size_bytes: head.lstrip()[:5].lower() in (b"<!doc", b"<html"),
-        "a web page: the download gave no weights",
+    (_is_web_page, "a web page: the download gave no weights"),
+    (
+        _is_deep_compression,
+        Format("deep-compression", "deep_compression", takes_variant=True),
     ),
-    _Refused(_is_blob, "a mean image (binaryproto), not a network"),
-    _Refused(_is_text, "a text file (a .prototxt has no weights), not a network"),
+    (_is_torch, Format("torch", "torch_pth")),
+    (_is_blob, "a mean image (binaryproto), not a network"),
+    (_is_text, "a text file (a .prototxt has no weights), not a network"),
+    (_starts(b"\x08"), Format("onnx", "onnx_file")),
+    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffemodel")),
 )
+
+FORMATS = tuple(kind for _, kind in _SIGNATURES if isinstance(kind, Format))
+"""The formats that are read, in the order in which they are tried."""

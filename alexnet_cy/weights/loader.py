@@ -123,8 +123,11 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
         The file cannot be read or is of no known format.
     """
     opened = open_file(path)
-    module: Any = import_module(f".{detect(opened).module}", __package__)
-    content: NetworkFile = module.read(opened)
+    detected = detect(opened)
+    module: Any = import_module(f".{detected.module}", __package__)
+    content: NetworkFile = (
+        module.read(opened, variant) if detected.takes_variant else module.read(opened)
+    )
     return content
 
 

@@ -146,7 +146,8 @@ def _fill(view: NDArray[np.float32], dtype: np.dtype[Any], fill: Fill) -> None:
     for part in _parts(view, dtype.itemsize):
         stored = np.empty(part.shape, dtype)
         fill(stored.reshape(-1).view(np.uint8).data)
-        with np.errstate(over="ignore"):  # float64 beyond float32: infinity, refused by the loader
+        # float64 beyond float32 becomes infinity; a signalling NaN becomes a quiet one.
+        with np.errstate(over="ignore", invalid="ignore"):
             part[...] = stored
 
 

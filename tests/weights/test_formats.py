@@ -1,0 +1,115 @@
+"""What holds for every format and encoding: the formats' own tests are in files of their own."""
+
+from __future__ import annotations
+
+import shutil
+import tracemalloc
+
+import pytest
+from fuzz_weights import fuzz
+from synthesis.mutations import cuts
+from synthesis.networks import TINY, random_tensors, widened
+from synthesis.outcomes import read_all
+from synthesis.seeds import SEEDS, VARIANTS, rounded
+
+from alexnet_cy.weights import open_network
+from alexnet_cy.weights.files import WeightsFile
+
+PAIRS = [(encoding, variant) for encoding in SEEDS for variant in VARIANTS[encoding]]
+
+
+@pytest.mark.parametrize(("encoding", "variant"), PAIRS)
+def test_every_file_of_a_network_gives_the_same_bits(encoding, variant, tmp_path):
+    network = TINY[variant]
+    tensors = random_tensors(network, seed=5)
+    opened = open_network(SEEDS[encoding](tmp_path, network, tensors), network)
+    assert encoding.startswith(f"{opened.format}-")
+    assert opened.variant == network
+    assert list(opened.tensors) == list(network.parameter_shapes())
+    for name, expected in rounded(encoding, tensors).items():
+        array = opened.tensors[name].read()
+        assert array.dtype == "=f4", name
+        assert array.flags.c_contiguous, name
+        assert array.shape == opened.tensors[name].shape == expected.shape, name
+        assert array.tobytes() == expected.tobytes(), name
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
+def test_a_tensor_is_the_callers_own(encoding, tmp_path):
+    network = TINY[VARIANTS[encoding][0]]
+    opened = open_network(SEEDS[encoding](tmp_path, network, random_tensors(network)), network)
+    first, second = (opened.tensors["conv2.weight"].read() for _ in range(2))
+    assert first is not second
+    assert first.tobytes() == second.tobytes()
+
+
+# Numbers that are not packed have a key each: where they end shows only when all have been passed.
+@pytest.mark.parametrize("encoding", [e for e in SEEDS if "unpacked" not in e and "mixed" not in e])
+def test_only_what_is_asked_for_is_read(encoding, tmp_path, monkeypatch):
+    network = widened(TINY[VARIANTS[encoding][0]])
+    path = SEEDS[encoding](tmp_path, network, random_tensors(network))
+    read_bytes = []
+    read_into = WeightsFile.read_into
+
+    def counting(self, offset, target):
+        read_bytes.append(target.nbytes)
+        read_into(self, offset, target)
+
+    monkeypatch.setattr(WeightsFile, "read_into", counting)
+    opened = open_network(path, network)
+    for layer in range(1, 6):
+        opened.tensors[f"conv{layer}.weight"].read()
+        opened.tensors[f"conv{layer}.bias"].read()
+    fc7_bytes = opened.tensors["fc7.weight"].stored_bytes
+    assert 0 < sum(read_bytes) < path.stat().st_size - 0.9 * fc7_bytes
+
+
+@pytest.mark.parametrize("encoding", [e for e in SEEDS if e.startswith(("np", "safetensors"))])
+def test_reading_takes_little_more_memory_than_the_array(encoding, tmp_path):
+    network = widened(TINY[VARIANTS[encoding][0]])
+    opened = open_network(SEEDS[encoding](tmp_path, network, random_tensors(network)), network)
+    opened.tensors["conv1.weight"].read()
+    tracemalloc.start()
+    try:
+        array = opened.tensors["fc7.weight"].read()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1.75 * array.nbytes
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
+def test_the_content_tells_the_format_whatever_the_name_says(encoding, tmp_path):
+    network = TINY[VARIANTS[encoding][0]]
+    path = SEEDS[encoding](tmp_path, network, random_tensors(network))
+    expected = open_network(path, network).format
+    misleading = ".npy" if path.suffix != ".npy" else ".safetensors"
+    for name in (f"weights{misleading}", "weights"):
+        shutil.copyfile(path, tmp_path / name)
+        assert open_network(tmp_path / name, network).format == expected
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
+def test_a_cut_file_is_refused(encoding, tmp_path):
+    network = TINY[VARIANTS[encoding][0]]
+    tensors = random_tensors(network)
+    whole = SEEDS[encoding](tmp_path, network, tensors).read_bytes()
+    path = tmp_path / "cut"
+    refused = 0
+    for data in cuts(whole):
+        path.write_bytes(data)
+        loaded = read_all(path, network)
+        if loaded is None:
+            refused += 1
+            continue
+        # Protobuf has no end mark: what is behind the last tensor may be cut off.
+        for name, expected in rounded(encoding, tensors).items():
+            assert loaded[name].tobytes() == expected.tobytes(), f"cut to {len(data)} bytes"
+    assert refused > 150
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
+def test_a_damaged_file_is_a_network_or_refused(encoding, tmp_path):
+    result = fuzz(encoding, range(100), tmp_path)
+    assert result.faults == []
+    assert result.outcomes["refused"] > 25
