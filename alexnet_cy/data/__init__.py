@@ -1,0 +1,1 @@
+"""Files that the package reads: `imagenet_classes.tsv`, see `alexnet_cy.labels`."""

@@ -1,0 +1,107 @@
+"""The names of the classes: 1000 of them for the networks of the 2012 ImageNet challenge.
+
+Caffe's and torchvision's networks number the classes alike, in the order of their WordNet ids. The
+list is in data/imagenet_classes.tsv, which scripts/make_labels.py writes, and is read when it is
+first needed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from operator import index
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["ImageNetClass", "Prediction", "imagenet_classes", "top_predictions"]
+
+IMAGENET_CLASSES = 1000
+
+
+class Prediction(NamedTuple):
+    """One class that an image may be of.
+
+    Attributes
+    ----------
+    wnid : str
+        WordNet id, such as "n02123045"; empty for a network of other classes than ImageNet's.
+    label : str
+        The first word of the synset, such as "tabby"; "class 17" for a network of other classes.
+    probability : float
+        0 to 1.
+    """
+
+    wnid: str
+    label: str
+    probability: float
+
+
+class ImageNetClass(NamedTuple):
+    """One of the 1000 classes.
+
+    Attributes
+    ----------
+    wnid : str
+        WordNet id: "n" and eight digits.
+    words : str
+        All words of the synset, such as "tabby, tabby cat".
+    label : str
+        The first of them. Two labels occur twice: "crane", the bird and the machine, and
+        "maillot", the bathing suit and the tights.
+    """
+
+    wnid: str
+    words: str
+    label: str
+
+
+@cache
+def imagenet_classes() -> tuple[ImageNetClass, ...]:
+    """Return the 1000 classes in the order of the networks' outputs."""
+    from importlib.resources import files
+
+    text = files("alexnet_cy.data").joinpath("imagenet_classes.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return tuple(ImageNetClass(wnid, words, words.partition(", ")[0]) for wnid, words in rows)
+
+
+def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
+    """Name the most probable classes of one image.
+
+    Parameters
+    ----------
+    probabilities_row : array_like, shape (classes,)
+        One row of what `AlexNet.forward` returns.
+    top : int
+        How many at most, from 1 up; there are no more than classes.
+
+    Returns
+    -------
+    list of Prediction
+        The most probable first; of equal ones, the one with the lower number first. With 1000
+        classes they are taken for ImageNet's.
+
+    Raises
+    ------
+    TypeError
+        `top` is no integer.
+    ValueError
+        `top` is less than 1, or the probabilities are no vector.
+    """
+    row = np.asarray(probabilities_row)
+    if row.ndim != 1:
+        raise ValueError(f"probabilities_row: need shape (classes,), got {row.shape}")
+    if isinstance(top, bool) or not hasattr(top, "__index__"):
+        raise TypeError(f"top: need an integer, got {top!r}")
+    if index(top) < 1:
+        raise ValueError(f"top: need a whole number from 1 up, got {top}")
+    order = np.argsort(-row, kind="stable")[: index(top)]
+    return [_name(int(number), len(row), float(row[number])) for number in order]
+
+
+def _name(number: int, n_classes: int, probability: float) -> Prediction:
+    if n_classes != IMAGENET_CLASSES:
+        return Prediction("", f"class {number}", probability)
+    known = imagenet_classes()[number]
+    return Prediction(known.wnid, known.label, probability)
