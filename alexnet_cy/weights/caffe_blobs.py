@@ -112,10 +112,10 @@ def parameter_ref(
         As `blob_array`; or the blob has other axes.
     """
     stored_shape = blob_shape(blob, where)
+    dtype, spans = _numbers(blob, stored_shape, where)
     shape = stored_shape[-axes:]
     if len(shape) < axes or prod(stored_shape[:-axes]) != 1:
         raise WeightsError(f"{where}: shape {stored_shape}; a shape of {axes} axes is needed")
-    dtype, spans = _numbers(blob, stored_shape, where)
     read = partial(read_spans, file, spans, dtype, shape)
     stored_bytes = sum(span.stored_bytes for span in spans)
     if transposed:

@@ -62,7 +62,7 @@ def assign_roles(layers: list[CaffeLayer], graph: LayerGraph, path: str) -> Role
     Raises
     ------
     WeightsError
-        The connected layers are not five convolutions and three inner products; there are several
+        There is no layer of an AlexNet; the connected layers are not five convolutions and three inner products; there are several
         classifiers and none is called fc8; a layer has another one's name; two layers with weights
         have the same name; or, in a file that does not connect its layers, one with weights is
         neither a convolution nor an inner product.
@@ -70,7 +70,10 @@ def assign_roles(layers: list[CaffeLayer], graph: LayerGraph, path: str) -> Role
     _check_names(layers, path)
     paths = _paths_to_classifiers(layers, graph)
     if not paths:
-        return Roles(_by_name(layers, path), ())
+        parameters = _by_name(layers, path)
+        if not parameters:
+            raise WeightsError(f"{path!r}: a Caffe network without any layer of an AlexNet")
+        return Roles(parameters, ())
     complete = [steps for steps in paths if _weighted_types(steps) == _TYPES]
     if not complete:
         run = ", ".join(f"{step.type} {clip(step.name)}" for step in paths[0][:30])

@@ -201,7 +201,7 @@ class _Walker:
             start, end = value.offset_bytes, value.offset_bytes + value.stored_bytes
             return self._frame(field, self.message(start, end, field.kind, depth + 1))
         self._count_copied(value.stored_bytes)
-        data = self._file.read_bytes(value.offset_bytes, value.stored_bytes)
+        data = self._bytes(value.offset_bytes, value.stored_bytes)
         if field.kind == "string":
             try:
                 data.decode()

@@ -19,13 +19,15 @@ message BlobProto {
   optional BlobShape shape = 7; optional bytes double_data = 8; optional bytes double_diff = 9;
   optional int32 raw_data_type = 10; optional bytes raw_data = 12;
 }
-message FloatBlobProto { repeated float data = 5 [packed]; repeated double double_data = 8 [packed]; }
+message FloatBlobProto {
+  repeated float data = 5 [packed]; repeated double double_data = 8 [packed];
+}
 message UnpackedBlobProto { repeated float data = 5; repeated double double_data = 8; }
-message FillerParameter { optional string type = 1; optional float value = 2; optional float std = 6; }
+message FillerParameter { optional string type = 1; optional float value = 2; }
 message ConvolutionParameter {
   optional uint32 num_output = 1; optional bool bias_term = 2; repeated uint32 pad = 3;
   repeated uint32 kernel_size = 4; optional uint32 group = 5; repeated uint32 stride = 6;
-  optional FillerParameter weight_filler = 7; optional FillerParameter bias_filler = 8;
+  optional FillerParameter weight_filler = 7;
   optional uint32 pad_h = 9; optional uint32 pad_w = 10; optional uint32 kernel_h = 11;
   optional uint32 kernel_w = 12; optional uint32 stride_h = 13; optional uint32 stride_w = 14;
   repeated uint32 dilation = 18;
