@@ -18,9 +18,14 @@ __all__ = ["Region", "opencv_bilinear", "pillow_bilinear"]
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
-# 1 MiB in Pillow's RGB. In a sweep from 2**16 to 2**22 4000 x 3000 pixels to 256 x 256 took 12 ms
-# with 2**18 or 2**19, 28 ms and 35 ms at the ends; 480 x 360 took 1.6 ms from 2**17 on.
-_STRIP_PIXELS = 2**18
+# Rows of the result that opencv_bilinear computes at a time: at 256 columns each of its arrays is
+# 96 KiB, which stays in the cache and is not mapped afresh by malloc every time.
+_BLOCK_ROWS = 32
+
+# Fewer rows where they would unpack more than this of Pillow's pixels (1 MiB in RGB). Measured for
+# 4000 x 3000 pixels to 256 x 256: 12 to 20 ms from 2**18 to 2**20, 27 ms with 2**15, 97 ms unpacked
+# at once, which would also hold the image twice.
+_BLOCK_SOURCE_PIXELS = 2**18
 
 
 class Region(NamedTuple):
@@ -70,7 +75,7 @@ def opencv_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     The fixed-point arithmetic of OpenCV (modules/imgproc/src/resize.cpp, ``HResizeLinear`` and
     ``VResizeLinear`` for uchar), S the source, weights u (columns) and v (rows) of 11 bits:
 
-        h[y, x]   = (u0[x] S[y, x0] + u1[x] S[y, x1]) >> 4
+        h[y, x] = (u0[x] S[y, x0] + u1[x] S[y, x1]) >> 4
         out[y, x] = ((v0[y] h[y0, x] >> 16) + (v1[y] h[y1, x] >> 16) + 2) >> 2
 
     Parameters
@@ -88,19 +93,13 @@ def opencv_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     """
     rows = _taps(image.height, size[0], region.top, region.height)
     columns = _taps(image.width, size[1], region.left, region.width, zero_outside=True)
-    used, places = np.unique(np.concatenate([rows.low, rows.high]), return_inverse=True)
-    across = _blend_columns(image, used, columns)
-    # In place, because fresh arrays of this size cost more in page faults than in arithmetic.
-    upper = across.take(places[: region.height], axis=0)
-    upper *= rows.low_weight[:, np.newaxis]
-    upper >>= 16
-    lower = across.take(places[region.height :], axis=0)
-    lower *= rows.high_weight[:, np.newaxis]
-    lower >>= 16
-    upper += lower
-    upper += 2
-    upper >>= 2
-    return upper.astype(np.uint8).reshape(region.height, region.width, 3)
+    resized = np.empty((region.height, region.width, 3), np.uint8)
+    source_pixels_per_row = image.width * image.height / size[0]
+    block_height = min(_BLOCK_ROWS, max(1, int(_BLOCK_SOURCE_PIXELS / source_pixels_per_row)))
+    for top in range(0, region.height, block_height):
+        block = slice(top, top + block_height)
+        _resize_rows(image, rows.part(block), columns, out=resized[block])
+    return resized
 
 
 class _Taps(NamedTuple):
@@ -111,30 +110,41 @@ class _Taps(NamedTuple):
     low_weight: npt.NDArray[np.int32]
     high_weight: npt.NDArray[np.int32]
 
+    def part(self, block: slice) -> _Taps:
+        """Those of some output pixels."""
+        return _Taps(
+            self.low[block], self.high[block], self.low_weight[block], self.high_weight[block]
+        )
+
+
+def _resize_rows(image: Image.Image, rows: _Taps, columns: _Taps, out: Pixels) -> None:
+    """Compute these rows of the result, as `opencv_bilinear` says; out (rows, columns, 3)."""
+    used, places = np.unique(np.concatenate([rows.low, rows.high]), return_inverse=True)
+    across = _blend_columns(image, used, columns)
+    upper = across.take(places[: len(out)], axis=0)
+    upper *= rows.low_weight[:, np.newaxis]
+    upper >>= 16
+    lower = across.take(places[len(out) :], axis=0)
+    lower *= rows.high_weight[:, np.newaxis]
+    lower >>= 16
+    upper += lower
+    upper += 2
+    upper >>= 2
+    out[...] = upper.reshape(out.shape)
+
 
 def _blend_columns(
     image: Image.Image, rows: npt.NDArray[np.intp], columns: _Taps
 ) -> npt.NDArray[np.int32]:
-    """h[y, x] = (u0[x] S[y, x0] + u1[x] S[y, x1]) >> 4 of these rows, shape (rows, 3 * columns).
-
-    Pillow's pixels are unpacked strip by strip: all at once they would take as much memory again
-    as the image, and the page faults of that more time than the rest.
-    """
-    left_weight = np.repeat(columns.low_weight, 3)
-    right_weight = np.repeat(columns.high_weight, 3)
-    blended = np.empty((len(rows), left_weight.size), np.int32)
-    strip_height = max(1, _STRIP_PIXELS // image.width)
-    for top in range(int(rows[0]), int(rows[-1]) + 1, strip_height):
-        bottom = min(top + strip_height, image.height)
-        strip: Pixels = np.asarray(image.crop((0, top, image.width, bottom)))
-        begin, end = np.searchsorted(rows, [top, bottom])
-        row_starts = (rows[begin:end, np.newaxis] - top) * image.width
-        pixels = strip.reshape(-1, 3)
-        out = blended[begin:end]
-        left = pixels.take(row_starts + columns.low, axis=0)
-        np.multiply(left.reshape(out.shape), left_weight, out=out)
-        right = pixels.take(row_starts + columns.high, axis=0)
-        out += right.reshape(out.shape) * right_weight
+    """h[y, x] = (u0[x] S[y, x0] + u1[x] S[y, x1]) >> 4 of these rows, shape (rows, 3 * columns)."""
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    strip: Pixels = np.asarray(image.crop((0, top, image.width, bottom)))
+    pixels = strip.reshape(-1, 3)
+    row_starts = (rows[:, np.newaxis] - top) * image.width
+    left = pixels.take(row_starts + columns.low, axis=0).reshape(len(rows), -1)
+    right = pixels.take(row_starts + columns.high, axis=0).reshape(len(rows), -1)
+    blended: npt.NDArray[np.int32] = np.multiply(left, np.repeat(columns.low_weight, 3))
+    blended += right * np.repeat(columns.high_weight, 3)
     blended >>= 4
     return blended
 

@@ -188,8 +188,9 @@ _CAFFE = Preset(
     # Channel means of ilsvrc_2012_mean.npy, which Caffe's tools distribute; blue, green, red.
     mean=(104.00698793, 116.66876762, 122.67891434),
     std=(1.0, 1.0, 1.0),
-    source="BVLC/caffe: examples/imagenet/create_imagenet.sh (cv::resize to 256 x 256), "
-    "models/bvlc_alexnet/train_val.prototxt (crop_size), src/caffe/data_transformer.cpp (offset)",
+    source="BVLC/caffe: src/caffe/util/io.cpp ReadImageToCVMat (cv::resize), "
+    "examples/imagenet/create_imagenet.sh (256 x 256), src/caffe/data_transformer.cpp (offset), "
+    "models/bvlc_alexnet/train_val.prototxt (crop_size)",
 )
 
 _TORCHVISION = Preset(

@@ -54,6 +54,14 @@ def test_a_pil_image_is_turned_too(encode, picture):
         assert image.size == (24, 10)
 
 
+def test_a_tiff_that_pillow_turns_is_not_turned_twice(encode, picture):
+    data = tagged(encode, picture(24, 10), 6, "TIFF")
+    turned = np.asarray(picture(24, 10).rotate(-90, expand=True))
+    for exif in (False, True):
+        image = Image.open(io.BytesIO(data))
+        np.testing.assert_array_equal(np.asarray(decode(image, exif=exif)), turned)
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
 def test_an_orientation_out_of_range_counts_as_none(encode, picture, orientation):
     data = tagged(encode, picture(24, 10), orientation)

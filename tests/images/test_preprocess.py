@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -161,6 +162,13 @@ def test_many_images_are_the_single_ones_in_order(picture, encode, tmp_path):
     ten = preprocess(sources, "torchvision-10crop")
     assert ten.shape == (30, 3, 224, 224)
     np.testing.assert_array_equal(ten[4::10], expected)
+
+
+def test_many_threads_at_once(picture, encode):
+    files = [encode(picture(90 + index, 70), "JPEG") for index in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(preprocess, files))
+    np.testing.assert_array_equal(np.concatenate(rows), preprocess(files))
 
 
 def test_a_batch_array(picture):
