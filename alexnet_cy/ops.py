@@ -19,6 +19,7 @@ from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32, padded_nhwc
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.scalars import as_count, as_real
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
 
@@ -87,7 +88,8 @@ def conv2d(
     out_channels, group_channels, kernel_h, kernel_w = kernel.shape
     if 0 in kernel.shape:
         raise ValueError(f"weight: no axis may be empty, got shape {kernel.shape}")
-    _check_groups(groups, channels, out_channels, group_channels)
+    n_groups = as_count(groups, "groups")
+    _check_groups(n_groups, channels, out_channels, group_channels)
     if offsets is not None and offsets.shape != (out_channels,):
         raise ValueError(f"bias: need shape ({out_channels},), got {offsets.shape}")
     strides = as_pair(stride, "stride", minimum=1)
@@ -95,9 +97,9 @@ def conv2d(
     rows, columns = _output_size((height, width), (kernel_h, kernel_w), strides, pads)
 
     chosen = choose_algorithm(
-        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, groups), algorithm
+        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, n_groups), algorithm
     )
-    packed = _conv.PackedConv(kernel, offsets, groups, active_kernels())
+    packed = _conv.PackedConv(kernel, offsets, n_groups, active_kernels())
     padded, inside = padded_nhwc(n_images, height, width, channels, pads)
     _layout.nchw_to_nhwc(images, inside, n_threads)
     y = aligned_zeros((n_images, rows, columns, out_channels))
@@ -230,11 +232,10 @@ def local_response_norm(
     """
     images = as_float32(x, "x", 4, IMAGES)
     n_threads = resolve_threads(threads)
-    window, _ = as_pair(size, "size", minimum=1)
+    window = as_count(size, "size")
+    factor, exponent, offset = as_real(alpha, "alpha"), as_real(beta, "beta"), as_real(k, "k")
     y = _to_nhwc(images, n_threads)
-    _lrn.local_response_norm(
-        active_kernels(), y, y, window, float(alpha), float(beta), float(k), n_threads
-    )
+    _lrn.local_response_norm(active_kernels(), y, y, window, factor, exponent, offset, n_threads)
     return _to_nchw(y, n_threads)
 
 
@@ -293,8 +294,7 @@ def relu(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     TypeError, ValueError
         An argument does not fit; the message names it, what came and what is needed.
     """
-    array = np.asanyarray(x)
-    values = as_float32(array, "x", array.ndim, "(any)")
+    values = as_float32(x, "x")
     y = np.empty(values.shape, np.float32)
     _softmax.relu(active_kernels(), values.reshape(-1), y.reshape(-1), resolve_threads(threads))
     return y
@@ -325,16 +325,15 @@ def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
 
 
 def _check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:
-    number, _ = as_pair(groups, "groups", minimum=1)
-    if channels % number or out_channels % number:
+    if channels % groups or out_channels % groups:
         raise ValueError(
-            f"groups: {number} must divide the {channels} channels of x and the {out_channels} of "
+            f"groups: {groups} must divide the {channels} channels of x and the {out_channels} of "
             "weight"
         )
-    if group_channels * number != channels:
+    if group_channels * groups != channels:
         raise ValueError(
-            f"weight: need {channels // number} input channels per filter for {channels} channels "
-            f"of x in {number} groups, got {group_channels}"
+            f"weight: need {channels // groups} input channels per filter for {channels} channels "
+            f"of x in {groups} groups, got {group_channels}"
         )
 
 

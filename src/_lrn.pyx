@@ -56,15 +56,17 @@ def local_response_norm(
     if n_rows * x.shape[2] * x.shape[3] == 0:
         return
     cdef float alpha_per_channel = <float> (alpha / size)
+    # A wider window than this sees all channels from each of them, and nothing but zeros beside.
+    cdef Py_ssize_t window = min(size, 2 * x.shape[3] + 1)
     cdef float exponent = <float> beta, offset = <float> k
     cdef int n_threads = threads_for(min(threads, n_rows))
     # One cache line between the scratch of two threads.
-    cdef Py_ssize_t scratch_floats = (x.shape[3] + size + 2 * table.lanes + 31) // 16 * 16
+    cdef Py_ssize_t scratch_floats = (x.shape[3] + window + 2 * table.lanes + 31) // 16 * 16
     cdef float[::1] scratch = np.frombuffer(
         AlignedMemory(4 * n_threads * scratch_floats), np.float32
     )
     for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
         norm_row(
-            table, x, y, size, alpha_per_channel, exponent, offset, row,
+            table, x, y, window, alpha_per_channel, exponent, offset, row,
             &scratch[threadid() * scratch_floats],
         )

@@ -13,6 +13,9 @@ from kernels cimport (
 
 import os
 
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
 cdef extern from *:
     """
     #include <stdlib.h>
@@ -162,15 +165,17 @@ cdef class AlignedMemory:
     cdef void *memory
     cdef readonly size_t nbytes
 
-    def __cinit__(self, size_t nbytes):
+    def __cinit__(self, nbytes):
+        if nbytes > PY_SSIZE_T_MAX:
+            raise MemoryError(f"cannot allocate {nbytes} bytes")
         self.nbytes = nbytes
-        self.memory = acy_map(nbytes if nbytes > 0 else 1)
+        self.memory = acy_map(max(self.nbytes, 1))
         if self.memory is NULL:
             raise MemoryError(f"cannot allocate {nbytes / 1e6:.1f} MB")
 
     def __dealloc__(self):
         if self.memory is not NULL:
-            acy_unmap(self.memory, self.nbytes if self.nbytes > 0 else 1)
+            acy_unmap(self.memory, max(self.nbytes, 1))
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.memory, <Py_ssize_t> self.nbytes, 0, flags)

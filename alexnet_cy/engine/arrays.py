@@ -17,7 +17,9 @@ __all__ = ["Float32Array", "aligned_zeros", "as_float32", "padded_nhwc"]
 Float32Array = NDArray[np.float32]
 
 
-def as_float32(value: ArrayLike, name: str, ndim: int, layout: str) -> Float32Array:
+def as_float32(
+    value: ArrayLike, name: str, ndim: int | None = None, layout: str = ""
+) -> Float32Array:
     """Return an array of floating-point numbers as float32, native, C-contiguous and aligned.
 
     The array itself if it is all of that already (it may be read-only), else a copy.
@@ -28,8 +30,8 @@ def as_float32(value: ArrayLike, name: str, ndim: int, layout: str) -> Float32Ar
         Of float16, float32 or float64, in any byte order and memory layout.
     name : str
         What the error messages call the argument.
-    ndim : int
-        The number of axes it must have.
+    ndim : int, optional
+        The number of axes it must have; any number if left out.
     layout : str
         Their names for the message, such as "(N, C, H, W)".
 
@@ -39,9 +41,13 @@ def as_float32(value: ArrayLike, name: str, ndim: int, layout: str) -> Float32Ar
         Integers, booleans, complex numbers, objects and masked values are refused: what they
         should mean is not clear.
     ValueError
-        The number of axes is wrong, or a finite float64 is too large for float32.
+        The number of axes is wrong, the rows of nested lists are not of one length, or a finite
+        float64 is too large for float32.
     """
-    array = np.asanyarray(value)
+    try:
+        array = np.asanyarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: need an array of numbers: {error}") from error
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name}: masked arrays have no defined result, got one; fill it first")
     array = np.asarray(array)
@@ -52,7 +58,7 @@ def as_float32(value: ArrayLike, name: str, ndim: int, layout: str) -> Float32Ar
         raise TypeError(
             f"{name}: need floating-point numbers (float32), got {array.dtype.name}{hint}"
         )
-    if array.ndim != ndim:
+    if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name}: need {ndim} axes {layout}, got shape {array.shape}")
     with np.errstate(over="ignore"):
         result: Float32Array = np.require(array, np.float32, ["C", "A"])
