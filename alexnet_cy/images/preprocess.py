@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Set
-from typing import TYPE_CHECKING, SupportsIndex
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, SupportsIndex, cast
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from alexnet_cy.errors import ImageError
 from alexnet_cy.images.decode import ImageSource, decode
 from alexnet_cy.images.mean import Mean, resolve_mean
 from alexnet_cy.images.presets import Preset, get_preset
+from alexnet_cy.images.sources import is_one_image
 from alexnet_cy.images.views import View, cut_views, resized_size
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def preprocess(
     if input_size is not None:
         preset = preset.with_input_size(input_size)
     mean_image = resolve_mean(mean, preset)
-    sources, is_single = _as_sources(images)
+    is_single = is_one_image(images)
+    sources = list(cast("Iterable[ImageSource]", [images] if is_single else images))
     rows = np.empty((len(sources), preset.views, 3, *preset.crop_size), np.float32)
     for index, source in enumerate(sources):
         try:
@@ -93,20 +94,3 @@ def _normalise(
     np.divide(pixels, np.float32(preset.divisor), out=out, dtype=np.float32)
     np.subtract(out, mean, out=out)
     np.divide(out, np.array(preset.std, np.float32).reshape(3, 1, 1), out=out)
-
-
-def _as_sources(
-    images: ImageSource | Iterable[ImageSource],
-) -> tuple[list[ImageSource], bool]:
-    """Return the images as a list, and whether it was one image that came without a list."""
-    if isinstance(images, (Mapping, Set)):
-        raise TypeError(f"images: {type(images).__name__} has no order; pass a list")
-    if isinstance(images, np.ndarray):
-        is_batch = images.ndim == 4 and images.dtype == np.uint8
-        return (list(images), False) if is_batch else ([images], True)
-    is_single = (
-        isinstance(images, (str, os.PathLike, bytes, bytearray, memoryview))
-        or hasattr(images, "read")
-        or not isinstance(images, Iterable)
-    )
-    return ([images], True) if is_single else (list(images), False)  # type: ignore[list-item, arg-type]
