@@ -10,14 +10,13 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import WeightsError
 from .caffe_messages import RAW_DATA_TYPES
 from .spans import Span, count_elements, read_spans
 from .tensors import TensorRef
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from .files import WeightsFile
@@ -116,15 +115,9 @@ def parameter_ref(
     shape = stored_shape[-axes:]
     if len(shape) < axes or prod(stored_shape[:-axes]) != 1:
         raise WeightsError(f"{where}: shape {stored_shape}; a shape of {axes} axes is needed")
-    read = partial(read_spans, file, spans, dtype, shape)
+    read = partial(read_spans, file, spans, dtype, shape, transposed=transposed)
     stored_bytes = sum(span.stored_bytes for span in spans)
-    if transposed:
-        return TensorRef(shape[::-1], dtype, stored_bytes, partial(_read_transposed, read))
-    return TensorRef(shape, dtype, stored_bytes, read)
-
-
-def _read_transposed(read: partial[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(read().T)
+    return TensorRef(shape[::-1] if transposed else shape, dtype, stored_bytes, read)
 
 
 def _numbers(blob: Any, shape: tuple[int, ...], where: str) -> tuple[str, list[Span]]:

@@ -62,10 +62,10 @@ def assign_roles(layers: list[CaffeLayer], graph: LayerGraph, path: str) -> Role
     Raises
     ------
     WeightsError
-        There is no layer of an AlexNet; the connected layers are not five convolutions and three inner products; there are several
-        classifiers and none is called fc8; a layer has another one's name; two layers with weights
-        have the same name; or, in a file that does not connect its layers, one with weights is
-        neither a convolution nor an inner product.
+        There is no layer of an AlexNet; the connected layers are not five convolutions and three
+        inner products; there are several classifiers and none is called fc8; a layer has another
+        one's name; two layers with weights have the same name; or, in a file that does not connect
+        its layers, one with weights is neither a convolution nor an inner product.
     """
     _check_names(layers, path)
     paths = _paths_to_classifiers(layers, graph)

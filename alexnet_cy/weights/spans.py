@@ -7,12 +7,11 @@ packed into several blocks, or one by one with a field key before each number.
 from __future__ import annotations
 
 import struct
-from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .stored_floats import FLOAT_BYTES, read_floats
+from .stored_floats import FLOAT_BYTES, fill_floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +81,12 @@ def count_elements(spans: Sequence[Span], dtype: str) -> int:
 
 
 def read_spans(
-    file: WeightsFile, spans: Sequence[Span], dtype: str, shape: tuple[int, ...]
+    file: WeightsFile,
+    spans: Sequence[Span],
+    dtype: str,
+    shape: tuple[int, ...],
+    *,
+    transposed: bool = False,
 ) -> NDArray[np.float32]:
     """Read the numbers of one tensor.
 
@@ -96,12 +100,14 @@ def read_spans(
     dtype : str
         Key of `stored_floats.FLOAT_BYTES`.
     shape : tuple of int
-        Shape of the result.
+        Shape of the tensor in the file.
+    transposed : bool
+        Whether to return the tensor with its axes in the opposite order.
 
     Returns
     -------
-    float32 array of `shape`
-        Converted as by `stored_floats.read_floats`. A tensor in one packed block of float32, as
+    float32 array of `shape`, or of ``shape[::-1]``
+        C-contiguous, converted as by `stored_floats.read_floats`. A tensor in one packed block, as
         all programs write it, is read straight into the result.
 
     Raises
@@ -109,18 +115,29 @@ def read_spans(
     WeightsError
         The file cannot be read.
     """
+    result = np.empty(shape[::-1] if transposed else shape, np.float32)
+    view = result.T if transposed else result
     if len(spans) == 1 and not spans[0].key_bytes:
-        return read_floats(file, spans[0].offset_bytes, dtype, shape)
-    result = np.empty(prod(shape), np.float32)
+        fill_floats(file, spans[0].offset_bytes, dtype, view)
+    elif view.flags.c_contiguous:
+        _fill_pieces(file, spans, dtype, view.reshape(-1))
+    else:
+        view[...] = read_spans(file, spans, dtype, shape)
+    return result
+
+
+def _fill_pieces(
+    file: WeightsFile, spans: Sequence[Span], dtype: str, flat: NDArray[np.float32]
+) -> None:
+    """Fill a flat array from several blocks."""
     first = 0
     for span in spans:
         last = first + _count(span, FLOAT_BYTES[dtype])
         if span.key_bytes:
-            _read_keyed(file, span, result[first:last])
+            _fill_keyed(file, span, flat[first:last])
         else:
-            result[first:last] = read_floats(file, span.offset_bytes, dtype, (last - first,))
+            fill_floats(file, span.offset_bytes, dtype, flat[first:last])
         first = last
-    return result.reshape(shape)
 
 
 def _count(span: Span, element_bytes: int) -> int:
@@ -136,7 +153,7 @@ def _count(span: Span, element_bytes: int) -> int:
     return span.stored_bytes // record_bytes
 
 
-def _read_keyed(file: WeightsFile, span: Span, result: NDArray[np.float32]) -> None:
+def _fill_keyed(file: WeightsFile, span: Span, result: NDArray[np.float32]) -> None:
     """Fill `result` with numbers that have a field key before each."""
     record = np.dtype([("key", f"V{span.key_bytes}"), ("number", f"<f{span.element_bytes}")])
     for first in range(0, len(result), _CHUNK_ELEMENTS):

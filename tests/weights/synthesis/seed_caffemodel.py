@@ -6,12 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from synthesis.bits import to_f16_and_back
 from synthesis.caffe_files import Encoding, write_caffemodel
 
 from alexnet_cy.weights import caffemodel_write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy as np
 
     from alexnet_cy.network.variants import Variant
 
@@ -24,6 +27,7 @@ ENCODINGS = {
     "caffemodel-mixed": Encoding(pieces="mixed", legacy_shapes=True, settings=False),
     "caffemodel-double": Encoding(numbers="double_data", pieces="last", diffs=True),
     "caffemodel-double-unpacked": Encoding(numbers="double_data", pieces="unpacked"),
+    "caffemodel-transposed": Encoding(transposed=True),
     "caffemodel-nvidia": Encoding(numbers="raw-f32"),
     "caffemodel-nvidia-f16": Encoding(numbers="raw-f16"),
 }
@@ -41,10 +45,6 @@ def _write_ours(directory: Path, variant: Variant, tensors: dict[str, np.ndarray
     return path
 
 
-def _to_half_and_back(array: np.ndarray) -> np.ndarray:
-    return array.astype(np.float16).astype(np.float32)
-
-
 SEEDS = {name: partial(_write, encoding) for name, encoding in ENCODINGS.items()}
 SEEDS["caffemodel-ours"] = _write_ours
-ROUNDING = {"caffemodel-nvidia-f16": _to_half_and_back}
+ROUNDING = {"caffemodel-nvidia-f16": to_f16_and_back}
