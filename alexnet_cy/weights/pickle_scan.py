@@ -13,7 +13,10 @@ import io
 import pickle
 import pickletools
 
-__all__ = ["MAX_DICT_ITEMS", "MAX_PICKLE_BYTES", "scan_pickle"]
+__all__ = ["ADVICE", "MAX_DICT_ITEMS", "MAX_PICKLE_BYTES", "scan_pickle"]
+
+ADVICE = "where you trust the file, load it with torch and save net.state_dict() alone"
+"""What to do with a checkpoint that holds more than tensors."""
 
 # torchvision's AlexNet needs 2 KiB, 700 opcodes, 300 memo entries and a nesting of 4; a training
 # checkpoint with its optimiser a few times that.
@@ -80,7 +83,7 @@ def scan_pickle(data: bytes, start: int = 0) -> int:
             count += 1
             where = f"{opcode.name} at byte {position}"
             if opcode.name not in _ALLOWED_OPCODES:
-                raise pickle.UnpicklingError(f"{where}: not part of a tensor checkpoint")
+                raise pickle.UnpicklingError(f"{where}: no state dict needs it; {ADVICE}")
             if count > MAX_OPCODES:
                 raise pickle.UnpicklingError(f"{where}: more than {MAX_OPCODES} opcodes")
             try:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .files import as_weights_error
-from .pickle_scan import MAX_DICT_ITEMS, scan_pickle
+from .pickle_scan import ADVICE, MAX_DICT_ITEMS, scan_pickle
 
 __all__ = ["Storage", "StoredTensor", "Unpickled", "load_pickle"]
 
@@ -158,8 +158,7 @@ class _Unpickler(pickle.Unpickler):
             return self._names[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
-                f"it names {f'{module}.{name}'!r}, which no state dict needs; where you trust the "
-                "file, load it with torch and save net.state_dict() alone"
+                f"it names {f'{module}.{name}'!r}, which no state dict needs; {ADVICE}"
             ) from None
 
     def persistent_load(self, persistent_id: object) -> Storage:
@@ -172,7 +171,7 @@ class _Unpickler(pickle.Unpickler):
                 pass
             case ("module", *_):
                 raise pickle.UnpicklingError(
-                    "it holds a whole model with its source code; save net.state_dict() instead"
+                    f"it holds a whole model with its source code; {ADVICE}"
                 )
             case _:
                 raise pickle.UnpicklingError(

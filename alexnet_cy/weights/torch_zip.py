@@ -70,7 +70,13 @@ def read_zip(file: WeightsFile) -> Checkpoint:
         The archive is damaged or ambiguous, has members that are not stored plainly, or is no
         PyTorch checkpoint.
     """
-    members = _read_members(file)
+    entries, directory_offset = _read_directory(file)
+    if any(entry.filename.split("/")[-1] == "constants.pkl" for entry in entries):
+        raise WeightsError(
+            f"{file.path!r}: a TorchScript archive (torch.jit.save); save net.state_dict() with "
+            "torch.save instead"
+        )
+    members = _locate_members(file, entries, directory_offset)
     description = _find_description(file, members)
     prefix = description.name.removesuffix("data.pkl")
     _check_byteorder(file, members.get(f"{prefix}byteorder"))
@@ -99,11 +105,6 @@ def _find_description(file: WeightsFile, members: Mapping[str, _Member]) -> _Mem
             f"{file.path!r}: a zip file with {len(found)} members called data.pkl; a PyTorch "
             "checkpoint has one"
         )
-    if f"{found[0].name.removesuffix('data.pkl')}constants.pkl" in members:
-        raise WeightsError(
-            f"{file.path!r}: a TorchScript archive (torch.jit.save); save net.state_dict() with "
-            "torch.save instead"
-        )
     return found[0]
 
 
@@ -127,14 +128,19 @@ def _read_member(file: WeightsFile, member: _Member, max_bytes: int) -> bytes:
     return data
 
 
-def _read_members(file: WeightsFile) -> dict[str, _Member]:
-    """Read the central directory and every local header, and check them against each other."""
+def _read_directory(file: WeightsFile) -> tuple[list[zipfile.ZipInfo], int]:
+    """Return the entries of the central directory, and where it begins."""
     with (
         as_weights_error(f"{file.path!r}: its zip directory"),
         zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
     ):
-        entries = archive.infolist()
-        directory_offset = archive.start_dir
+        return archive.infolist(), archive.start_dir
+
+
+def _locate_members(
+    file: WeightsFile, entries: list[zipfile.ZipInfo], directory_offset: int
+) -> dict[str, _Member]:
+    """Check every entry against its local header, and all members against each other."""
     # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
     has_checksums = any(entry.CRC for entry in entries)
     members = sorted(

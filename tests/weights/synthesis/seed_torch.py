@@ -37,25 +37,24 @@ def training_checkpoint(state: OrderedDict) -> dict[str, Any]:
 
 ENCODINGS = {
     "torch-zip": Encoding(),
-    "torch-zip-protocol3": Encoding(protocol=3, parameters=True),
-    "torch-zip-protocol4": Encoding(protocol=4, location="cuda:0"),
-    "torch-zip-protocol5": Encoding(protocol=5, wrap=lambda state: {"model": state}),
+    "torch-zip-protocol4": Encoding(protocol=4, parameters=True, location="cuda:0"),
+    "torch-zip-protocol5": Encoding(
+        protocol=5, layout="strided", wrap=lambda state: {"model": state}
+    ),
     "torch-zip-checkpoint": Encoding(
         names=features_parallel_names, wrap=training_checkpoint, layout="shared"
     ),
-    "torch-zip-strided": Encoding(layout="strided"),
     "torch-zip-f16": Encoding(dtype="F16", layout="strided"),
     "torch-zip-bf16": Encoding(dtype="BF16"),
     "torch-zip-f64": Encoding(dtype="F64", layout="shared"),
-    "torch-zip-ours": Encoding(names=dict),
+    "torch-zip-ours": Encoding(protocol=3, names=dict),
     "torch-legacy": Encoding(container="legacy", names=data_parallel_names),
     "torch-legacy-protocol4": Encoding(container="legacy", protocol=4, layout="strided"),
     "torch-legacy-python2": Encoding(
         container="legacy", python2=True, rebuild="_rebuild_tensor", location="cuda:0"
     ),
-    "torch-legacy-views": Encoding(container="legacy", layout="views"),
-    "torch-legacy-checkpoint": Encoding(
-        container="legacy", wrap=training_checkpoint, parameters=True, layout="shared"
+    "torch-legacy-views": Encoding(
+        container="legacy", wrap=training_checkpoint, parameters=True, layout="views"
     ),
 }
 

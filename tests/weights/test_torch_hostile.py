@@ -1,0 +1,117 @@
+"""Attacks through PyTorch checkpoints: every outcome is a WeightsError, and no code runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from synthesis import confined, hostile_pickles, hostile_tensors, hostile_torch
+from synthesis.pickle_code import archive, number, state, storage, tensor, text
+
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.torch_pth import read
+from alexnet_cy.weights.torch_unpickler import load_pickle
+
+MODULES = (hostile_pickles, hostile_tensors, hostile_torch)
+CORPUS = {
+    f"{module.__name__.partition('_')[2]}: {what}": attack
+    for module in MODULES
+    for what, attack in module.CORPUS.items()
+}
+
+# An audit hook cannot be taken away again; this one listens while `_events` is a list.
+_events: list[tuple[str, object]] | None = None
+
+
+def _listen(event: str, arguments: tuple[object, ...]) -> None:
+    if _events is not None:
+        _events.append((event, arguments[0] if arguments else None))
+
+
+def read_everything(path: Path) -> None:
+    for reference in read(path).tensors.values():
+        reference.read()
+
+
+@pytest.mark.parametrize("attack", CORPUS)
+def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
+    data, pattern = CORPUS[attack]
+    path = tmp_path / "hostile.pth"
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=pattern) as caught:
+        read_everything(path)
+    assert str(path) in str(caught.value) or "both mean" in pattern
+    assert len(str(caught.value)) < 5000
+
+
+def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
+    global _events
+    monkeypatch.chdir(tmp_path)
+    path = Path("hostile.pth")
+    sys.addaudithook(_listen)
+    # The first round imports what the library itself needs, such as text encodings.
+    for is_watched in (False, True):
+        for attack, (data, _) in CORPUS.items():
+            path.write_bytes(data)
+            _events = [] if is_watched else None
+            try:
+                read_everything(path)
+            except WeightsError:
+                pass
+            events, _events = _events, None
+            assert not Path(hostile_pickles.CANARY).exists(), attack
+            if is_watched:
+                assert set(events) == {("open", "hostile.pth")}, attack
+
+
+def test_the_attacks_would_run_outside(tmp_path, monkeypatch):
+    """A test of the test above: Python's own unpickler runs them, and the hook sees it."""
+    global _events
+    import pickle
+
+    monkeypatch.chdir(tmp_path)
+    sys.addaudithook(_listen)
+    (code,) = (
+        data[data.index(b"\x80\x02") :]
+        for attack, (data, _) in hostile_pickles.CORPUS.items()
+        if attack == "call os.system"
+    )
+    _events = []
+    pickle.loads(code)
+    events, _events = _events, None
+    assert ("os.system", hostile_pickles.COMMAND.encode()) in events
+    assert Path(hostile_pickles.CANARY).exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_no_attack_takes_long_or_much_memory(run_python):
+    modules = [module.__name__.partition(".")[2] for module in MODULES]
+    finished = run_python(confined.__file__, "torchvision", *modules)
+    assert finished.returncode == 0, finished.stdout[-500:] + finished.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        b"}" + text("shape") + number(7) + b"\x85sb",
+        b"N}" + text("shape") + number(7) + b"\x85s\x86b",
+        b"}" + text("__class__") + number(7) + b"sb",
+    ],
+)
+@pytest.mark.parametrize("made", [tensor(), tensor(base=storage())])
+def test_no_state_can_be_set_on_what_a_pickle_gets(made, change):
+    with pytest.raises(WeightsError, match="BUILD on a StoredTensor"):
+        load_pickle(state(made + change), "pickle")
+
+
+def test_one_file_leaves_no_trace_in_the_next(tmp_path):
+    """The limit on the items of all dicts belongs to a file, not to the process."""
+    path = tmp_path / "sound.pth"
+    pairs = b"](" + b"".join(b"]" + text(f"k{i}") + b"aNa" for i in range(2000)) + b"e\x85R"
+    ordered = b"ccollections\nOrderedDict\n" + pairs
+    for _ in range(4):
+        path.write_bytes(
+            archive(b"\x80\x02}(" + text("x") + tensor() + text("y") + ordered + b"u.")
+        )
+        assert list(read(path).tensors) == ["x"]
