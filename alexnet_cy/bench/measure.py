@@ -1,0 +1,201 @@
+"""Measures what a benchmark's settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from alexnet_cy import _runtime
+from alexnet_cy.baseline import baseline_layer
+from alexnet_cy.bench.alternate import Tell, alternate
+from alexnet_cy.bench.conditions import conditions_of
+from alexnet_cy.bench.limits import Limits, higher, measure_limits
+from alexnet_cy.bench.neighbours import WatchNeighbours
+from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
+from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
+from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
+from alexnet_cy.bench.settings import Settings
+from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.executor import Executor
+from alexnet_cy.engine.packed import PackedWeights
+from alexnet_cy.engine.plan import make_plan
+from alexnet_cy.network import Variant
+from alexnet_cy.weights.array_tensors import array_tensor
+from alexnet_cy.weights.random_weights import random_tensors
+
+__all__ = ["count_steps", "measure"]
+
+SEED = 0
+
+# Runs of a layer in plain loops that count, at most: what they show is a matter of a hundredfold.
+LOOPS_REPEATS = 3
+
+# How far float32 results may lie apart before a comparison of speed means nothing.
+LARGEST_DIFFERENCE = 1e-3
+
+Loops = Mapping[str, LoopsTiming]
+
+
+def count_steps(settings: Settings) -> int:
+    """Count how often `measure` calls `tell`."""
+    contenders = 2 if settings.with_baseline else 1
+    n_runs = len(settings.batches) * len(settings.threads)
+    n_loops = len(settings.variant.layers) if settings.with_loops else 0
+    return 1 + n_loops + n_runs * (contenders * settings.repeats + 2)
+
+
+def measure(settings: Settings, tell: Tell) -> Report:
+    """Time a network of random weights layer by layer.
+
+    Parameters
+    ----------
+    settings : Settings
+    tell : callable
+        Called with what comes next, `count_steps(settings)` times.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ArithmeticError
+        Our probabilities are not NumPy's: there is nothing to compare.
+    """
+    variant, watch = settings.variant, WatchNeighbours()
+    tell("weights")
+    weights = {name: tensor.read() for name, tensor in random_tensors(variant, SEED).items()}
+    packed = PackedWeights(
+        variant,
+        {name: array_tensor(weight) for name, weight in weights.items()},
+        _runtime.kernels_of(settings.level),
+    )
+    loops = _time_all_loops(settings, weights, tell) if settings.with_loops else {}
+    if not settings.with_baseline:
+        weights.clear()
+    runs = tuple(
+        _measure_run(settings, batch, threads, packed, weights, loops, tell)
+        for threads in settings.threads
+        for batch in settings.batches
+    )
+    return Report(conditions_of(settings), runs, watch.result())
+
+
+def _measure_run(
+    settings: Settings,
+    batch: int,
+    threads: int,
+    packed: PackedWeights,
+    weights: Mapping[str, Float32Array],
+    loops: Loops,
+    tell: Tell,
+) -> RunResult:
+    """Time our pass and NumPy's in turn, the limits before and after."""
+    variant = settings.variant
+    size, last = variant.input_size, variant.layers[-1].name
+    plan = make_plan(variant, size, size, (last,), algorithm=settings.algorithm, batch=batch)
+    executor, images = Executor(plan, packed), noise(variant, batch)
+    contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}
+    if settings.with_baseline:
+        contenders["NumPy"] = NumpyPass(variant, weights, images, threads)
+
+    def tell_run(what: str) -> None:
+        tell(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
+
+    tell_run("limits")
+    limits = measure_limits(settings.level, threads)
+    times = alternate(contenders, settings.repeats, tell_run)
+    tell_run("limits")
+    limits = higher(limits, measure_limits(settings.level, threads))
+    difference = None
+    if settings.with_baseline:
+        difference = _difference(times["alexnet_cy"][-1].result, times["NumPy"][-1].result)
+    layers = _layer_results(executor, batch, limits, times, loops)
+    return RunResult(
+        batch, threads, limits, layers, _totals(batch, layers, times, loops), difference
+    )
+
+
+def _layer_results(
+    executor: Executor,
+    batch: int,
+    limits: Limits,
+    times: Mapping[str, list[PassTimes]],
+    loops: Loops,
+) -> tuple[LayerResult, ...]:
+    def times_of(contender: str, layer: str) -> Times | None:
+        if contender not in times:
+            return None
+        return Times.of([one.layers_s[layer] for one in times[contender]])
+
+    results = []
+    for step in executor.plan.steps:
+        ours = times_of("alexnet_cy", step.name)
+        assert ours is not None
+        in_loops = loops.get(step.name)
+        results.append(
+            LayerResult(
+                step.name,
+                step.algorithm,
+                step.macs * batch,
+                step.weight_bytes + step.activation_bytes * batch,
+                ours,
+                times_of("NumPy", step.name),
+                None if in_loops is None else batch * in_loops.ms,
+                None if in_loops is None else in_loops.computed,
+                limits,
+            )
+        )
+    return tuple(results)
+
+
+def _totals(
+    batch: int,
+    layers: tuple[LayerResult, ...],
+    times: Mapping[str, list[PassTimes]],
+    loops: Loops,
+) -> Totals:
+    ours, numpy = (
+        Times.of([one.total_s for one in times[name]]) if name in times else None
+        for name in ("alexnet_cy", "NumPy")
+    )
+    assert ours is not None
+    return Totals(
+        ours,
+        numpy,
+        batch * sum(timing.ms for timing in loops.values()) if loops else None,
+        sum(layer.limit_ms for layer in layers),
+    )
+
+
+def noise(variant: Variant, batch: int) -> Float32Array:
+    """Draw the input, shape (batch, 3, size, size); smaller batches are the beginning of larger."""
+    shape = (batch, 3, variant.input_size, variant.input_size)
+    return np.random.default_rng(SEED).standard_normal(shape, np.float32)
+
+
+def _time_all_loops(
+    settings: Settings, weights: Mapping[str, Float32Array], tell: Tell
+) -> dict[str, LoopsTiming]:
+    """Time every layer in plain loops on one image, its input computed by NumPy."""
+    y, loops = noise(settings.variant, 1), {}
+    for shapes in settings.variant.shapes():
+        layer = shapes.layer
+        weight, bias = (weights.get(f"{layer.name}.{kind}") for kind in ("weight", "bias"))
+        tell(f"{layer.name} in plain loops")
+        repeats = min(settings.repeats, LOOPS_REPEATS)
+        loops[layer.name] = time_loops(layer, y, weight, bias, shapes.output_shape, repeats)
+        y = baseline_layer(layer, y, weight, bias)
+    return loops
+
+
+def _difference(ours: Float32Array, numpys: Float32Array) -> float:
+    """Return the largest difference over the largest value; refuse results that do not agree."""
+    difference = float(np.abs(ours - numpys).max() / np.abs(numpys).max())
+    if not difference <= LARGEST_DIFFERENCE:  # NaN too
+        raise ArithmeticError(
+            f"our probabilities differ from NumPy's by {difference:.1e} of the largest, more than "
+            f"{LARGEST_DIFFERENCE:g}: timing them would compare different computations"
+        )
+    return difference

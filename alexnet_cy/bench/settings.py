@@ -1,0 +1,76 @@
+"""What to time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alexnet_cy.engine.levels import active_level
+from alexnet_cy.engine.plan import make_plan
+from alexnet_cy.network import Variant
+
+__all__ = ["DEFAULT_REPEATS", "Settings", "make_settings"]
+
+DEFAULT_REPEATS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One benchmark; every batch is timed with every number of threads.
+
+    Attributes
+    ----------
+    variant : Variant
+    batches, threads : tuple of int
+        At least 1 each.
+    level : str
+        The instruction-set level.
+    algorithm : str
+        Of the convolutions.
+    repeats : int
+        Passes that count, of ours and of NumPy's.
+    with_baseline, with_loops : bool
+        Whether NumPy is timed too, and plain Python loops.
+    """
+
+    variant: Variant
+    batches: tuple[int, ...]
+    threads: tuple[int, ...]
+    level: str
+    algorithm: str = "auto"
+    repeats: int = DEFAULT_REPEATS
+    with_baseline: bool = True
+    with_loops: bool = False
+
+
+def make_settings(
+    variant: Variant,
+    batches: tuple[int, ...],
+    threads: tuple[int, ...],
+    *,
+    level: str | None = None,
+    algorithm: str = "auto",
+    repeats: int = DEFAULT_REPEATS,
+    with_baseline: bool = True,
+    with_loops: bool = False,
+) -> Settings:
+    """Return settings that can be measured; the parameters are the attributes of `Settings`.
+
+    Parameters
+    ----------
+    level : str, optional
+        The one in force if left out.
+
+    Raises
+    ------
+    ValueError
+        The level, the algorithm, or the environment variable that stands for one of them is
+        unknown or does not run here; the message lists what does.
+    """
+    from alexnet_cy import _runtime
+
+    size = variant.input_size
+    make_plan(variant, size, size, (variant.layers[-1].name,), algorithm=algorithm)
+    if level is None:
+        level = active_level()
+    _runtime.kernels_of(level)
+    return Settings(variant, batches, threads, level, algorithm, repeats, with_baseline, with_loops)

@@ -1,0 +1,163 @@
+"""`alexnet-cy bench`: time a network of random weights layer by layer, beside NumPy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alexnet_cy.bench.settings import DEFAULT_REPEATS, Settings, make_settings
+from alexnet_cy.cli.failures import CommandError, UsageError
+from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
+from alexnet_cy.cli.output import print_json, stdout_console
+from alexnet_cy.engine.conv_algorithms import algorithm_names
+from alexnet_cy.engine.threads import default_threads, resolve_threads
+from alexnet_cy.network import get_variant
+
+if TYPE_CHECKING:
+    from alexnet_cy.bench.results import Report
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Time every layer of a network of random weights: median and minimum, speed, the share of the
+machine's limit that this is, NumPy's time for the same layer and the speed-up. Ours and NumPy run
+in turn; the limits, multiply-adds and reading memory, are measured in the same run.
+"""
+
+STANDARD_OUTPUT = "-"
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Declare the command's arguments."""
+    parser = subparsers.add_parser(
+        "bench", help="time every layer, beside NumPy", description=DESCRIPTION
+    )
+    parser.set_defaults(run=run)
+    add_variant_option(parser, "the network", default="caffe")
+    parser.add_argument(
+        "--batch",
+        type=_list_of(whole_number(1)),
+        default=(1,),
+        metavar="N[,N]",
+        help="images in a batch (default: 1)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=argument(_list_of(lambda text: resolve_threads(int(text)))),
+        metavar="N[,N]",
+        help="threads; -1 is all processors (default: OMP_NUM_THREADS, or all that may be used)",
+    )
+    parser.add_argument(
+        "--isa", metavar="LEVEL", help="instruction-set level (default: the best that runs here)"
+    )
+    parser.add_argument(
+        "--algorithm", choices=algorithm_names(), default="auto", help="of the convolutions"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=whole_number(1),
+        default=DEFAULT_REPEATS,
+        metavar="N",
+        help=f"passes that count (default: {DEFAULT_REPEATS})",
+    )
+    parser.add_argument(
+        "--no-baseline", dest="baseline", action="store_false", help="leave NumPy out"
+    )
+    parser.add_argument(
+        "--loops",
+        action="store_true",
+        help="time the layers in plain Python loops too; of large ones a part, scaled up",
+    )
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const=STANDARD_OUTPUT,
+        metavar="FILE",
+        help="write the figures as JSON to FILE, or to standard output instead of the tables",
+    )
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf (needs matplotlib)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
+    settings = _settings(args)
+    try:
+        report = _measure(settings)
+    except ArithmeticError as error:
+        raise CommandError(str(error)) from error
+    _write(report, args)
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    """Check what argparse could not; UsageError for what does not fit."""
+    try:
+        _check_places(args)
+        return make_settings(
+            get_variant(args.variant),
+            args.batch,
+            args.threads or (default_threads(),),
+            level=args.isa,
+            algorithm=args.algorithm,
+            repeats=args.repeats,
+            with_baseline=args.baseline,
+            with_loops=args.loops,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _check_places(args: argparse.Namespace) -> None:
+    """Refuse files that cannot be written before anything is measured."""
+    for option, path in (("--json", args.json), ("--plot", args.plot)):
+        if path is None or path == STANDARD_OUTPUT:
+            continue
+        place = Path(path)
+        if place.is_dir():
+            raise ValueError(f"{option}: {path} is a folder")
+        if not os.access(place if place.exists() else place.parent, os.W_OK):
+            raise ValueError(f"{option}: cannot write {path}: no such folder, or no permission")
+    if args.plot is not None:
+        from alexnet_cy.bench.plot import check_format
+
+        check_format(args.plot)
+
+
+def _measure(settings: Settings) -> Report:
+    from alexnet_cy.bench.measure import count_steps, measure
+    from alexnet_cy.bench.progress import progress_bar
+
+    with progress_bar(count_steps(settings)) as tell:
+        return measure(settings, tell)
+
+
+def _write(report: Report, args: argparse.Namespace) -> None:
+    """Write what was asked for, files first; the tables unless JSON has standard output."""
+    if args.plot is not None:
+        from alexnet_cy.bench.plot import draw
+
+        draw(report, args.plot)
+    if args.json == STANDARD_OUTPUT:
+        print_json(report.as_json())
+        return
+    if args.json is not None:
+        text = json.dumps(report.as_json(), indent=2, allow_nan=False) + "\n"
+        Path(args.json).write_text(text, encoding="utf-8")
+    from alexnet_cy.bench.tables import print_report
+
+    print_report(report, stdout_console())
+
+
+def _list_of(convert: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
+    """Return a converter of numbers with commas between them; each counts once."""
+
+    def converted(text: str) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(convert(part) for part in text.split(",")))
+
+    return converted
