@@ -1,0 +1,107 @@
+"""The extension modules check the shapes that would let a kernel read beside its arrays."""
+
+import datetime
+
+import numpy as np
+import pytest
+
+from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax
+
+
+def zeros(*shape):
+    return np.zeros(shape, np.float32)
+
+
+def gaps(*shape):
+    return zeros(*shape, 2)[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (zeros(2, 5, 5, 3), zeros(2, 4, 4, 7), "x, y: shapes do not match the weights"),
+        (zeros(2, 5, 5, 4), zeros(1, 4, 4, 7), "x, y: shapes do not match the weights"),
+        (zeros(2, 5, 5, 4), zeros(2, 4, 4, 6), "x, y: shapes do not match the weights"),
+        (zeros(2, 4, 5, 4), zeros(2, 4, 4, 7), "x: too small for the output"),
+        (zeros(2, 5, 4, 4), zeros(2, 4, 4, 7), "x: too small for the output"),
+        (zeros(2, 5, 5, 4), gaps(2, 4, 4, 7), "y: out channels must be contiguous"),
+    ],
+)
+def test_convolution(kernels, x, y, message):
+    packed = _conv.PackedConv(zeros(7, 4, 2, 2), None, 1, kernels)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        _conv.conv2d(packed, x, y, 1, 1, False, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [((2, 5), (2, 7)), ((2, 4), (2, 6)), ((2, 4), (3, 7)), ((0, 4), (1, 7))]
+)
+def test_fully_connected(kernels, x, y):
+    packed = _linear.PackedLinear(zeros(7, 4), None, 1, kernels, 1)
+    with pytest.raises(ValueError, match="^x, y: shapes do not match the weights$"):
+        _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
+
+
+POOLS = [
+    lambda *arguments: _pool.max_pool2d(*arguments, (2, 2), (1, 1), (0, 0), 1),
+    lambda *arguments: _pool.adaptive_avg_pool2d(*arguments, 1),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (zeros(2, 5, 5, 3), zeros(1, 4, 4, 3), "x, y: images or channels differ"),
+        (zeros(2, 5, 5, 3), zeros(2, 4, 4, 2), "x, y: images or channels differ"),
+        (gaps(2, 5, 5, 3), zeros(2, 4, 4, 3), "x, y: channels must be contiguous"),
+        (zeros(2, 5, 5, 3), gaps(2, 4, 4, 3), "x, y: channels must be contiguous"),
+    ],
+)
+def test_pooling(kernels, pool, x, y, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        pool(kernels, x, y)
+
+
+def test_an_empty_image_has_no_average(kernels):
+    with pytest.raises(ValueError, match="^x: the image is empty$"):
+        _pool.adaptive_avg_pool2d(kernels, zeros(1, 0, 5, 3), zeros(1, 2, 2, 3), 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (zeros(2, 5, 5, 3), zeros(2, 5, 4, 3), "x, y: shapes differ"),
+        (zeros(2, 5, 5, 3), gaps(2, 5, 5, 3), "x, y: channels must be contiguous"),
+        (gaps(2, 5, 5, 3), zeros(2, 5, 5, 3), "x, y: channels must be contiguous"),
+    ],
+)
+def test_normalisation(kernels, x, y, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        _lrn.local_response_norm(kernels, x, y, 5, 1.0, 0.75, 1.0, 1)
+
+
+def test_flat_rows(kernels):
+    with pytest.raises(ValueError, match="^x, y: shapes differ$"):
+        _softmax.softmax(kernels, zeros(2, 3), zeros(2, 4), 1)
+    with pytest.raises(ValueError, match="^x, y: shapes differ$"):
+        _softmax.relu(kernels, zeros(5), zeros(4), 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda other: _conv.PackedConv(zeros(1, 1, 1, 1), None, 1, other),
+        lambda other: _linear.PackedLinear(zeros(1, 1), None, 1, other, 1),
+        lambda other: _lrn.local_response_norm(
+            other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1, 1
+        ),
+        lambda other: _softmax.softmax(other, zeros(1, 1), zeros(1, 1), 1),
+        _runtime.tile_of,
+    ],
+)
+def test_kernels_come_in_their_own_capsule(call):
+    other = datetime.datetime_CAPI  # a capsule, but of something else
+    for wrong in (other, None, 3):
+        with pytest.raises((ValueError, TypeError)):
+            call(wrong)

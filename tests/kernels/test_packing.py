@@ -1,0 +1,81 @@
+"""What is packed for a level comes back as it was, for every width of the last panel."""
+
+import numpy as np
+import pytest
+from support.closeness import assert_same_bits
+from support.samples import around, normal
+
+from alexnet_cy import _conv, _linear
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_convolution(kernels, tile, groups, with_bias):
+    for group_filters in around(1, tile[0], tile[2], 2 * tile[2]):
+        weight = normal(0, groups * group_filters, 5, 2, 3)
+        bias = normal(1, groups * group_filters) if with_bias else None
+        packed = _conv.PackedConv(weight, bias, groups, kernels)
+        unpacked, offsets = packed.unpack()
+        assert_same_bits(unpacked, weight)
+        assert_same_bits(offsets, np.zeros(len(weight), np.float32) if bias is None else bias)
+        assert packed.nbytes >= weight.nbytes + offsets.nbytes
+
+
+@pytest.mark.parametrize("pixels", [1, 6])
+@pytest.mark.parametrize("channels", around(8, 16))
+def test_fully_connected(kernels, pixels, channels):
+    for width in [*around(1, 16, 512), 1030]:
+        weight, bias = normal(0, width, channels * pixels), normal(1, width)
+        packed = _linear.PackedLinear(weight, bias, pixels, kernels, 2)
+        unpacked, offsets = packed.unpack()
+        assert_same_bits(unpacked, weight)
+        assert_same_bits(offsets, bias)
+        assert packed.finite
+
+
+@pytest.mark.parametrize("place", [(0, 0), (17, 3), (599, 47)])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_weight_that_is_not_finite_is_noticed(kernels, place, value):
+    weight = normal(0, 600, 48)
+    weight[place] = value
+    assert not _linear.PackedLinear(weight, None, 6, kernels, 2).finite
+
+
+def test_pixels_are_multiplied_in_the_order_of_nhwc(kernels):
+    """The columns of fc6 are (C, H, W), its inputs come as (H, W, C)."""
+    weight, x = normal(0, 20, 7 * 6), normal(1, 2, 7, 2, 3)
+    y = np.empty((2, 20), np.float32)
+    rows = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(2, -1)
+    _linear.linear(_linear.PackedLinear(weight, None, 6, kernels, 1), rows, y, False, 1)
+    np.testing.assert_allclose(y, x.reshape(2, -1) @ weight.T, rtol=1e-5, atol=1e-5)
+
+
+CONV_ERRORS = [
+    (((4, 2, 3, 3), None, 0), "groups: 0 does not divide 4 out channels"),
+    (((4, 2, 3, 3), None, 3), "groups: 3 does not divide 4 out channels"),
+    (((4, 2, 3, 3), (5,), 1), "bias: got 5 values for 4 channels"),
+    (((4, 0, 3, 3), None, 1), "weight: empty"),
+    (((0, 2, 3, 3), None, 1), "weight: empty"),
+]
+LINEAR_ERRORS = [
+    (((4, 6), None, 0), "pixels: 0 does not divide 6 inputs"),
+    (((4, 6), None, 4), "pixels: 4 does not divide 6 inputs"),
+    (((4, 6), (3,), 1), "bias: got 3 values for 4 outputs"),
+    (((4, 0), None, 1), "weight: empty"),
+    (((0, 6), None, 1), "weight: empty"),
+]
+
+
+@pytest.mark.parametrize(
+    ("pack", "arguments", "message"),
+    [
+        *[(_conv.PackedConv, *case) for case in CONV_ERRORS],
+        *[(lambda *packing: _linear.PackedLinear(*packing, 1), *case) for case in LINEAR_ERRORS],
+    ],
+)
+def test_what_does_not_fit_is_refused(kernels, pack, arguments, message):
+    weight_shape, bias_shape, number = arguments
+    weight = np.ones(weight_shape, np.float32)
+    bias = None if bias_shape is None else np.ones(bias_shape, np.float32)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        pack(weight, bias, number, kernels)

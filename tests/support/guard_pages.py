@@ -1,0 +1,144 @@
+"""Runs a family of kernels on arrays that end, or start, at a page that must not be touched.
+
+A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
+
+    python guard_pages.py conv|linear|pool|lrn|layout|softmax|beyond
+
+Inputs are write-protected besides. Every result is compared with that of ordinary arrays.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import sys
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from support.samples import around, normal
+
+from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
+from alexnet_cy.engine.levels import active_kernels
+
+PROT_NONE, PROT_READ = 0, 1
+
+libc = ctypes.CDLL(None, use_errno=True)
+kernels = active_kernels()
+
+Array = NDArray[np.float32]
+
+
+def protect(address: int, n_bytes: int, protection: int) -> None:
+    if libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(n_bytes), protection):
+        raise OSError(ctypes.get_errno(), "mprotect")
+
+
+def guarded(array: Array, at_end: bool, writable: bool) -> Array:
+    """Copy an array to memory between two forbidden pages, flush with the last or the first."""
+    page = mmap.PAGESIZE
+    body = -(-max(array.nbytes, 1) // page) * page
+    mapping = mmap.mmap(-1, body + 2 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapping))
+    protect(start, page, PROT_NONE)
+    protect(start + page + body, page, PROT_NONE)
+    offset = page + (body - array.nbytes if at_end else 0)
+    copy = np.frombuffer(mapping, np.float32, array.size, offset).reshape(array.shape)
+    copy[...] = array
+    if not writable:
+        protect(start + page, body, PROT_READ)
+    return copy
+
+
+def check(call: Callable[..., None], inputs: list[Array], output_shape: tuple[int, ...]) -> None:
+    """Run ``call(*inputs, output)`` on ordinary arrays and on guarded ones."""
+    expected = np.full(output_shape, 7, np.float32)
+    call(*inputs, expected)
+    for at_end in (True, False):
+        output = guarded(np.full(output_shape, 9, np.float32), at_end, writable=True)
+        call(*(guarded(x, at_end, writable=False) for x in inputs), output)
+        np.testing.assert_array_equal(output, expected)
+
+
+def conv() -> None:
+    for groups, channels, filters in product((1, 2), (1, 3, 5, 17), (1, 3, 7, 17, 33)):
+        for columns, copy_columns, threads in product((3, 9, 20), (False, True), (1, 2)):
+
+            def call(x, weight, bias, y, groups=groups, copied=copy_columns, threads=threads):
+                packed = _conv.PackedConv(weight, bias, groups, kernels)
+                _conv.conv2d(packed, x, y, 1, 2, True, copied, threads)
+
+            x = normal(0, 2, 4, columns, groups * channels)
+            weight, bias = normal(1, groups * filters, channels, 2, 3), normal(2, groups * filters)
+            shape = (2, 3, (columns - 3) // 2 + 1, groups * filters)
+            check(call, [x, weight, bias], shape)
+
+
+def linear() -> None:
+    for images, depth, width in product((1, 2, 7), (1, 5, 65), (1, 15, 17, 64, 513)):
+        for pixels, threads in product({1, depth}, (1, 2)):
+
+            def call(x, weight, bias, y, pixels=pixels, threads=threads):
+                packed = _linear.PackedLinear(weight, bias, pixels, kernels, threads)
+                _linear.linear(packed, x, y, False, threads)
+
+            arrays = [normal(0, images, depth), normal(1, width, depth), normal(2, width)]
+            check(call, arrays, (images, width))
+
+
+def pool() -> None:
+    def maximum(x, y):
+        _pool.max_pool2d(kernels, x, y, (3, 2), (2, 1), (1, 1), 2)
+
+    def average(x, y):
+        _pool.adaptive_avg_pool2d(kernels, x, y, 2)
+
+    for channels in range(1, 36):
+        x = normal(0, 2, 5, 4, channels)
+        check(maximum, [x], (2, 3, 4, channels))
+        check(average, [x], (2, 3, 7, channels))
+
+
+def lrn() -> None:
+    for channels, size, beta in product(range(1, 36), (1, 2, 5, 80), (0.75, 0.5)):
+
+        def call(x, y, size=size, beta=beta):
+            _lrn.local_response_norm(kernels, x, y, size, 1.0, beta, 1.0, 2)
+
+        check(call, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
+
+
+def layout() -> None:
+    def channels_last(x, y):
+        _layout.nchw_to_nhwc(x, y, 2)
+
+    def channels_first(x, y):
+        _layout.nhwc_to_nchw(x, y, 2)
+
+    for channels, rows, columns in product((1, 3, 4, 8, 16, 17), (1, 4), (1, 5, 16)):
+        check(channels_last, [normal(0, 2, channels, rows, columns)], (2, rows, columns, channels))
+        check(channels_first, [normal(0, 2, rows, columns, channels)], (2, channels, rows, columns))
+
+
+def softmax() -> None:
+    def normalised(x, y):
+        _softmax.softmax(kernels, x, y, 2)
+
+    def cut_off(x, y):
+        _softmax.relu(kernels, x, y, 2)
+
+    for length in around(1, 4, 8, 16, 32, 1000):
+        check(normalised, [normal(0, 3, length)], (3, length))
+    for length in around(1, 4, 8, 16, 32, 65536, 131072):
+        check(cut_off, [normal(0, length)], (length,))
+
+
+def beyond() -> None:
+    """Read one float too many, to prove that the guard is there."""
+    x = guarded(normal(0, 10), at_end=True, writable=False)
+    ctypes.c_float.from_address(x.ctypes.data + x.nbytes).value  # noqa: B018
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
