@@ -30,7 +30,6 @@ CAFFE = Schema(
         ),
         "ConvolutionParameter": (
             Field("num_output", 1, "int64"),
-            Field("bias_term", 2, "bool"),
             Field("pad", 3, "int64", repeated=True),
             Field("kernel_size", 4, "int64", repeated=True),
             Field("group", 5, "int64"),
@@ -66,7 +65,6 @@ CAFFE = Schema(
         ),
         "InnerProductParameter": (
             Field("num_output", 1, "int64"),
-            Field("bias_term", 2, "bool"),
             Field("axis", 5, "int64"),
             Field("transpose", 6, "bool"),
         ),

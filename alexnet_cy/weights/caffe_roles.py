@@ -94,7 +94,9 @@ def _check_names(layers: list[CaffeLayer], path: str) -> None:
     for layer in layers:
         if layer.message.blobs:
             if layer.name in seen:
-                raise WeightsError(f"{path!r}: two layers with weights are called {layer.label}")
+                raise WeightsError(
+                    f"{path!r}: two layers with weights are called {clip(layer.name)}"
+                )
             seen.add(layer.name)
 
 

@@ -8,7 +8,7 @@ from AlexNet; and a file that contradicts all of them would load and predict wro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import WeightsError
 from ..network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
@@ -31,6 +31,12 @@ _TYPES: Mapping[type[Layer], str] = {
     MaxPool: "Pooling",
     Linear: "InnerProduct",
 }
+
+
+# How far each kind of contradiction takes a file from a variant: what runs in what order says more
+# than groups do, and these more than a setting.
+_ORDER, _GROUPS, _SETTING = 100, 10, 1
+_Problem: TypeAlias = tuple[int, str]
 
 
 def expected_path(variant: Variant) -> list[tuple[str, Layer | None]]:
@@ -113,13 +119,6 @@ def choose_variant(
     raise WeightsError(
         f"{path!r}: none of the AlexNets that are known here; the nearest is {nearest!r}: {listed}"
     )
-
-
-# How far each kind of contradiction takes a file from a variant: what runs in what order says more
-# than groups do, and these more than a setting.
-_ORDER, _GROUPS, _SETTING = 100, 10, 1
-
-_Problem = tuple[int, str]
 
 
 def _group_problems(variant: Variant, groups: Mapping[str, int]) -> Iterator[_Problem]:

@@ -291,7 +291,7 @@ REFUSED_BY_NAME = {
     "a bias with two axes": (
         set_blobs("fc6", zeros(6, 24), zeros(2, 3)), "'fc6': bias: shape .2, 3.; a shape of 1"
     ),
-    "a name twice": (rename("conv2", "conv1"), "two layers with weights are called layer 'conv1'"),
+    "a name twice": (rename("conv2", "conv1"), "two layers with weights are called 'conv1'"),
     "conv1 as an inner product": (set_type("conv1", "InnerProduct"), "'conv1' is no Convolution"),
     "fc6 as a convolution": (set_type("fc6", "Convolution"), "'fc6' is no InnerProduct"),
     "weights in another type": (set_type("conv2", "Deconvolution"), "type 'Deconvolution' and"),
