@@ -22,7 +22,17 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-MODULES = ("_runtime", "_layout", "_conv", "_pool", "_lrn", "_linear", "_softmax", "_limits")
+MODULES = (
+    "_runtime",
+    "_layout",
+    "_conv",
+    "_pool",
+    "_lrn",
+    "_linear",
+    "_softmax",
+    "_limits",
+    "_winograd",
+)
 
 DEBUG = os.environ.get("ALEXNET_CY_DEBUG") == "1"
 

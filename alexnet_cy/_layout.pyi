@@ -3,3 +3,10 @@ from numpy.typing import NDArray
 
 def nchw_to_nhwc(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
 def nhwc_to_nchw(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
+def space_to_depth(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    block: tuple[int, int],
+    padding: tuple[int, int],
+    threads: int,
+) -> None: ...

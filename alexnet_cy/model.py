@@ -15,7 +15,8 @@ from alexnet_cy.engine.conv_algorithms import algorithm_names
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.packed import PackedWeights, WeightsView
-from alexnet_cy.engine.plan import Plan, make_plan
+from alexnet_cy.engine.plan import Plan
+from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.engine.profile import Profile, profile
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.network import Variant, get_variant
@@ -50,8 +51,10 @@ class AlexNet:
         "conv1.weight" (O, I / groups, R, S), "conv1.bias" (O,), ..., "fc8.weight" (out, in),
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
         tensors in a file are read when their layer first runs.
-    algorithm : {"auto", "direct", "im2col"}
+    algorithm : {"auto", "winograd", "direct", "im2col"}
         How the convolutions are computed.
+    exact : bool
+        Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
         Where the weights come from, for people to read.
 
@@ -67,6 +70,7 @@ class AlexNet:
         weights: Mapping[str, ArrayLike | TensorRef],
         *,
         algorithm: str = "auto",
+        exact: bool = False,
         source: str = "arrays",
     ) -> None:
         self._variant = get_variant(variant) if isinstance(variant, str) else variant
@@ -75,12 +79,13 @@ class AlexNet:
                 f"algorithm: need one of {', '.join(algorithm_names())}, got {algorithm!r}"
             )
         self._algorithm = algorithm
+        self._exact = bool(exact)
         self._source = source
         tensors = _as_tensors(weights, self._variant)
         self._packed = PackedWeights(self._variant, tensors, active_kernels())
         self._executors: dict[object, Executor] = {}
         if not any(isinstance(value, TensorRef) for value in weights.values()):
-            self._packed.pack_all()
+            self._packed.take()
 
     @classmethod
     def random(
@@ -90,6 +95,7 @@ class AlexNet:
         seed: int = 0,
         num_classes: int = 1000,
         algorithm: str = "auto",
+        exact: bool = False,
     ) -> AlexNet:
         """Make a network of random weights: for timing, testing and teaching.
 
@@ -104,7 +110,8 @@ class AlexNet:
             The same seed gives the same weights.
         num_classes : int
             Neurons of the last layer.
-        algorithm : {"auto", "direct", "im2col"}
+        algorithm, exact
+            As for the class.
 
         Raises
         ------
@@ -118,6 +125,7 @@ class AlexNet:
             network,
             random_tensors(network, seed),
             algorithm=algorithm,
+            exact=exact,
             source=f"random, seed {seed}",
         )
 
@@ -169,7 +177,7 @@ class AlexNet:
 
     def __reduce__(self) -> tuple[Any, ...]:
         weights = dict(self.weights.items())
-        return _restore, (self._variant, weights, self._algorithm, self._source)
+        return _restore, (self._variant, weights, self._algorithm, self._exact, self._source)
 
     @overload
     def forward(
@@ -428,6 +436,7 @@ class AlexNet:
             width,
             self._names(layers),
             algorithm=self._algorithm,
+            exact=self._exact,
             batch=batch,
         )
 
@@ -473,7 +482,14 @@ class AlexNet:
         key = (height, width, names)
         executor = self._executors.get(key)
         if executor is None:
-            plan = make_plan(self._variant, height, width, names, algorithm=self._algorithm)
+            plan = make_plan(
+                self._variant,
+                height,
+                width,
+                names,
+                algorithm=self._algorithm,
+                exact=self._exact,
+            )
             while len(self._executors) >= KEPT_PLANS:
                 self._executors.pop(next(iter(self._executors)), None)
             executor = self._executors.setdefault(key, Executor(plan, self._packed))
@@ -514,10 +530,10 @@ class AlexNet:
 
 
 def _restore(
-    variant: Variant, weights: Mapping[str, ArrayLike], algorithm: str, source: str
+    variant: Variant, weights: Mapping[str, ArrayLike], algorithm: str, exact: bool, source: str
 ) -> AlexNet:
     """Make a pickled model anew, for the instruction-set level of this process."""
-    return AlexNet(variant, weights, algorithm=algorithm, source=source)
+    return AlexNet(variant, weights, algorithm=algorithm, exact=exact, source=source)
 
 
 def _as_tensors(

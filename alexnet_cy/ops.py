@@ -15,12 +15,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
+from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32, padded_nhwc
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.scalars import as_count, as_real
 from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.engine.winograd import block_taps, pack_winograd, tile_cuts
 from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
 
 __all__ = [
@@ -66,8 +67,9 @@ def conv2d(
         Smaller than the kernel.
     groups : int
     relu : bool
-    algorithm : {"auto", "direct", "im2col"}
-        How to compute it; see docs/architecture.md. Direct and im2col agree to the last bit.
+    algorithm : {"auto", "winograd", "direct", "im2col"}
+        How to compute it; see docs/architecture.md. Direct and im2col agree to the last bit;
+        Winograd's errors are larger (docs/numerics.md).
     threads : int, optional
 
     Returns
@@ -97,13 +99,17 @@ def conv2d(
     rows, columns = _output_size((height, width), (kernel_h, kernel_w), strides, pads)
 
     chosen = choose_algorithm(
-        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, n_groups), algorithm
+        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, n_groups, at_door=True),
+        algorithm,
     )
-    packed = _conv.PackedConv(kernel, offsets, n_groups, active_kernels())
-    padded, inside = padded_nhwc(n_images, height, width, channels, pads)
-    _layout.nchw_to_nhwc(images, inside, n_threads)
     y = aligned_zeros((n_images, rows, columns, out_channels))
-    _conv.conv2d(packed, padded, y, *strides, relu, chosen == "im2col", n_threads)
+    if chosen == "winograd":
+        _winograd_conv2d(images, kernel, offsets, y, strides, pads, n_groups, relu, n_threads)
+    else:
+        packed = _conv.PackedConv(kernel, offsets, n_groups, active_kernels())
+        padded, inside = padded_nhwc(n_images, height, width, channels, pads)
+        _layout.nchw_to_nhwc(images, inside, n_threads)
+        _conv.conv2d(packed, padded, y, *strides, relu, chosen == "im2col", n_threads)
     return _to_nchw(y, n_threads)
 
 
@@ -322,6 +328,35 @@ def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     y = np.empty(rows.shape, np.float32)
     _softmax.softmax(active_kernels(), rows, y, resolve_threads(threads))
     return y
+
+
+def _winograd_conv2d(
+    images: Float32Array,
+    kernel: Float32Array,
+    offsets: Float32Array | None,
+    y: Float32Array,
+    stride: tuple[int, int],
+    padding: Padding,
+    groups: int,
+    relu: bool,
+    threads: int,
+) -> None:
+    """Convolve (N, C, H, W) images into y, (N, P, Q, O), over blocks of the stride's size."""
+    taps = block_taps((kernel.shape[2], kernel.shape[3]), stride)
+    blocks = aligned_zeros(
+        (
+            y.shape[0],
+            y.shape[1] + taps[0] - 1,
+            y.shape[2] + taps[1] - 1,
+            images.shape[1] * stride[0] * stride[1],
+        )
+    )
+    _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
+    packed = pack_winograd(
+        kernel, offsets, stride=stride, groups=groups, kernels=active_kernels(), threads=threads
+    )
+    cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
+    _winograd.conv2d(packed, blocks, y, cuts[0], cuts[1], relu, threads)
 
 
 def _check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:

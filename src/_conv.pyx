@@ -76,43 +76,20 @@ cdef class PackedConv:
             for o in range(group_out):
                 packed_bias[group * self.padded_out_channels + o] = bias[group * group_out + o]
 
-    cdef Py_ssize_t place(
-        self, Py_ssize_t group, Py_ssize_t o, Py_ssize_t c, Py_ssize_t r, Py_ssize_t s
-    ) noexcept:
-        """Where the weight of channel o of a group, input channel c, tap (r, s) stands."""
-        cdef Py_ssize_t panel_width = self.kernels.panel_width
-        cdef Py_ssize_t panel = o // panel_width * panel_width
-        cdef Py_ssize_t width = min(panel_width, self.padded_out_channels - panel)
-        cdef Py_ssize_t k = (r * self.kernel_w + s) * self.group_channels + c
-        return (group * self.padded_out_channels + panel) * self.depth + k * width + o - panel
-
     cdef void pack(self, const float[:, :, :, ::1] weight, float[::1] packed) noexcept:
-        cdef Py_ssize_t o, r, s, c, group_out = self.out_channels // self.groups
-        for o in range(self.out_channels):
-            for c in range(self.group_channels):
+        cdef Py_ssize_t group_out = self.out_channels // self.groups
+        cdef Py_ssize_t panel_width = self.kernels.panel_width
+        cdef Py_ssize_t group, o, r, s, c, panel, width, base, k
+        for group in range(self.groups):
+            for o in range(group_out):
+                panel = o // panel_width * panel_width
+                width = min(panel_width, self.padded_out_channels - panel)
+                base = (group * self.padded_out_channels + panel) * self.depth + (o - panel)
                 for r in range(self.kernel_h):
                     for s in range(self.kernel_w):
-                        packed[self.place(o // group_out, o % group_out, c, r, s)] = (
-                            weight[o, c, r, s]
-                        )
-
-    def unpack(self):
-        """Return fresh copies of weight, (O, C / groups, R, S), and bias, (O,), as they came."""
-        shape = (self.out_channels, self.group_channels, self.kernel_h, self.kernel_w)
-        weight_array = np.empty(shape, np.float32)
-        bias_array = np.empty(self.out_channels, np.float32)
-        cdef float[:, :, :, ::1] weight = weight_array
-        cdef float[::1] bias = bias_array
-        cdef Py_ssize_t o, r, s, c, group_out = self.out_channels // self.groups
-        for o in range(self.out_channels):
-            bias[o] = self.bias[o // group_out * self.padded_out_channels + o % group_out]
-            for c in range(self.group_channels):
-                for r in range(self.kernel_h):
-                    for s in range(self.kernel_w):
-                        weight[o, c, r, s] = self.weight[
-                            self.place(o // group_out, o % group_out, c, r, s)
-                        ]
-        return weight_array, bias_array
+                        for c in range(self.group_channels):
+                            k = (r * self.kernel_w + s) * self.group_channels + c
+                            packed[base + k * width] = weight[group * group_out + o, c, r, s]
 
     @property
     def nbytes(self):

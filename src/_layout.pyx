@@ -1,5 +1,6 @@
 """Between the layout at the door, NCHW, and the layout inside, NHWC with physical padding."""
 from cython.parallel cimport prange
+from libc.string cimport memset
 
 from alexnet_cy._runtime import threads_for
 
@@ -44,3 +45,56 @@ def nhwc_to_nchw(float[:, :, :, :] x, float[:, :, :, ::1] y, Py_ssize_t threads)
         for c in range(C):
             for w in range(W):
                 y[n, c, h, w] = x[n, h, w, c]
+
+
+cdef void blocks_of_row(
+    const float[:, :, :, ::1] x, float[:, :, :, ::1] y, Py_ssize_t n, Py_ssize_t i,
+    Py_ssize_t block_h, Py_ssize_t block_w, Py_ssize_t top, Py_ssize_t left
+) noexcept nogil:
+    """Fill row i of blocks of image n: `block_h` rows of the padded image."""
+    cdef Py_ssize_t C = x.shape[1], H = x.shape[2], W = x.shape[3]
+    cdef Py_ssize_t dy, h, c, w, j, dx
+    memset(&y[n, i, 0, 0], 0, y.shape[2] * y.shape[3] * sizeof(float))
+    for dy in range(block_h):
+        h = i * block_h + dy - top
+        if h < 0 or h >= H:
+            continue
+        for c in range(C):
+            j = left // block_w
+            dx = left % block_w
+            for w in range(W):
+                if j == y.shape[2]:
+                    break
+                y[n, i, j, (dy * block_w + dx) * C + c] = x[n, c, h, w]
+                dx += 1
+                if dx == block_w:
+                    dx = 0
+                    j += 1
+
+
+def space_to_depth(
+    const float[:, :, :, ::1] x, float[:, :, :, ::1] y, tuple block, tuple padding,
+    Py_ssize_t threads
+):
+    """Write y[n, i, j, (dy * block_w + dx) * C + c] = x[n, c, i * block_h + dy - top, ...].
+
+    What lies outside x is zero. A convolution with the block as its stride becomes one of stride 1.
+
+    Parameters
+    ----------
+    x : float32, shape (N, C, H, W), C-contiguous
+    y : float32, shape (N, rows of blocks, columns of blocks, block_h * block_w * C), C-contiguous
+    block : (block_h, block_w)
+    padding : (top, left)
+    threads : int
+    """
+    cdef Py_ssize_t block_h = block[0], block_w = block[1], top = padding[0], left = padding[1]
+    cdef Py_ssize_t N = x.shape[0], rows = y.shape[1]
+    if y.shape[0] != N or y.shape[3] != block_h * block_w * x.shape[1]:
+        raise ValueError("y: shape does not match x")
+    if N * rows * y.shape[2] * y.shape[3] == 0:
+        return
+    cdef int n_threads = threads_for(min(threads, N * rows))
+    cdef Py_ssize_t row
+    for row in prange(N * rows, nogil=True, num_threads=n_threads, schedule="static"):
+        blocks_of_row(x, y, row // rows, row % rows, block_h, block_w, top, left)

@@ -53,6 +53,46 @@ typedef struct {
     int copy_columns; /* 1: im2col, patches are copied side by side; 0: direct */
 } acy_conv;
 
+/* The most evaluation points of a one-dimensional Winograd transform, infinity included. More of
+ * them are too inexact in float32 (docs/numerics.md). */
+#define ACY_WINOGRAD_POINTS 8
+
+/* Tiles of a block of a Winograd convolution: their row pointers live on the stack (3 x 2 KiB). */
+#define ACY_WINOGRAD_TILES 256
+
+/* One-dimensional transforms of a tile of `outputs` pixels: F(outputs, kernel). */
+typedef struct {
+    int outputs;         /* m */
+    int points;          /* m + kernel - 1 */
+    const float *input;  /* B^T, [points][points] */
+    const float *output; /* A^T, [outputs][points] */
+} acy_transform;
+
+typedef struct {
+    const float *input;       /* the first pixel of its patch, first channel of the group */
+    float *output;            /* its first output pixel, first channel of the group */
+    int outputs_h, outputs_w; /* its size */
+} acy_winograd_tile;
+
+/* Winograd convolution of stride 1 of one group: a block of tiles. */
+typedef struct {
+    const acy_winograd_tile *tiles;
+    ptrdiff_t n_tiles;                 /* at most ACY_WINOGRAD_TILES */
+    const acy_transform *transforms_h; /* by the number of outputs; [0] is not used */
+    const acy_transform *transforms_w;
+    ptrdiff_t points_h, points_w;     /* points of the largest tile: pairs are i * points_w + j */
+    ptrdiff_t channels, out_channels; /* of the group */
+    ptrdiff_t input_row_stride, input_pixel_stride;
+    ptrdiff_t output_row_stride, output_pixel_stride;
+    const float *weight;     /* U: [pair][panels as in acy_conv, of depth `channels`] */
+    const float *bias;       /* zero-padded to whole vectors */
+    float *v;                /* [pair][tile][channels, to whole vectors] */
+    ptrdiff_t v_pair, v_row; /* its strides */
+    float *m;                /* [pair][tile][out_channels, to whole vectors] */
+    ptrdiff_t m_pair, m_row;
+    int relu;
+} acy_winograd;
+
 /* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for a range of outputs of one panel. */
 typedef struct {
     const float *input;  /* [N][depth] */
@@ -91,6 +131,13 @@ typedef struct {
      * conv_scratch(depth of the deepest block) floats. */
     void (*conv)(const acy_conv *conv, ptrdiff_t pixel_begin, ptrdiff_t pixel_end,
                  ptrdiff_t panel_begin, ptrdiff_t panel_end, float *scratch);
+
+    /* The three steps of a Winograd convolution, each for a part of the block's tiles, or pairs of
+     * points and panels. Each needs the one before it finished for what it reads. */
+    void (*winograd_input)(const acy_winograd *winograd, ptrdiff_t tile_begin, ptrdiff_t tile_end);
+    void (*winograd_multiply)(const acy_winograd *winograd, ptrdiff_t pair_begin,
+                              ptrdiff_t pair_end, ptrdiff_t panel_begin, ptrdiff_t panel_end);
+    void (*winograd_output)(const acy_winograd *winograd, ptrdiff_t tile_begin, ptrdiff_t tile_end);
 
     /* Outputs [begin, end) of the panel for one image. `index` lists the inputs that count, in
      * ascending order, and `value` their values: the rows of the weights that are read. */

@@ -8,6 +8,8 @@ cdef extern from "kernels.h" nogil:
         ACY_LINEAR_PANEL
         ACY_LINEAR_SCRATCH
         ACY_CONV_PIXELS
+        ACY_WINOGRAD_POINTS
+        ACY_WINOGRAD_TILES
 
     ctypedef struct acy_segment:
         Py_ssize_t offset
@@ -33,6 +35,41 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t n_blocks
         int relu
         int copy_columns
+
+    ctypedef struct acy_transform:
+        int outputs
+        int points
+        const float *input
+        const float *output
+
+    ctypedef struct acy_winograd_tile:
+        const float *input
+        float *output
+        int outputs_h
+        int outputs_w
+
+    ctypedef struct acy_winograd:
+        const acy_winograd_tile *tiles
+        Py_ssize_t n_tiles
+        const acy_transform *transforms_h
+        const acy_transform *transforms_w
+        Py_ssize_t points_h
+        Py_ssize_t points_w
+        Py_ssize_t channels
+        Py_ssize_t out_channels
+        Py_ssize_t input_row_stride
+        Py_ssize_t input_pixel_stride
+        Py_ssize_t output_row_stride
+        Py_ssize_t output_pixel_stride
+        const float *weight
+        const float *bias
+        float *v
+        Py_ssize_t v_pair
+        Py_ssize_t v_row
+        float *m
+        Py_ssize_t m_pair
+        Py_ssize_t m_row
+        int relu
 
     ctypedef struct acy_linear:
         const float *input
@@ -70,6 +107,16 @@ cdef extern from "kernels.h" nogil:
         void (*conv)(
             const acy_conv *conv, Py_ssize_t pixel_begin, Py_ssize_t pixel_end,
             Py_ssize_t panel_begin, Py_ssize_t panel_end, float *scratch
+        ) noexcept nogil
+        void (*winograd_input)(
+            const acy_winograd *winograd, Py_ssize_t tile_begin, Py_ssize_t tile_end
+        ) noexcept nogil
+        void (*winograd_multiply)(
+            const acy_winograd *winograd, Py_ssize_t pair_begin, Py_ssize_t pair_end,
+            Py_ssize_t panel_begin, Py_ssize_t panel_end
+        ) noexcept nogil
+        void (*winograd_output)(
+            const acy_winograd *winograd, Py_ssize_t tile_begin, Py_ssize_t tile_end
         ) noexcept nogil
         void (*matrix_vector)(
             const acy_linear *linear, const int32_t *index, const float *value,

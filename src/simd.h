@@ -24,6 +24,7 @@
 
 #define ACY_INLINE static inline __attribute__((always_inline))
 #define ACY_NOINLINE static __attribute__((noinline))
+#define ACY_ALIGNED __attribute__((aligned(ACY_ALIGNMENT_BYTES)))
 #define ACY_UNROLL _Pragma("GCC unroll 16")
 
 typedef float vf __attribute__((vector_size(4 * ACY_LANES)));

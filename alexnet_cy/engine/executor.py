@@ -7,11 +7,12 @@ from time import perf_counter
 
 import numpy as np
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
+from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import Plan, Step
+from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
 
 __all__ = ["Executor"]
@@ -88,9 +89,7 @@ class Executor:
             return whole, activation.inside(whole)
 
         started = perf_counter()
-        whole, inside = views(self.plan.input_activation)
-        self.plan.input_activation.clear_padding(whole)
-        _layout.nchw_to_nhwc(images[part], inside, threads)
+        self._take_images(images[part], *views(self.plan.input_activation), threads)
         for step in self.plan.trunk:
             assert step.source is not None
             assert step.target is not None
@@ -119,9 +118,7 @@ class Executor:
         if step.relu_only:  # over the padding as well: max(0, 0) is 0
             _softmax.relu(kernels, whole.reshape(-1), whole.reshape(-1), threads)
         elif isinstance(layer, Conv):
-            copy_columns = step.algorithm == "im2col"
-            packed = self.packed.conv(layer.name)
-            _conv.conv2d(packed, source[0], inside, *layer.stride, step.relu, copy_columns, threads)
+            self._run_conv(layer, step, source[0], inside, threads)
         elif isinstance(layer, LRN):
             _lrn.local_response_norm(
                 kernels, inside, inside, layer.size, layer.ops_alpha, layer.beta, layer.k, threads
@@ -134,6 +131,37 @@ class Executor:
         else:
             assert isinstance(layer, AdaptiveAvgPool)
             _pool.adaptive_avg_pool2d(kernels, source[1], inside, threads)
+
+    def _run_conv(
+        self,
+        layer: Conv,
+        step: Step,
+        padded: Float32Array,
+        result: Float32Array,
+        threads: int,
+    ) -> None:
+        if step.algorithm != "winograd":
+            packed = self.packed.conv(layer.name)
+            copy_columns = step.algorithm == "im2col"
+            _conv.conv2d(packed, padded, result, *layer.stride, step.relu, copy_columns, threads)
+            return
+        taps = block_taps(layer.kernel_size, layer.stride)
+        rows, columns = (tile_cuts(n, r) for n, r in zip(result.shape[1:3], taps, strict=True))
+        transformed = self.packed.winograd(layer.name)
+        _winograd.conv2d(transformed, padded, result, rows, columns, step.relu, threads)
+
+    def _take_images(
+        self, images: Float32Array, whole: Float32Array, inside: Float32Array, threads: int
+    ) -> None:
+        """Lay the images out for the first convolution: NHWC and padded, or in blocks."""
+        activation, first = self.plan.input_activation, self.plan.trunk[0].layer
+        assert isinstance(first, Conv)
+        if activation.shape[2] == images.shape[1]:
+            activation.clear_padding(whole)
+            _layout.nchw_to_nhwc(images, inside, threads)
+        else:
+            (top, _), (left, _) = first.padding
+            _layout.space_to_depth(images, whole, first.stride, (top, left), threads)
 
     def _run_head(
         self,

@@ -7,11 +7,15 @@ from threading import Lock
 
 import numpy as np
 
-from alexnet_cy import _conv, _linear
+from alexnet_cy._conv import PackedConv
+from alexnet_cy._linear import PackedLinear
+from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.threads import default_threads
+from alexnet_cy.engine.winograd import pack_winograd
 from alexnet_cy.network import Conv, Linear, Variant
+from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.tensors import TensorRef
 
 __all__ = ["PackedWeights", "WeightsView"]
@@ -20,9 +24,11 @@ __all__ = ["PackedWeights", "WeightsView"]
 class PackedWeights:
     """The packed layers of one network.
 
-    A layer's tensors are read, packed and dropped the first time the layer runs: a pass that stops
-    at conv5 never reads the 234 MB of the fully connected layers. Packing is the only copy that
-    stays. Several threads may ask at once; after its first use a layer never changes.
+    A layer's tensors are read and packed the first time the layer runs: a pass that stops at conv5
+    never reads the 234 MB of the fully connected layers. Of those the packed copy is the only one
+    that stays; the convolutions, 9 MB in all, keep their tensors too, as the transformed weights
+    of Winograd's algorithm cannot be turned back exactly. Several threads may ask at once; after
+    its first use a layer never changes.
 
     Parameters
     ----------
@@ -39,31 +45,48 @@ class PackedWeights:
         self.variant = variant
         self.kernels = active_kernels() if kernels is None else kernels
         self._tensors = dict(tensors)
-        self._layers: dict[str, _conv.PackedConv | _linear.PackedLinear] = {}
+        self._convs: dict[tuple[str, bool], PackedConv | PackedWinograd] = {}
+        self._linears: dict[str, PackedLinear] = {}
+        self._kept: set[str] = set()
         self._lock = Lock()
         self._shapes = {step.layer.name: step for step in variant.shapes()}
 
-    def conv(self, name: str) -> _conv.PackedConv:
-        """Return a packed convolution; WeightsError if its tensors cannot be read."""
-        layer = self._layer(name)
-        assert isinstance(layer, _conv.PackedConv)
-        return layer
+    def conv(self, name: str) -> PackedConv:
+        """Return a convolution packed for direct and im2col; WeightsError if it cannot be read."""
+        packed = self._conv(name, winograd=False)
+        assert isinstance(packed, PackedConv)
+        return packed
 
-    def linear(self, name: str) -> _linear.PackedLinear:
-        """Return a packed fully connected layer; WeightsError if its tensors cannot be read."""
-        layer = self._layer(name)
-        assert isinstance(layer, _linear.PackedLinear)
-        return layer
+    def winograd(self, name: str) -> PackedWinograd:
+        """Return a convolution's transformed weights; WeightsError if they cannot be read."""
+        packed = self._conv(name, winograd=True)
+        assert isinstance(packed, PackedWinograd)
+        return packed
 
-    def pack_all(self) -> None:
-        """Read and pack every layer now."""
+    def linear(self, name: str) -> PackedLinear:
+        """Return a packed fully connected layer; WeightsError if it cannot be read."""
+        packed = self._linears.get(name)
+        if packed is None:
+            with self._lock:
+                packed = self._linears.get(name)
+                if packed is None:
+                    packed = self._linears[name] = self._pack_linear(name)
+        return packed
+
+    def take(self) -> None:
+        """Read every tensor now, as those of a caller's arrays must be, who may change them."""
         for name in {key.rpartition(".")[0] for key in self.variant.parameter_shapes()}:
-            self._layer(name)
+            if isinstance(self.variant.layer(name), Linear):
+                self.linear(name)
+            else:
+                with self._lock:
+                    self._keep_conv(name)
 
     @property
     def packed_bytes(self) -> int:
         """Bytes of the layers packed so far."""
-        return sum(layer.nbytes for layer in list(self._layers.values()))
+        packed = [*self._convs.values(), *self._linears.values()]
+        return sum(layer.nbytes for layer in packed)
 
     def tensor(self, name: str) -> Float32Array:
         """Return a fresh copy of one tensor in its public layout; KeyError if there is none."""
@@ -71,33 +94,58 @@ class PackedWeights:
         if name not in self.variant.parameter_shapes():
             raise KeyError(name)
         with self._lock:
-            layer = self._layers.get(layer_name)
-            unread = self._tensors.get(name)
-        if layer is None and unread is not None:
-            return np.array(unread.read(), np.float32)
-        weight, bias = self._layer(layer_name).unpack()
+            tensor = self._tensors.get(name)
+        if tensor is not None:
+            return np.array(tensor.read(), np.float32)
+        weight, bias = self.linear(layer_name).unpack()
         return weight if kind == "weight" else bias
 
-    def _layer(self, name: str) -> _conv.PackedConv | _linear.PackedLinear:
-        packed = self._layers.get(name)
+    def _conv(self, name: str, *, winograd: bool) -> PackedConv | PackedWinograd:
+        packed = self._convs.get((name, winograd))
         if packed is None:
             with self._lock:
-                packed = self._layers.get(name)
+                packed = self._convs.get((name, winograd))
                 if packed is None:
-                    packed = self._pack(name)
-                    self._layers[name] = packed
-                    del self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
+                    packed = self._convs[name, winograd] = self._pack_conv(name, winograd)
         return packed
 
-    def _pack(self, name: str) -> _conv.PackedConv | _linear.PackedLinear:
-        weight = self._tensors[f"{name}.weight"].read()
-        bias = self._tensors[f"{name}.bias"].read()
-        layer, input_shape = self._shapes[name].layer, self._shapes[name].input_shape
-        if isinstance(layer, Conv):
-            return _conv.PackedConv(weight, bias, layer.groups, self.kernels)
-        assert isinstance(layer, Linear)
+    def _pack_conv(self, name: str, winograd: bool) -> PackedConv | PackedWinograd:
+        layer = self._shapes[name].layer
+        assert isinstance(layer, Conv)
+        weight, bias = self._keep_conv(name)
+        if not winograd:
+            return PackedConv(weight, bias, layer.groups, self.kernels)
+        return pack_winograd(
+            weight,
+            bias,
+            stride=layer.stride,
+            groups=layer.groups,
+            kernels=self.kernels,
+            threads=default_threads(),
+        )
+
+    def _keep_conv(self, name: str) -> tuple[Float32Array, Float32Array]:
+        """Read a convolution's tensors once and keep them; the caller holds the lock."""
+        kept = []
+        for key in (f"{name}.weight", f"{name}.bias"):
+            if key not in self._kept:
+                self._kept.add(key)
+                self._tensors[key] = array_tensor(np.array(self._tensors[key].read(), np.float32))
+            kept.append(self._tensors[key].read())
+        return kept[0], kept[1]
+
+    def _pack_linear(self, name: str) -> PackedLinear:
+        input_shape = self._shapes[name].input_shape
         pixels = input_shape[1] * input_shape[2] if len(input_shape) == 3 else 1
-        return _linear.PackedLinear(weight, bias, pixels, self.kernels, default_threads())
+        packed = PackedLinear(
+            self._tensors[f"{name}.weight"].read(),
+            self._tensors[f"{name}.bias"].read(),
+            pixels,
+            self.kernels,
+            default_threads(),
+        )
+        del self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
+        return packed
 
 
 class WeightsView(Mapping[str, Float32Array]):

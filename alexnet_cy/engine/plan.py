@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 
-from alexnet_cy.engine.arena import NO_PADDING, Activation, place
-from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
+from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.text_table import text_table
-from alexnet_cy.network import (
-    LRN,
-    AdaptiveAvgPool,
-    Conv,
-    Layer,
-    LayerShapes,
-    Linear,
-    MaxPool,
-    Shape,
-    Softmax,
-    Variant,
-    layer_of_feature,
-    resolve_layer,
-)
-from alexnet_cy.network.names import PRE_SUFFIX
+from alexnet_cy.network import Layer, Shape, Variant
 
-__all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step", "make_plan"]
+__all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
 
 # Images that go through the convolutions together. More of them do not make the convolutions
 # faster, as their tiles are cut by pixels; fewer keep the arena small and Ctrl-C quick.
@@ -45,7 +29,7 @@ class Step:
     layer : Layer
         The spec it computes, or whose ReLU it computes.
     algorithm : str
-        "direct" or "im2col" for a convolution, else how the layer is computed, for the table.
+        "winograd", "direct" or "im2col" for a convolution, else how the layer is computed.
     input_shape, output_shape : tuple of int
         (C, H, W) or (F,) of one image.
     relu : bool
@@ -179,142 +163,6 @@ class Plan:
             "layers)"
         )
         return text_table(header, lines, right_aligned=range(4, 8)) + "\n" + footer
-
-
-def make_plan(
-    variant: Variant,
-    height: int,
-    width: int,
-    layers: Sequence[str],
-    *,
-    algorithm: str = "auto",
-    batch: int = 1,
-) -> Plan:
-    """Plan a pass over images of one size that hands out the values named by `layers`.
-
-    Parameters
-    ----------
-    variant : Variant
-    height, width : int
-        Of the images, in pixels.
-    layers : sequence of str
-        Names of values inside the network, torchvision's included; not empty. The pass ends with
-        the last of them.
-    algorithm : str
-        What `conv_algorithms.choose_algorithm` takes.
-    batch : int
-        The number of images that the printed table is for.
-
-    Raises
-    ------
-    TypeError, ValueError
-        No such layer or algorithm, or the images are too small for a layer that is needed.
-    """
-    features = tuple(dict.fromkeys(resolve_layer(variant, name) for name in layers))
-    if not features:
-        raise ValueError("layers: need at least one name, got none")
-    order = [layer.name for layer in variant.layers]
-    last = max((layer_of_feature(feature) for feature in features), key=order.index)
-    shapes = variant.shapes(height, width, last=last)
-    n_trunk = sum(not isinstance(shape.layer, Linear | Softmax) for shape in shapes)
-
-    images = shapes[0].input_shape
-    activation = Activation("input", _hwc(images), _padding_for(shapes[0].layer), 0, 0)
-    activations = [activation]
-    input_activation = activation
-    trunk: list[Step] = []
-    for i, shape in enumerate(shapes[:n_trunk]):
-        source = activation
-        if not isinstance(shape.layer, LRN):
-            reader = next((s.layer for s in shapes[i + 1 :] if not isinstance(s.layer, LRN)), None)
-            activation = Activation(
-                shape.layer.name,
-                _hwc(shape.output_shape),
-                _padding_for(reader),
-                len(trunk),
-                len(trunk),
-            )
-            activations.append(activation)
-        for step in _steps(shape, features, algorithm, source, activation):
-            source.last_step = activation.last_step = len(trunk)
-            trunk.append(step)
-    head = [
-        step
-        for shape in shapes[n_trunk:]
-        for step in _steps(shape, features, algorithm, None, None)
-    ]
-    if head:
-        activation.last_step = len(trunk)  # the head reads it after the trunk's last step
-    return Plan(
-        variant,
-        images,
-        features,
-        tuple(trunk),
-        tuple(head),
-        input_activation,
-        place(activations),
-        batch,
-    )
-
-
-def _steps(
-    shape: LayerShapes,
-    features: tuple[str, ...],
-    algorithm: str,
-    source: Activation | None,
-    target: Activation | None,
-) -> list[Step]:
-    """Return the step of a layer, or two where the value before its ReLU is asked for."""
-    layer = shape.layer
-    whole = Step(
-        layer,
-        _algorithm_of(shape, algorithm),
-        shape.input_shape,
-        shape.output_shape,
-        relu=isinstance(layer, Conv | Linear) and layer.relu,
-        features=tuple(name for name in (layer.name,) if name in features),
-        source=source,
-        target=target,
-    )
-    before_relu = layer.name + PRE_SUFFIX
-    if before_relu not in features:
-        return [whole]
-    return [
-        replace(whole, relu=False, features=(before_relu,)),
-        replace(
-            whole,
-            algorithm="in place",
-            input_shape=shape.output_shape,
-            relu_only=True,
-            source=target,
-        ),
-    ]
-
-
-def _algorithm_of(shape: LayerShapes, requested: str) -> str:
-    layer = shape.layer
-    if isinstance(layer, Conv):
-        problem = ConvProblem(
-            shape.input_shape[0], layer.out_channels, layer.kernel_size, layer.stride, layer.groups
-        )
-        return choose_algorithm(problem, requested)
-    if isinstance(layer, LRN):
-        return "in place"
-    if isinstance(layer, MaxPool):
-        return "max"
-    if isinstance(layer, AdaptiveAvgPool):
-        return "average"
-    return "product" if isinstance(layer, Linear) else "softmax"
-
-
-def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the zeros that the next layer wants about its input; pooling clips its windows."""
-    return reader.padding if isinstance(reader, Conv) else NO_PADDING
-
-
-def _hwc(shape: Shape) -> tuple[int, int, int]:
-    channels, height, width = shape
-    return height, width, channels
 
 
 def _times(shape: Shape) -> str:

@@ -20,6 +20,7 @@
 #include "linear.h"
 #include "lrn.h"
 #include "pool.h"
+#include "winograd.h"
 
 /* The accumulators, one row of b and one broadcast element of a must fit the registers. */
 _Static_assert(ACY_TILE_ROWS *ACY_TILE_VECTORS + ACY_TILE_VECTORS + 1 <= ACY_REGISTERS,
@@ -33,6 +34,9 @@ const acy_kernels ACY_LEVEL = {
     .tile_rows = ACY_TILE_ROWS,
     .panel_width = ACY_PANEL_WIDTH,
     .conv = conv_pixels,
+    .winograd_input = winograd_input,
+    .winograd_multiply = winograd_multiply,
+    .winograd_output = winograd_output,
     .matrix_vector = matrix_vector,
     .matrix_matrix = matrix_matrix,
     .max_pool = max_pool,

@@ -11,7 +11,7 @@ static void matrix_vector(const acy_linear *linear, const int32_t *index, const 
                           ptrdiff_t n_values, ptrdiff_t begin, ptrdiff_t end) {
     const ptrdiff_t width = end - begin, row = linear->width;
     const float *const weight = linear->weight + begin;
-    float y[ACY_LINEAR_PANEL] __attribute__((aligned(ACY_ALIGNMENT_BYTES)));
+    float y[ACY_LINEAR_PANEL] ACY_ALIGNED;
     memcpy(y, linear->bias + begin, (size_t)width * sizeof(float));
 
     ptrdiff_t i = 0;
@@ -65,7 +65,7 @@ static void matrix_matrix(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t e
                           float *scratch) {
     const float *x[ACY_LINEAR_IMAGES];
     float *c[ACY_LINEAR_IMAGES];
-    float edge[ACY_LINEAR_IMAGES * ACY_PANEL_WIDTH];
+    float edge[ACY_LINEAR_IMAGES * ACY_PANEL_WIDTH] ACY_ALIGNED;
 
     for (ptrdiff_t k = 0; k < linear->depth; k += ACY_LINEAR_BLOCK) {
         const ptrdiff_t left = linear->depth - k;

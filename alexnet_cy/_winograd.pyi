@@ -1,0 +1,34 @@
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+Matrix = NDArray[np.float32]
+
+class PackedWinograd:
+    out_channels: int
+    group_channels: int
+    kernel_h: int
+    kernel_w: int
+    groups: int
+    def __new__(
+        cls,
+        weight: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        groups: int,
+        kernel_matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
+        transforms: tuple[list[tuple[Matrix, Matrix]], list[tuple[Matrix, Matrix]]],
+        kernels: object,
+        threads: int,
+    ) -> Self: ...
+    @property
+    def nbytes(self) -> int: ...
+
+def conv2d(
+    packed: PackedWinograd,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    relu: bool,
+    threads: int,
+) -> None: ...

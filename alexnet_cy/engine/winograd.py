@@ -1,0 +1,213 @@
+"""The matrices of Winograd's convolution, and how an image is cut into its tiles.
+
+One dimension: m outputs y[i] = sum over k of g[k] * d[i + k] of a kernel with r taps, as
+
+    y = A^T [(G g) * (B^T d)],     d of length n = m + r - 1.
+
+Read backwards (transposed), that is the product of two polynomials with m and r coefficients by
+evaluation at n points, multiplication point by point, and interpolation (Toom-Cook; Winograd 1980;
+Lavin & Gray, arXiv 1509.09308). With n - 1 finite points p and infinity:
+
+    G    row of p: 1, p, ..., p^(r-1)             row of infinity: 0, ..., 0, 1
+    A^T  column of p: 1, p, ..., p^(m-1)          column of infinity: 0, ..., 0, 1
+    B^T  row of p: the coefficients of l_p(x) / l_p(p), l_p(x) = product of (x - q) over the finite
+         q other than p (its degree is n - 2: the last entry is 0)
+         row of infinity: the coefficients of the product of (x - q) over all finite q
+
+G does not depend on m but for the number of its rows. So tiles of several sizes can share one set
+of transformed weights if their points are nested, which is why infinity comes first here and the
+finite points after it in a fixed order: a tile that needs n points takes the first n.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet_cy._winograd import PackedWinograd
+from alexnet_cy.network.windows import Pair
+
+__all__ = [
+    "LARGEST_KERNEL",
+    "MAX_POINTS",
+    "block_taps",
+    "blocked_weight",
+    "cut_into_tiles",
+    "input_matrix",
+    "kernel_matrix",
+    "largest_tile",
+    "output_matrix",
+    "pack_winograd",
+    "tile_cuts",
+]
+
+# Points of a transform, infinity included: ACY_WINOGRAD_POINTS of src/kernels.h. The error grows
+# exponentially with them (Barabasz et al., arXiv 1803.10986).
+MAX_POINTS = 8
+
+HALF = Fraction(1, 2)
+
+# The finite points, in the order in which they are taken, and how many at most, by the number of
+# taps; chosen by their measured float32 error (docs/numerics.md).
+_NESTED_POINTS = {
+    3: (0, 1, -1, HALF, -2, 2),
+    5: (0, 1, -1, HALF, -HALF, 2, -2),
+}
+_OTHER_POINTS = (0, 1, -1, HALF, -2, 2)
+
+# Kernels with more taps would leave tiles of fewer than two outputs.
+LARGEST_KERNEL = 6
+
+
+def _points(kernel_size: int) -> tuple[Fraction | int, ...]:
+    return _NESTED_POINTS.get(kernel_size, _OTHER_POINTS)
+
+
+def largest_tile(kernel_size: int) -> int:
+    """Return the outputs along one axis of the largest tile for a kernel of so many taps.
+
+    5 for 3 taps and 4 for 5 taps: F(5, 3) and F(4, 5).
+    """
+    return len(_points(kernel_size)) + 2 - kernel_size
+
+
+def cut_into_tiles(length: int, kernel_size: int) -> list[int]:
+    """Cut an axis of the output into as few tiles as possible, of about equal size.
+
+    55 is eleven times 5 and 13 is 5 + 4 + 4 for 3 taps; 27 is six times 4 and 3 for 5 taps: no
+    output is computed that is not there, and nothing is read beyond the input.
+
+    Parameters
+    ----------
+    length : int
+        Outputs along the axis, at least 1.
+    kernel_size : int
+        Taps along the axis.
+
+    Returns
+    -------
+    list of int
+        The outputs of each tile, the larger ones first.
+    """
+    n_tiles = -(-length // largest_tile(kernel_size))
+    small, larger = divmod(length, n_tiles)
+    return [small + 1] * larger + [small] * (n_tiles - larger)
+
+
+@cache
+def kernel_matrix(kernel_size: int, points: int) -> NDArray[np.float64]:
+    """Return the first `points` rows of G, shape (points, kernel_size), infinity first."""
+    finite = _points(kernel_size)[: points - 1]
+    infinity = [Fraction(0)] * (kernel_size - 1) + [Fraction(1)]
+    rows = [infinity] + [[Fraction(p) ** k for k in range(kernel_size)] for p in finite]
+    return np.array(rows, np.float64)
+
+
+@cache
+def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
+    """Return A^T, shape (outputs, points)."""
+    finite = _points(kernel_size)[: outputs + kernel_size - 2]
+    infinity = [Fraction(0)] * (outputs - 1) + [Fraction(1)]
+    columns = [infinity] + [[Fraction(p) ** i for i in range(outputs)] for p in finite]
+    return np.ascontiguousarray(np.array(columns, np.float64).T, np.float32)
+
+
+@cache
+def input_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
+    """Return B^T, shape (points, points), computed in fractions and rounded once."""
+    finite = [Fraction(p) for p in _points(kernel_size)[: outputs + kernel_size - 2]]
+    rows = [_product_of_roots(finite)]
+    for i, point in enumerate(finite):
+        others = finite[:i] + finite[i + 1 :]
+        coefficients = _product_of_roots(others)
+        scale = sum(c * point**k for k, c in enumerate(coefficients))
+        rows.append([c / scale for c in coefficients] + [Fraction(0)])
+    return np.array(rows, np.float64).astype(np.float32)
+
+
+def _product_of_roots(roots: list[Fraction]) -> list[Fraction]:
+    """Return the coefficients, lowest first, of the product of (x - root)."""
+    coefficients = [Fraction(1)]
+    for root in roots:
+        shifted = [Fraction(0), *coefficients]
+        scaled = [-root * c for c in coefficients] + [Fraction(0)]
+        coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
+    return coefficients
+
+
+@cache
+def tile_cuts(length: int, kernel_size: int) -> NDArray[np.intp]:
+    """Return where the tiles along an axis begin, and at the end `length`."""
+    return np.cumsum([0, *cut_into_tiles(length, kernel_size)], dtype=np.intp)
+
+
+def block_taps(kernel_size: Pair, stride: Pair) -> Pair:
+    """Return the taps of the kernel once the input is cut into blocks of the stride's size."""
+    return -(-kernel_size[0] // stride[0]), -(-kernel_size[1] // stride[1])
+
+
+def blocked_weight(weight: NDArray[np.float32], stride: Pair) -> NDArray[np.float32]:
+    """Turn the weights of a convolution with a stride into those of one of stride 1 over blocks.
+
+    Parameters
+    ----------
+    weight : ndarray of float32, shape (O, C, R, S)
+    stride : (stride_h, stride_w)
+
+    Returns
+    -------
+    ndarray of float32, shape (O, stride_h * stride_w * C, ceil(R / stride_h), ceil(S / stride_w))
+        w[o, (dy * stride_w + dx) * C + c, r, s] is weight[o, c, r * stride_h + dy,
+        s * stride_w + dx],
+        zero where the kernel has ended: the input channels are those of `_layout.space_to_depth`.
+    """
+    out_channels, channels, kernel_h, kernel_w = weight.shape
+    taps_h, taps_w = block_taps((kernel_h, kernel_w), stride)
+    whole = np.zeros((out_channels, channels, taps_h * stride[0], taps_w * stride[1]), np.float32)
+    whole[:, :, :kernel_h, :kernel_w] = weight
+    blocks = whole.reshape(out_channels, channels, taps_h, stride[0], taps_w, stride[1])
+    depth_first = blocks.transpose(0, 3, 5, 1, 2, 4)
+    return np.ascontiguousarray(depth_first.reshape(out_channels, -1, taps_h, taps_w))
+
+
+def pack_winograd(
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+    *,
+    stride: Pair,
+    groups: int,
+    kernels: object,
+    threads: int,
+) -> PackedWinograd:
+    """Transform and pack the weights of a convolution for `_winograd.conv2d`.
+
+    Parameters
+    ----------
+    weight : ndarray of float32, shape (O, C / groups, R, S)
+    bias : ndarray of float32, shape (O,), or None
+    stride : (stride_h, stride_w)
+        Larger strides than 1 need one group, and an input cut into blocks.
+    groups : int
+    kernels : capsule
+    threads : int
+    """
+    if stride != (1, 1):
+        weight = blocked_weight(weight, stride)
+    taps = weight.shape[2], weight.shape[3]
+    matrices = tuple(kernel_matrix(r, largest_tile(r) + r - 1) for r in taps)
+    transforms = tuple(
+        [(input_matrix(m, r), output_matrix(m, r)) for m in range(1, largest_tile(r) + 1)]
+        for r in taps
+    )
+    return PackedWinograd(
+        weight,
+        bias,
+        groups,
+        (matrices[0], matrices[1]),
+        (transforms[0], transforms[1]),
+        kernels,
+        threads,
+    )

@@ -1,0 +1,338 @@
+"""Winograd convolution: transformed weights, and blocks of tiles shared out over the threads."""
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cython.parallel cimport prange, threadid
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from kernels cimport (
+    ACY_WINOGRAD_POINTS, ACY_WINOGRAD_TILES, acy_kernels, acy_transform, acy_winograd,
+    acy_winograd_tile, capsule_name,
+)
+
+from alexnet_cy._runtime import AlignedMemory, threads_for
+
+import numpy as np
+
+cdef enum:
+    # A block's V and M are about this large: 1 MiB, between the L2 caches of today's servers.
+    BLOCK_FLOATS = 262144
+    # but no fewer tiles: every block reads all of the transformed weights, and that many rows of
+    # V make as many multiply-adds for each of them.
+    FEWEST_TILES = 24
+
+
+cdef class PackedWinograd:
+    """Transformed weights, U[i, j] = (G_h g G_w^T)[i, j], in the panels of the register tile.
+
+    Computed in double and rounded once.
+
+    Parameters
+    ----------
+    weight : float32, shape (O, C / groups, R, S), C-contiguous
+    bias : float32, shape (O,), or None for zeros
+    groups : int, divides O
+    kernel_matrices : (G_h, G_w), float64, shapes (points, R) and (points, S)
+    transforms : (for rows, for columns), each a list by the number of outputs 1, 2, ... of
+        (B^T, A^T), float32, shapes (points, points) and (outputs, points)
+    kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
+    threads : int
+    """
+
+    cdef object capsule, weight_memory, bias_memory, matrices
+    cdef const acy_kernels *kernels
+    cdef float *weight
+    cdef float *bias
+    cdef readonly Py_ssize_t out_channels, group_channels, kernel_h, kernel_w, groups
+    cdef Py_ssize_t points_h, points_w, padded_out_channels
+    cdef acy_transform transforms_h[ACY_WINOGRAD_POINTS + 1]
+    cdef acy_transform transforms_w[ACY_WINOGRAD_POINTS + 1]
+
+    def __cinit__(
+        self, const float[:, :, :, ::1] weight, const float[::1] bias, Py_ssize_t groups,
+        tuple kernel_matrices, tuple transforms, kernels, Py_ssize_t threads
+    ):
+        cdef const double[:, ::1] g_h = kernel_matrices[0]
+        cdef const double[:, ::1] g_w = kernel_matrices[1]
+        self.capsule = kernels
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.groups = groups
+        self.out_channels = weight.shape[0]
+        self.group_channels = weight.shape[1]
+        self.kernel_h = weight.shape[2]
+        self.kernel_w = weight.shape[3]
+        self.points_h = g_h.shape[0]
+        self.points_w = g_w.shape[0]
+        if groups < 1 or self.out_channels % groups:
+            raise ValueError(f"groups: {groups} does not divide {self.out_channels} out channels")
+        if bias is not None and bias.shape[0] != self.out_channels:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_channels} channels")
+        if g_h.shape[1] != self.kernel_h or g_w.shape[1] != self.kernel_w:
+            raise ValueError("kernel_matrices: do not match the kernel")
+        if self.points_h > ACY_WINOGRAD_POINTS or self.points_w > ACY_WINOGRAD_POINTS:
+            raise ValueError(f"kernel_matrices: at most {ACY_WINOGRAD_POINTS} points are possible")
+        self.matrices = transforms
+        set_transforms(self.transforms_h, transforms[0])
+        set_transforms(self.transforms_w, transforms[1])
+
+        cdef Py_ssize_t group_out = self.out_channels // groups, lanes = self.kernels.lanes
+        self.padded_out_channels = (group_out + lanes - 1) // lanes * lanes
+        cdef Py_ssize_t group_floats = (
+            self.points_h * self.points_w * self.padded_out_channels * self.group_channels
+        )
+        self.weight_memory = AlignedMemory(4 * groups * group_floats)
+        self.bias_memory = AlignedMemory(4 * groups * self.padded_out_channels)
+        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+        cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
+        self.weight = &packed[0]
+        self.bias = &packed_bias[0]
+        cdef Py_ssize_t o
+        for o in range(self.out_channels if bias is not None else 0):
+            packed_bias[o // group_out * self.padded_out_channels + o % group_out] = bias[o]
+
+        cdef Py_ssize_t panel_width = self.kernels.panel_width, padded = self.padded_out_channels
+        cdef Py_ssize_t n_panels = (group_out + panel_width - 1) // panel_width
+        cdef Py_ssize_t task, group, panel
+        cdef float *to = self.weight
+        cdef int n_threads = threads_for(min(threads, groups * n_panels))
+        for task in prange(
+            groups * n_panels, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            group = task // n_panels
+            panel = task % n_panels * panel_width
+            transform_panel(
+                weight, g_h, g_w, group * group_out + panel, min(panel_width, group_out - panel),
+                min(panel_width, padded - panel), padded * weight.shape[1],
+                to + group * group_floats + panel * weight.shape[1],
+            )
+
+    @property
+    def nbytes(self):
+        """Bytes of the transformed weights and the bias."""
+        return self.weight_memory.nbytes + self.bias_memory.nbytes
+
+
+cdef int set_transforms(acy_transform *transforms, list matrices) except -1:
+    """Point transforms[1], transforms[2], ... to the matrices, which the caller keeps alive."""
+    cdef const float[:, ::1] input_matrix, output_matrix
+    if len(matrices) > ACY_WINOGRAD_POINTS:
+        raise ValueError("transforms: too many")
+    memset(transforms, 0, (ACY_WINOGRAD_POINTS + 1) * sizeof(acy_transform))
+    for outputs, (to_points, to_outputs) in enumerate(matrices, 1):
+        input_matrix = to_points
+        output_matrix = to_outputs
+        transforms[outputs].outputs = outputs
+        transforms[outputs].points = <int> input_matrix.shape[0]
+        transforms[outputs].input = &input_matrix[0, 0]
+        transforms[outputs].output = &output_matrix[0, 0]
+    return 0
+
+
+cdef void transform_panel(
+    const float[:, :, :, ::1] weight, const double[:, ::1] g_h, const double[:, ::1] g_w,
+    Py_ssize_t first, Py_ssize_t n, Py_ssize_t width, Py_ssize_t pair_floats, float *to
+) noexcept nogil:
+    """Transform out channels [first, first + n) into a panel `width` wide, for every pair."""
+    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS] half
+    cdef double total
+    cdef Py_ssize_t c, o, i, j, r, s
+    for c in range(weight.shape[1]):
+        for o in range(n):
+            for i in range(g_h.shape[0]):
+                for s in range(weight.shape[3]):
+                    total = 0.0
+                    for r in range(weight.shape[2]):
+                        total = total + g_h[i, r] * weight[first + o, c, r, s]
+                    half[i][s] = total
+            for i in range(g_h.shape[0]):
+                for j in range(g_w.shape[0]):
+                    total = 0.0
+                    for s in range(weight.shape[3]):
+                        total = total + half[i][s] * g_w[j, s]
+                    to[(i * g_w.shape[0] + j) * pair_floats + c * width + o] = <float> total
+
+
+cdef void fill_tiles(
+    acy_winograd_tile *tiles, const float[:, :, :, ::1] x, float[:, :, :, :] y,
+    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns
+) noexcept nogil:
+    """List all tiles, image by image; `rows` and `columns` hold where tiles begin, and the end."""
+    cdef Py_ssize_t n, p, q, t = 0
+    for n in range(x.shape[0]):
+        for p in range(rows.shape[0] - 1):
+            for q in range(columns.shape[0] - 1):
+                tiles[t].input = &x[n, rows[p], columns[q], 0]
+                tiles[t].output = &y[n, rows[p], columns[q], 0]
+                tiles[t].outputs_h = <int> (rows[p + 1] - rows[p])
+                tiles[t].outputs_w = <int> (columns[q + 1] - columns[q])
+                t += 1
+
+
+cdef Py_ssize_t odd_lines(Py_ssize_t n_floats) noexcept nogil:
+    """Round up to an odd number of cache lines: rows that far apart fill all sets of a cache."""
+    return ((n_floats + 15) // 16 | 1) * 16
+
+
+cdef void run_block(
+    const acy_kernels *kernels, const acy_winograd *layer, const acy_winograd_tile *tiles,
+    Py_ssize_t n_tiles, Py_ssize_t n_blocks, Py_ssize_t job, Py_ssize_t group_floats,
+    Py_ssize_t padded, float *scratch, acy_winograd *block
+) noexcept nogil:
+    """Describe the block of one job, a part of the tiles for one group."""
+    cdef Py_ssize_t group = job // n_blocks, part = job % n_blocks
+    cdef Py_ssize_t first = part * n_tiles // n_blocks
+    block[0] = layer[0]
+    block.tiles = tiles + group * n_tiles + first
+    block.n_tiles = (part + 1) * n_tiles // n_blocks - first
+    block.weight += group * group_floats
+    block.bias += group * padded
+    block.v = scratch
+    block.m = scratch + layer.points_h * layer.points_w * layer.v_pair
+
+
+cdef void run_whole(
+    const acy_kernels *kernels, const acy_winograd *block, Py_ssize_t n_pairs, Py_ssize_t n_panels
+) noexcept nogil:
+    """All three steps of a block, by one thread."""
+    kernels.winograd_input(block, 0, block.n_tiles)
+    kernels.winograd_multiply(block, 0, n_pairs, 0, n_panels)
+    kernels.winograd_output(block, 0, block.n_tiles)
+
+
+cdef void run_shared(
+    const acy_kernels *kernels, const acy_winograd *block, Py_ssize_t n_pairs, Py_ssize_t n_panels,
+    int n_threads
+) noexcept nogil:
+    """The three steps of a block one after the other, each shared out over the threads."""
+    cdef Py_ssize_t i
+    for i in prange(block.n_tiles, num_threads=n_threads, schedule="static"):
+        kernels.winograd_input(block, i, i + 1)
+    for i in prange(n_pairs, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        kernels.winograd_multiply(block, i, i + 1, 0, n_panels)
+    for i in prange(block.n_tiles, num_threads=n_threads, schedule="static"):
+        kernels.winograd_output(block, i, i + 1)
+
+
+def conv2d(
+    PackedWinograd packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
+    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns, bint relu, Py_ssize_t threads
+):
+    """Convolve padded images with stride 1, tile by tile.
+
+    Where there are fewer blocks of tiles than threads, the threads share the steps of each block;
+    else every thread takes whole blocks, and their V and M stay in its cache.
+
+    Parameters
+    ----------
+    packed : PackedWinograd
+    x : float32, shape (N, P + R - 1, Q + S - 1, C) or larger, C-contiguous, padding included
+    y : float32, shape (N, P, Q, O), out channels contiguous; pixels and rows may have gaps
+    rows, columns : intp
+        Where the tiles begin along each axis, and at the end P and Q.
+    relu : bool
+    threads : int
+    """
+    cdef Py_ssize_t C = packed.group_channels * packed.groups, P = y.shape[1], Q = y.shape[2]
+    if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
+        raise ValueError("x, y: shapes do not match the weights")
+    if P + packed.kernel_h - 1 > x.shape[1] or Q + packed.kernel_w - 1 > x.shape[2]:
+        raise ValueError("x: too small for the output")
+    if y.strides[3] != sizeof(float):
+        raise ValueError("y: out channels must be contiguous")
+    check_cuts(rows, P, packed.transforms_h, "rows")
+    check_cuts(columns, Q, packed.transforms_w, "columns")
+    cdef Py_ssize_t n_tiles = x.shape[0] * (rows.shape[0] - 1) * (columns.shape[0] - 1)
+    if n_tiles == 0:
+        return
+
+    cdef const acy_kernels *kernels = packed.kernels
+    cdef Py_ssize_t lanes = kernels.lanes, n_pairs = packed.points_h * packed.points_w
+    cdef Py_ssize_t padded = packed.padded_out_channels
+    cdef acy_winograd layer
+    layer.transforms_h = packed.transforms_h
+    layer.transforms_w = packed.transforms_w
+    layer.points_h = packed.points_h
+    layer.points_w = packed.points_w
+    layer.channels = packed.group_channels
+    layer.out_channels = packed.out_channels // packed.groups
+    layer.input_row_stride = x.shape[2] * C
+    layer.input_pixel_stride = C
+    layer.output_row_stride = y.strides[1] // sizeof(float)
+    layer.output_pixel_stride = y.strides[2] // sizeof(float)
+    layer.weight = packed.weight
+    layer.bias = packed.bias
+    layer.relu = relu
+    layer.v_row = (layer.channels + lanes - 1) // lanes * lanes
+    layer.m_row = padded
+
+    cdef Py_ssize_t tile_floats = n_pairs * (layer.v_row + layer.m_row)
+    cdef Py_ssize_t largest = min(
+        ACY_WINOGRAD_TILES, max(FEWEST_TILES, BLOCK_FLOATS // tile_floats)
+    )
+    cdef Py_ssize_t n_blocks = (n_tiles + largest - 1) // largest
+    cdef Py_ssize_t n_jobs = packed.groups * n_blocks
+    cdef bint shared = n_jobs < threads
+    if not shared and n_jobs % threads:
+        # As many blocks for every thread, if they stay large enough.
+        n_jobs = (n_jobs + threads - 1) // threads * threads
+        if n_jobs % packed.groups == 0:
+            n_blocks = n_jobs // packed.groups
+        n_jobs = packed.groups * n_blocks
+    largest = (n_tiles + n_blocks - 1) // n_blocks
+    layer.v_pair = odd_lines(largest * layer.v_row)
+    layer.m_pair = odd_lines(largest * layer.m_row)
+    cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
+    cdef Py_ssize_t n_panels = (layer.out_channels + kernels.panel_width - 1) // kernels.panel_width
+    cdef Py_ssize_t group_floats = n_pairs * padded * layer.channels
+
+    cdef int n_threads = threads_for(threads if shared else min(threads, n_jobs))
+    cdef Py_ssize_t job, group, t
+    cdef float[::1] scratch = np.frombuffer(
+        AlignedMemory(4 * scratch_floats * (1 if shared else n_threads)), np.float32
+    )
+    cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
+    cdef acy_winograd_tile *tiles = <acy_winograd_tile *> malloc(
+        packed.groups * n_tiles * sizeof(acy_winograd_tile)
+    )
+    try:
+        if blocks is NULL or tiles is NULL:
+            raise MemoryError(f"no memory to list {n_tiles} tiles")
+        fill_tiles(tiles, x, y, rows, columns)
+        for group in range(1, packed.groups):
+            for t in range(n_tiles):
+                tiles[group * n_tiles + t] = tiles[t]
+                tiles[group * n_tiles + t].input += group * layer.channels
+                tiles[group * n_tiles + t].output += group * layer.out_channels
+        if shared:
+            for job in range(n_jobs):
+                run_block(
+                    kernels, &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
+                    &scratch[0], blocks,
+                )
+                with nogil:
+                    run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
+        else:
+            for job in prange(
+                n_jobs, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                run_block(
+                    kernels, &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
+                    &scratch[threadid() * scratch_floats], blocks + threadid(),
+                )
+                run_whole(kernels, blocks + threadid(), n_pairs, n_panels)
+    finally:
+        free(blocks)
+        free(tiles)
+
+
+cdef int check_cuts(
+    const Py_ssize_t[::1] cuts, Py_ssize_t length, const acy_transform *transforms, str name
+) except -1:
+    """Refuse cuts that do not go from 0 to `length` in steps that there are transforms for."""
+    cdef Py_ssize_t i, size
+    if cuts.shape[0] < 2 or cuts[0] != 0 or cuts[cuts.shape[0] - 1] != length:
+        raise ValueError(f"{name}: must go from 0 to {length}")
+    for i in range(cuts.shape[0] - 1):
+        size = cuts[i + 1] - cuts[i]
+        if size < 1 or size > ACY_WINOGRAD_POINTS or transforms[size].points == 0:
+            raise ValueError(f"{name}: there is no transform for a tile of {size}")
+    return 0
