@@ -140,7 +140,11 @@ def _name(what: str, key: object) -> str:
 
 
 def _stored(what: str, array: object) -> StoredArray:
-    if not isinstance(array, PickledArray) or array.dtype is None or isinstance(array.data, list):
+    if (
+        not isinstance(array, PickledArray)
+        or array.dtype is None
+        or not isinstance(array.data, Payload | InlineBytes)
+    ):
         raise WeightsError(f"{what} is {_kind(array)}; weights are arrays of numbers")
     check_element_type(what, array.dtype, array.shape)
     return StoredArray(

@@ -93,18 +93,18 @@ class PickledArray:
     ----------
     shape : tuple of int
         No axis negative.
-    dtype : numpy.dtype
-        A floating-point type, or object.
+    dtype : numpy.dtype or None
+        A floating-point type, or object; None if the pickle gave the array no state.
     fortran_order : bool
         Whether the first index varies fastest.
-    data : Payload, InlineBytes or list
+    data : Payload, InlineBytes, list or None
         The bytes, as many as `shape` and `dtype` need; for an object array its items.
     """
 
     shape: tuple[int, ...] = ()
     dtype: np.dtype[Any] | None = None
     fortran_order: bool = False
-    data: Payload | InlineBytes | list[object]
+    data: Payload | InlineBytes | list[object] | None = None
 
     def __setstate__(self, state: object) -> None:
         if self.dtype is not None:
@@ -160,6 +160,8 @@ class _Dtype:
         self._byte_order = byte_order
 
     def resolve(self) -> np.dtype[Any]:
+        if self._byte_order is None:
+            raise pickle.UnpicklingError("an element type without its byte order")
         if self._code.startswith("O"):
             return np.dtype(object)
         order = ">" if self._byte_order == ">" else "<"
