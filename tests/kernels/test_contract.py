@@ -38,7 +38,7 @@ def test_convolution(kernels, x, y, message):
 )
 def test_fully_connected(kernels, x, y):
     packed = _linear.PackedLinear(zeros(7, 4), None, 1, kernels, 1)
-    with pytest.raises(ValueError, match="^x, y: shapes do not match the weights$"):
+    with pytest.raises(ValueError, match="x, y: shapes do not match the weights"):
         _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
 
 
@@ -64,7 +64,7 @@ def test_pooling(kernels, pool, x, y, message):
 
 
 def test_an_empty_image_has_no_average(kernels):
-    with pytest.raises(ValueError, match="^x: the image is empty$"):
+    with pytest.raises(ValueError, match="x: the image is empty"):
         _pool.adaptive_avg_pool2d(kernels, zeros(1, 0, 5, 3), zeros(1, 2, 2, 3), 1)
 
 
@@ -82,9 +82,9 @@ def test_normalisation(kernels, x, y, message):
 
 
 def test_flat_rows(kernels):
-    with pytest.raises(ValueError, match="^x, y: shapes differ$"):
+    with pytest.raises(ValueError, match="x, y: shapes differ"):
         _softmax.softmax(kernels, zeros(2, 3), zeros(2, 4), 1)
-    with pytest.raises(ValueError, match="^x, y: shapes differ$"):
+    with pytest.raises(ValueError, match="x, y: shapes differ"):
         _softmax.relu(kernels, zeros(5), zeros(4), 1)
 
 

@@ -1,0 +1,52 @@
+"""Networks to run: variants with small fully connected layers, weights, images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import prod, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from support.samples import normal
+
+from alexnet_cy.network import Linear, Variant, get_variant
+from alexnet_cy.weights.tensors import TensorRef
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def narrow(name: str = "caffe", width: int = 40, classes: int = 11) -> Variant:
+    """Take a variant with `width` neurons in fc6 and fc7: the same trunk, a quick head."""
+    variant = get_variant(name).with_num_classes(classes)
+    layers = tuple(
+        replace(layer, out_features=width)
+        if isinstance(layer, Linear) and layer.name != "fc8"
+        else layer
+        for layer in variant.layers
+    )
+    return replace(variant, layers=layers)
+
+
+def random_weights(variant: Variant, seed: int = 0) -> Weights:
+    """Draw He-normal weights, and biases that are not zero."""
+    weights = {}
+    for number, (key, shape) in enumerate(variant.parameter_shapes().items()):
+        scale = sqrt(2 / prod(shape[1:])) if key.endswith("weight") else 0.1
+        weights[key] = normal(1000 * seed + number, *shape) * np.float32(scale)
+    return weights
+
+
+def images(variant: Variant, count: int = 1, seed: int = 1) -> NDArray[np.float32]:
+    """Draw images in the range that the variant's preprocessing gives."""
+    deviation = 50 if variant.preset == "caffe" else 1
+    size = variant.input_size
+    return normal(seed, count, 3, size, size) * np.float32(deviation)
+
+
+def tensors(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, TensorRef]:
+    """Wrap arrays as a reader of files does."""
+    return {
+        name: TensorRef(array.shape, "F32", array.nbytes, lambda array=array: array)
+        for name, array in weights.items()
+    }
