@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shlex
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,12 @@ __all__ = ["HOME_VARIABLE", "cache_folder", "fetch", "find_here", "how_to_get", 
 
 HOME_VARIABLE = "ALEXNET_CY_HOME"
 TIMEOUT_S = 30.0
+
+_HASH_COMMANDS = {
+    GIT_BLOB: "git hash-object --no-filters",
+    "sha1": "sha1sum",
+    "sha256": "sha256sum",
+}
 
 
 def cache_folder() -> Path:
@@ -66,7 +72,13 @@ def find_here(file: PublishedFile) -> Path | None:
     return None
 
 
-def fetch(name: str, *, timeout_s: float = TIMEOUT_S, progress: Progress | None = None) -> Path:
+def fetch(
+    name: str,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    announce: Callable[[PublishedFile, Path], None] | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """Return the path of a published file, downloading it if it is not on this machine.
 
     A download that broke off is continued. Of several processes one downloads and the others wait.
@@ -79,6 +91,8 @@ def fetch(name: str, *, timeout_s: float = TIMEOUT_S, progress: Progress | None 
         A name of `registry.PUBLISHED`.
     timeout_s : float
         Seconds without a byte after which a connection is given up.
+    announce : callable, optional
+        Called with the file and where it will be, before anything is downloaded.
     progress : callable, optional
         Called with the bytes that are there and, if it is known, their number in the end.
 
@@ -99,14 +113,15 @@ def fetch(name: str, *, timeout_s: float = TIMEOUT_S, progress: Progress | None 
     path = find_here(file)
     if path is not None:
         return path
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(folder / f".{file.file_name}.lock"):
-        path = places(file)[-1]
+    path = places(file)[-1]
+    if announce is not None:
+        announce(file, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time(path.with_name(f".{path.name}.lock")):
         if path.is_file() and file_hash(path, file.hash_name) == file.hash_hex:
             return path  # by the process that this one has waited for
         downloader = ResumableDownloader(
-            file, folder / f"{file.file_name}.part", timeout_s=timeout_s, progress=progress
+            file, path.with_name(f"{path.name}.part"), timeout_s=timeout_s, progress=progress
         )
         return _download(file, path, downloader)
 
@@ -115,7 +130,7 @@ def how_to_get(file: PublishedFile) -> str:
     """Return the commands that fetch a file by hand and check it, one a line."""
     path = places(file)[-1]
     where = shlex.quote(str(path))
-    check = {GIT_BLOB: "git hash-object", "sha1": "sha1sum", "sha256": "sha256sum"}[file.hash_name]
+    check = _HASH_COMMANDS[file.hash_name]
     return "\n".join(
         [
             f"mkdir -p {shlex.quote(str(path.parent))}",

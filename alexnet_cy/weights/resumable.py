@@ -32,7 +32,7 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 20
 
-_PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 16  # what is lost of a connection that breaks off, at most
 
 
 class DownloadError(WeightsError):
@@ -146,7 +146,7 @@ class ResumableDownloader:
         self._check_size(url, start if total is None else total, exact=total is not None)
         done = start
         with open(self._part, "ab" if start else "wb") as stream:
-            for piece in response.iter_content(_PIECE_BYTES):
+            for piece in response.iter_content(PIECE_BYTES):
                 done += len(piece)
                 self._check_size(url, done)
                 stream.write(piece)
