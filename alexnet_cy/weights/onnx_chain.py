@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES
+from .onnx_node import quoted
 from .stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Step", "follow"]
 
 _PLAIN_OPS = ("Relu", "LRN", "MaxPool", "AveragePool", "Softmax")
+_IMAGE_OPS = ("Conv", "LRN", "MaxPool", "AveragePool")
 _QUANTISED_OPS = (
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv"),
     *("QLinearMatMul", "ConvInteger", "MatMulInteger"),
@@ -98,8 +100,8 @@ class _Chain:
             value = nodes[0].outputs[0]
         if value not in graph.output_names:
             raise WeightsError(
-                f"{graph.file.path!r}: following the graph from its input ends at {value!r}, which "
-                "is not one of its outputs"
+                f"{graph.file.path!r}: following the graph from its input ends at {quoted(value)}, "
+                "which is not one of its outputs"
             )
 
     def _step(self, node: Node, value: str) -> None:
@@ -109,7 +111,9 @@ class _Chain:
             self._add_bias(node, value)
             return
         if node.inputs[0] != value:
-            raise node.error(f"expected {value!r} as its first input, got {node.inputs[0]!r}")
+            raise node.error(f"{quoted(value)} is not its first input")
+        if self._flattened and node.op in _IMAGE_OPS:
+            raise node.error("it comes after the image was flattened")
         if node.op in ("Flatten", "Reshape"):
             self._flatten(node)
         elif node.op == "Cast":
@@ -123,7 +127,7 @@ class _Chain:
         elif node.op in _PLAIN_OPS:
             self.steps.append(Step(node.op, node))
         elif node.op not in ("Identity", "Dropout"):
-            raise node.error(f"{node.op} is not part of any AlexNet")
+            raise node.error("its op is not part of any AlexNet")
 
     def _flatten(self, node: Node) -> None:
         """Accept what makes (N, features) of (N, C, H, W), and leaves (N, features) as it is."""
@@ -161,7 +165,7 @@ class _Chain:
         """Take an Add behind a MatMul for the bias of a linear layer."""
         last = self.steps[-1] if self.steps else None
         if last is None or value not in last.node.outputs or last.node.op != "MatMul":
-            raise node.error("Add is not part of any AlexNet, except behind a MatMul")
+            raise node.error("its op is not part of any AlexNet, except behind a MatMul")
         if len(node.inputs) != 2 or last.weight is None:
             raise node.error(f"expected two inputs, got {len(node.inputs)}")
         index = 1 - node.inputs.index(value)

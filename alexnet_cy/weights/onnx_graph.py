@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES
-from .onnx_node import Node
+from .onnx_node import Node, quoted
 from .onnx_parameters import Parameter
 from .onnx_tensors import describe_tensor
 from .stored_floats import FLOAT_BYTES
@@ -102,7 +102,7 @@ class Graph:
             return None
         name, changes = self._base(node.inputs[index])
         if name not in self._tensors:
-            raise node.error(f"its input {node.inputs[index]!r} is not a constant")
+            raise node.error(f"its input {quoted(node.inputs[index])} is not a constant")
         tensor = describe_tensor(self.file, self._tensors[name])
         parameter = Parameter(tensor, tensor.shape)
         for change in reversed(changes):
@@ -134,7 +134,9 @@ class Graph:
 
     def _define(self, name: str) -> None:
         if name in self._tensors or name in self._producers:
-            raise WeightsError(f"{self.file.path!r}: two values of the graph are called {name!r}")
+            raise WeightsError(
+                f"{self.file.path!r}: two values of the graph are called {quoted(name)}"
+            )
 
     def _add_node(self, node: Node) -> None:
         for output in node.outputs:
@@ -155,7 +157,7 @@ class Graph:
         """
         inputs = [value for value in message.input if value.name not in self._tensors]
         if len(inputs) != 1:
-            names = ", ".join(repr(value.name) for value in inputs[:20]) or "none"
+            names = ", ".join(quoted(value.name) for value in inputs[:8]) or "none"
             raise WeightsError(
                 f"{self.file.path!r}: expected a graph with one input, the image; got {names}"
             )
@@ -165,12 +167,12 @@ class Graph:
         dims = [dim.dim_value if dim.dim_value > 0 else None for dim in tensor_type.shape.dim]
         if tensor_type.elem_type and dtype not in FLOAT_BYTES:
             raise WeightsError(
-                f"{self.file.path!r}: input {image.name!r} has elements of type number "
+                f"{self.file.path!r}: input {quoted(image.name)} has elements of type number "
                 f"{tensor_type.elem_type}; expected floating point"
             )
         if tensor_type.HasField("shape") and len(dims) != 4:
             raise WeightsError(
-                f"{self.file.path!r}: input {image.name!r} has {len(dims)} axes; images have 4"
+                f"{self.file.path!r}: input {quoted(image.name)} has {len(dims)} axes; expected 4"
             )
         return image.name, dims or [None] * 4
 

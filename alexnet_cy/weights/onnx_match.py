@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from math import isclose
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["match"]
 
 _Size: TypeAlias = "tuple[int | None, int | None]"
+
+_MAX_STEPS = 64  # an AlexNet has 24, with all that it may have
 
 # Attributes are float32 in the file: 1e-4 is 9.9999997e-05 there.
 _RELATIVE_TOLERANCE = 1e-6
@@ -55,8 +58,13 @@ def match(graph: Graph, steps: list[Step], variants: Mapping[str, Variant]) -> s
         It is none of them. The message takes the nearest one, and lists every node and attribute
         that differs, expected and got.
     """
+    if len(steps) > _MAX_STEPS:
+        raise WeightsError(
+            f"{graph.file.path!r}: a chain of {len(steps)} nodes that compute; no AlexNet has more "
+            f"than {_MAX_STEPS}"
+        )
     comparisons = [_Comparison(graph, steps, variant) for variant in variants.values()]
-    nearest = min(comparisons, key=_Comparison.distance)
+    nearest = min(comparisons, key=lambda comparison: len(comparison.differences))
     if nearest.differences:
         raise WeightsError(
             f"{graph.file.path!r}: the graph is none of the known networks; compared with the "
@@ -71,27 +79,20 @@ class _Comparison:
     def __init__(self, graph: Graph, steps: list[Step], variant: Variant) -> None:
         self.variant = variant
         self.differences: list[str] = []
-        self._same_order = True
-        self._matched = 0
         self._sizes = _layer_sizes(variant, graph.input_size)
-        for op, layer, optional in _expected_ops(variant):
-            step = steps[self._matched] if self._matched < len(steps) else None
-            if step is None or step.op != op:
-                if optional:
-                    continue
-                got = step.node.label if step else "the end of the graph"
-                self.differences.append(f"expected {op} for {layer.name}, got {got}")
-                self._same_order = False
-                return
-            self._compare(step.node, layer, step)
-            self._matched += 1
-        if self._matched < len(steps):
-            self.differences.append(f"expected the end, got {steps[self._matched].node.label}")
-            self._same_order = False
-
-    def distance(self) -> tuple[bool, int, int]:
-        """Order comparisons: same ops first, then those that agree longest, then fewest others."""
-        return (not self._same_order, -self._matched, len(self.differences))
+        found = [step.op for step in steps]
+        expected = [(op, layer) for op, layer in _expected_ops(variant) if _is_needed(op, found)]
+        matcher = SequenceMatcher(None, [op for op, _ in expected], found, autojunk=False)
+        for change, first, last, found_first, found_last in matcher.get_opcodes():
+            wanted, got = expected[first:last], steps[found_first:found_last]
+            if change == "equal":
+                for (_, layer), step in zip(wanted, got, strict=True):
+                    self._compare(step.node, layer, step)
+            else:
+                names = ", ".join(f"{op} for {layer.name}" for op, layer in wanted) or "nothing"
+                labels = ", ".join(step.node.label for step in got) or "nothing"
+                before = steps[found_first - 1].node.label if found_first else "the input"
+                self.differences.append(f"after {before}: expected {names}, got {labels}")
 
     def _compare(self, node: Node, layer: Layer, step: Step) -> None:
         """Note every setting of the node that differs from the layer's."""
@@ -183,24 +184,33 @@ class _Comparison:
         return pads if len(pads) == 4 else (-1, -1, -1, -1)
 
 
-def _expected_ops(variant: Variant) -> Iterator[tuple[str, Layer, bool]]:
-    """Yield the ops of a variant: name, layer, and whether a graph may do without it."""
+def _is_needed(op: str, found: list[str]) -> bool:
+    """Return whether a graph must have an op; some it may do without.
+
+    A softmax changes no order of classes, and many exports stop at the logits. An adaptive pool
+    does nothing to an image of 6x6, which is what fc6 takes.
+    """
+    return op not in ("AveragePool", "Softmax") or op in found
+
+
+def _expected_ops(variant: Variant) -> Iterator[tuple[str, Layer]]:
+    """Yield the ops of a variant, each with the layer that it belongs to."""
     for layer in variant.layers:
         match layer:
             case Conv():
-                yield "Conv", layer, False
+                yield "Conv", layer
             case LRN():
-                yield "LRN", layer, False
+                yield "LRN", layer
             case MaxPool():
-                yield "MaxPool", layer, False
-            case AdaptiveAvgPool():  # does nothing to a 6x6 image, which is what fc6 takes
-                yield "AveragePool", layer, True
+                yield "MaxPool", layer
+            case AdaptiveAvgPool():
+                yield "AveragePool", layer
             case Linear():
-                yield "Linear", layer, False
+                yield "Linear", layer
             case Softmax():
-                yield "Softmax", layer, True
-        if isinstance(layer, (Conv, Linear)) and layer.relu:
-            yield "Relu", layer, False
+                yield "Softmax", layer
+        if isinstance(layer, Conv | Linear) and layer.relu:
+            yield "Relu", layer
 
 
 def _layer_sizes(variant: Variant, input_size: _Size) -> dict[str, _Size]:

@@ -10,7 +10,9 @@ from .onnx_messages import ATTRIBUTE_TYPES
 if TYPE_CHECKING:
     from .files import WeightsFile
 
-__all__ = ["Node"]
+__all__ = ["Node", "quoted"]
+
+_MAX_CHARACTERS = 80
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
@@ -37,6 +39,11 @@ _KNOWN_ATTRIBUTES = {
     "Transpose": ("perm",),
     "Cast": ("saturate", "to"),
 }
+
+
+def quoted(name: str) -> str:
+    """Return a name of the file as error messages show it: in quotes, and not too long."""
+    return repr(name if len(name) <= _MAX_CHARACTERS else f"{name[:_MAX_CHARACTERS]}...")
 
 
 class Node:
@@ -70,7 +77,7 @@ class Node:
         self.inputs: tuple[str, ...] = tuple(message.input)
         self.outputs: tuple[str, ...] = tuple(message.output)
         name = message.name or (self.outputs[0] if self.outputs else "")
-        self.label = f"{self.op} node {name!r}"
+        self.label = f"{self.op[:_MAX_CHARACTERS]} node {quoted(name)}"
         self._where = f"{file.path!r}: {self.label}"
         self._attributes = {attribute.name: attribute for attribute in message.attribute}
         if len(self._attributes) != len(message.attribute):
@@ -78,7 +85,7 @@ class Node:
         known = _KNOWN_ATTRIBUTES.get(self.op)
         for name in self._attributes:
             if known is not None and name not in known:
-                raise WeightsError(f"{self._where}: its attribute {name!r} is not known")
+                raise WeightsError(f"{self._where}: its attribute {quoted(name)} is not known")
 
     def error(self, problem: str) -> WeightsError:
         """Return an error that names the file and the node."""

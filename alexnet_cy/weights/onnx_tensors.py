@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES, EXTERNAL
+from .onnx_node import quoted
 from .spans import Span, count_elements, read_spans
 from .stored_floats import FLOAT_BYTES, fill_floats
 
@@ -193,7 +194,7 @@ def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
 
 def _data_field(file: WeightsFile, message: Any) -> str:
     """Return the one field that holds the numbers; raw_data for a tensor that has none."""
-    where = f"{file.path!r}: tensor {message.name!r}"
+    where = f"{file.path!r}: tensor {quoted(message.name)}"
     if message.data_location == EXTERNAL or message.external_data:
         raise WeightsError(
             f"{where}: its numbers are in another file, and only one file is read; save the model "
@@ -258,4 +259,4 @@ def _is_one_block(spans: tuple[Span, ...]) -> bool:
 
 
 def _error(tensor: OnnxTensor, problem: str) -> WeightsError:
-    return WeightsError(f"{tensor.file.path!r}: tensor {tensor.name!r}: {problem}")
+    return WeightsError(f"{tensor.file.path!r}: tensor {quoted(tensor.name)}: {problem}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import pickle
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from synthesis import confined, hostile_pickles, hostile_tensors, hostile_torch
+from synthesis.audit import watched
 from synthesis.pickle_code import archive, number, state, storage, tensor, text
 
 from alexnet_cy.errors import WeightsError
@@ -19,14 +21,6 @@ CORPUS = {
     for module in MODULES
     for what, attack in module.CORPUS.items()
 }
-
-# An audit hook cannot be taken away again; this one listens while `_events` is a list.
-_events: list[tuple[str, object]] | None = None
-
-
-def _listen(event: str, arguments: tuple[object, ...]) -> None:
-    if _events is not None:
-        _events.append((event, arguments[0] if arguments else None))
 
 
 def read_everything(path: Path) -> None:
@@ -46,40 +40,25 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
 
 
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
-    global _events
     monkeypatch.chdir(tmp_path)
     path = Path("hostile.pth")
-    sys.addaudithook(_listen)
     # The first round imports what the library itself needs, such as text encodings.
-    for is_watched in (False, True):
+    for is_second in (False, True):
         for attack, (data, _) in CORPUS.items():
             path.write_bytes(data)
-            _events = [] if is_watched else None
-            try:
+            with watched() as events, suppress(WeightsError):
                 read_everything(path)
-            except WeightsError:
-                pass
-            events, _events = _events, None
             assert not Path(hostile_pickles.CANARY).exists(), attack
-            if is_watched:
+            if is_second:
                 assert set(events) == {("open", "hostile.pth")}, attack
 
 
-def test_the_attacks_would_run_outside(tmp_path, monkeypatch):
+def test_the_attacks_would_run_elsewhere(tmp_path, monkeypatch):
     """A test of the test above: Python's own unpickler runs them, and the hook sees it."""
-    global _events
-    import pickle
-
     monkeypatch.chdir(tmp_path)
-    sys.addaudithook(_listen)
-    (code,) = (
-        data[data.index(b"\x80\x02") :]
-        for attack, (data, _) in hostile_pickles.CORPUS.items()
-        if attack == "call os.system"
-    )
-    _events = []
-    pickle.loads(code)
-    events, _events = _events, None
+    data, _ = hostile_pickles.CORPUS["call os.system"]
+    with watched() as events:
+        pickle.loads(data[data.index(b"\x80\x02") :])
     assert ("os.system", hostile_pickles.COMMAND.encode()) in events
     assert Path(hostile_pickles.CANARY).exists()
 
