@@ -159,6 +159,38 @@ class AlexNet:
         network = open_network(path, variant)
         return cls(network.variant, network.tensors, algorithm=algorithm, source=str(path))
 
+    @classmethod
+    def from_pretrained(cls, name: str = "deep-compression", *, algorithm: str = "auto") -> AlexNet:
+        """Load a published weight file, downloading it on first use.
+
+        It is kept in ``$ALEXNET_CY_HOME`` or this user's cache folder and checked by its hash every
+        time. On a terminal a bar on stderr shows the download; one that broke off is continued.
+
+        Parameters
+        ----------
+        name : str
+            "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
+            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
+        algorithm : {"auto", "direct", "im2col"}
+
+        Raises
+        ------
+        ValueError
+            There is no published file of this name.
+        WeightsError
+            The file cannot be fetched, or is not what it should be.
+        OSError
+            The cache folder cannot be written to.
+        """
+        from alexnet_cy.weights import open_network
+        from alexnet_cy.weights.download import fetch
+        from alexnet_cy.weights.download_bar import download_bar
+
+        with download_bar(name) as progress:
+            path = fetch(name, progress=progress)
+        network = open_network(path)
+        return cls(network.variant, network.tensors, algorithm=algorithm, source=name)
+
     @property
     def variant(self) -> Variant:
         """The network as data."""
