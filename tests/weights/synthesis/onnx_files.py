@@ -135,11 +135,10 @@ class Writer:
             case "computed":  # x.view(x.size(0), features), exported with a free batch
                 zero = self.constant("zero", np.array(0, np.int64))
                 rest = self.constant("rest", np.array([features], np.int64))
+                axes = self.constant("axes", np.array([0], np.int64))
                 images = self.add("Gather", [self.add("Shape", [value]), zero], axis=0)
-                shape = self.add(
-                    "Concat", [self.add("Unsqueeze", [images], axes=(0,)), rest], axis=0
-                )
-                return self.add("Reshape", [value, shape])
+                images = self.add("Unsqueeze", [images, axes])
+                return self.add("Reshape", [value, self.add("Concat", [images, rest], axis=0)])
         raise ValueError(self.encoding.flatten)
 
     def _linear(self, layer: Linear, value: str) -> str:
@@ -193,7 +192,8 @@ class Writer:
         else:
             self.graph.initializer.add().ParseFromString(data)
         if self.encoding.listed:
-            describe(self.graph.input.add(), name, array.shape)
+            data_type = INT64 if array.dtype == np.int64 else FLOAT
+            describe(self.graph.input.add(), name, array.shape, data_type)
         return name
 
     def node(self, op: str, number: int = 0) -> Any:
@@ -201,10 +201,10 @@ class Writer:
         return [node for node in self.graph.node if node.op_type == op][number]
 
 
-def describe(value: Any, name: str, shape: tuple[int | str, ...]) -> None:
+def describe(value: Any, name: str, shape: tuple[int | str, ...], data_type: int = FLOAT) -> None:
     """Fill a ValueInfoProto."""
     value.name = name
-    value.type.tensor_type.elem_type = FLOAT
+    value.type.tensor_type.elem_type = data_type
     for size in shape:
         dim = value.type.tensor_type.shape.dim.add()
         if isinstance(size, str):
