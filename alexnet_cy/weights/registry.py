@@ -119,8 +119,8 @@ PUBLISHED: Mapping[str, PublishedFile] = MappingProxyType(
                 hash_name="git-blob",
                 hash_hex="ea0d14e98edfbcbfba995003c94d7259fa23b6cc",
                 license="BSD-2-Clause",
-                top1=57.07,
-                top5=80.25,
+                top1=57.074,
+                top5=80.254,
                 source="github.com/songhan/Deep-Compression-AlexNet: README.md, LICENSE",
             ),
             PublishedFile(
@@ -166,8 +166,8 @@ PUBLISHED: Mapping[str, PublishedFile] = MappingProxyType(
                 hash_name="sha256",
                 hash_hex="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
                 license="BSD-3-Clause",
-                top1=56.52,
-                top5=79.07,
+                top1=56.522,
+                top5=79.066,
                 source="pytorch/vision: torchvision/models/alexnet.py, AlexNet_Weights",
             ),
             PublishedFile(

@@ -1,0 +1,122 @@
+"""`alexnet-cy classify`: name what is in images."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from alexnet_cy.cli.images import Batch, Failure, find_paths, make_preparation, read_batches
+from alexnet_cy.cli.network import load_network
+from alexnet_cy.cli.options import (
+    Subparsers,
+    add_image_options,
+    add_json_option,
+    add_threads_option,
+    add_weights_option,
+    whole_number,
+)
+from alexnet_cy.cli.output import print_json, printable, stdout_console
+from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.labels import Prediction, top_predictions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from alexnet_cy.model import AlexNet
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Name what is in images: files, or folders of them with all that is below. An image that cannot be
+read is reported and skipped, and the exit status is then 1.
+"""
+
+BAR_CELLS = 20
+LABEL_CELLS = 30  # "American Staffordshire terrier", the longest
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "classify", help="name what is in images", description=DESCRIPTION
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image, or a folder of them")
+    add_weights_option(parser)
+    parser.add_argument(
+        "--top", type=whole_number(1), default=5, metavar="N", help="how many classes (default: 5)"
+    )
+    add_image_options(parser)
+    add_threads_option(parser)
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
+    paths, failures = find_paths(args.images)
+    if not paths:
+        return 1
+    network = load_network(args)
+    preparation = make_preparation(args, network.net.variant)
+    threads = resolve_threads(args.threads)
+    started = perf_counter()
+    batches = read_batches(paths, preparation, threads, failures)
+    answers = _answers(network.net, batches, preparation.preset.views, threads, args.top)
+    if args.json:
+        head = {**network.summary(), "preset": preparation.preset.name, "threads": threads}
+        print_json({**head, "images": _entries(answers, failures)})
+        return 1 if failures else 0
+    console = stdout_console()
+    n_images = 0
+    for path, predictions in answers:
+        n_images += 1
+        _print_predictions(console, path, predictions)
+    if n_images:
+        console.print(
+            f"{n_images} image{'s' * (n_images != 1)} in {perf_counter() - started:.2f} s, reading "
+            f"the weights included, on {threads} thread{'s' * (threads != 1)}; "
+            f"{printable(network.weights)}: variant {network.net.variant.name}, preset "
+            f"{preparation.preset.name}",
+            style="dim",
+            soft_wrap=True,
+        )
+    return 1 if failures else 0
+
+
+def _answers(
+    net: AlexNet, batches: Iterable[Batch], n_views: int, threads: int, top: int
+) -> Iterator[tuple[str, list[Prediction]]]:
+    """Run the network on batch after batch."""
+    for batch in batches:
+        probabilities = net.forward(batch.x, threads=threads)
+        # Of ten crops, the mean of the probabilities: Caffe's rule (python/caffe/classifier.py).
+        means = probabilities.reshape(len(batch.paths), n_views, -1).mean(axis=1)
+        for path, row in zip(batch.paths, means, strict=True):
+            yield path, top_predictions(row, top)
+
+
+def _entries(
+    answers: Iterable[tuple[str, list[Prediction]]], failures: list[Failure]
+) -> list[dict[str, object]]:
+    """Return what JSON says of each image; `failures` is complete once the answers are."""
+    entries: list[dict[str, object]] = [
+        {"path": path, "predictions": [prediction._asdict() for prediction in predictions]}
+        for path, predictions in answers
+    ]
+    return entries + [failure._asdict() for failure in failures]
+
+
+def _print_predictions(console: Console, path: str, predictions: list[Prediction]) -> None:
+    """Print a row per class: probability, bar, label, WordNet id."""
+    from rich.text import Text
+
+    console.print(printable(path), style="bold", soft_wrap=True)
+    cell = "━" if console.encoding.startswith("utf") else "-"
+    for wnid, label, probability in predictions:
+        bar = f"{cell * round(BAR_CELLS * probability):{BAR_CELLS}}"
+        percent = f"{100 * probability:7.1f} %  "
+        line = (percent, (bar, "cyan"), f"  {label:{LABEL_CELLS}}  ", (wnid, "dim"))
+        console.print(Text.assemble(*line), soft_wrap=True)
+    console.print()

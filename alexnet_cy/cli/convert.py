@@ -1,0 +1,95 @@
+"""`alexnet-cy convert`: one weight file to another format."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib import import_module
+
+from alexnet_cy.cli.failures import CommandError, UsageError, note
+from alexnet_cy.cli.network import fetch_published
+from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_option
+from alexnet_cy.cli.output import print_json, printable, stdout_console
+
+__all__ = ["add_parser", "run"]
+
+# What a new file may hold, by its ending and the numbers in it: the module of alexnet_cy.weights
+# that writes such files.
+WRITERS = {
+    (".safetensors", "float32"): "safetensors",
+    (".safetensors", "float16"): "half_precision",
+    (".npz", "float32"): "npz",
+    (".onnx", "float32"): "onnx_write",
+    (".caffemodel", "float32"): "caffemodel_write",
+}
+
+DESCRIPTION = """\
+Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
+.npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
+float16, for .safetensors, the file has half the size and every value is rounded to 11 bits.
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "convert", help="one weight file to another format", description=DESCRIPTION
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "source", metavar="IN", help="a weight file, or the name of a published one"
+    )
+    parser.add_argument("target", metavar="OUT", help="the new file")
+    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
+    )
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
+    from alexnet_cy.weights import open_network
+    from alexnet_cy.weights.registry import PUBLISHED
+
+    writer = _writer_module(args.target, args.dtype)
+    source = fetch_published(args.source) if args.source in PUBLISHED else args.source
+    if os.path.exists(args.target) and os.path.samefile(source, args.target):
+        raise CommandError(f"{printable(args.target)}: is the file that is read")
+    network = open_network(source, args.variant)
+    metadata = dict(network.metadata)
+    if "variant_note" in metadata:
+        note(f"{printable(args.source)}: {metadata.pop('variant_note')}")
+    tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
+    write = import_module(f"alexnet_cy.weights.{writer}").write
+    write(args.target, network.variant.name, tensors, metadata)
+    summary = {
+        "source": args.source,
+        "source_format": network.format,
+        "target": args.target,
+        "dtype": args.dtype,
+        "variant": network.variant.name,
+        "classes": network.variant.num_classes,
+        "bytes": os.stat(args.target).st_size,
+    }
+    if args.json:
+        print_json(summary)
+        return 0
+    stdout_console().print(
+        f"{printable(args.target)}: variant {network.variant.name}, {network.variant.num_classes} "
+        f"classes, {args.dtype}, {summary['bytes'] / 1e6:.1f} MB; from {network.format}",
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _writer_module(target: str, dtype: str) -> str:
+    """Choose the writer, or say what can be written."""
+    suffix = os.path.splitext(target)[1].lower()
+    writer = WRITERS.get((suffix, dtype))
+    if writer is not None:
+        return writer
+    suffixes = [ending for ending, number in WRITERS if number == dtype]
+    raise UsageError(
+        f"OUT: need a name that ends in {' or '.join(suffixes)} for {dtype}, got {target!r}"
+    )

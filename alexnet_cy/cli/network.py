@@ -1,0 +1,100 @@
+"""From --weights and --variant to a network."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+from alexnet_cy.cli.failures import CommandError, describe, note
+from alexnet_cy.cli.output import printable
+from alexnet_cy.errors import AlexNetError
+from alexnet_cy.model import AlexNet
+
+__all__ = ["Network", "fetch_published", "load_network", "random_network"]
+
+OTHER_WEIGHTS = """\
+Any other AlexNet file will do as well, of Caffe, PyTorch, ONNX, TensorFlow or safetensors:
+  alexnet-cy COMMAND --weights FILE ...
+  alexnet-cy weights list"""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network, and what is to be said of where it comes from.
+
+    Attributes
+    ----------
+    net : AlexNet
+    weights : str
+        The name of a published file, the path of another, or "random, seed 0".
+    format : str
+        Of the file, or "random".
+    """
+
+    net: AlexNet
+    weights: str
+    format: str
+
+    def summary(self) -> dict[str, object]:
+        """Return what programs want to know of the network."""
+        variant = self.net.variant
+        return {
+            "weights": self.weights,
+            "format": self.format,
+            "variant": variant.name,
+            "classes": variant.num_classes,
+        }
+
+
+def load_network(args: argparse.Namespace) -> Network:
+    """Open the weights that --weights names, or else those of the smallest published network.
+
+    Raises
+    ------
+    CommandError
+        A published file cannot be fetched; the advice says how to get it otherwise.
+    WeightsError
+        The file cannot be read or does not fit.
+    """
+    from alexnet_cy.weights import open_network
+    from alexnet_cy.weights.registry import PUBLISHED, SMALLEST
+
+    weights = args.weights or SMALLEST
+    path = fetch_published(weights) if weights in PUBLISHED else weights
+    opened = open_network(path, args.variant)
+    if "variant_note" in opened.metadata:
+        note(f"{printable(weights)}: {opened.metadata['variant_note']}")
+    net = AlexNet(opened.variant, opened.tensors, source=weights)
+    return Network(net, weights, opened.format)
+
+
+def random_network(args: argparse.Namespace) -> Network:
+    """Make the network of --random and --variant."""
+    net = AlexNet.random(args.variant or "caffe", seed=args.random)
+    return Network(net, f"random, seed {args.random}", "random")
+
+
+def fetch_published(name: str) -> str:
+    """Return the path of a published file; say so before it is downloaded.
+
+    Raises
+    ------
+    CommandError
+        It cannot be fetched; the advice has the commands that fetch it by hand.
+    """
+    from alexnet_cy.weights.download import fetch, how_to_get
+    from alexnet_cy.weights.download_bar import download_bar
+    from alexnet_cy.weights.registry import PublishedFile, get_published
+
+    def announce(file: PublishedFile, path: Path) -> None:
+        size = f"{file.size_mb} MB, license: {file.license}"
+        note(f"fetching {name} ({size}) from {file.urls[0]} to {printable(path)}")
+
+    try:
+        with download_bar(name) as progress:
+            return str(fetch(name, announce=announce, progress=progress))
+    except (AlexNetError, OSError) as error:
+        advice = f"To get it with other means:\n{indent(how_to_get(get_published(name)), '  ')}\n"
+        raise CommandError(describe(error), advice + OTHER_WEIGHTS) from error

@@ -1,0 +1,35 @@
+"""The argument parser of all commands, and how it complains."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from types import ModuleType
+from typing import NoReturn
+
+from alexnet_cy.cli.failures import UsageError
+from alexnet_cy.version import __version__
+
+__all__ = ["build_parser"]
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError in place of printing the usage and exiting."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def build_parser(modules: Iterable[ModuleType]) -> argparse.ArgumentParser:
+    """Make the parser for the commands in `modules`."""
+    parser = Parser(
+        prog="alexnet-cy",
+        description="AlexNet on the CPU: classify images, extract features, time every layer.",
+        epilog="alexnet-cy COMMAND --help tells the options of a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"alexnet-cy {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in modules:
+        module.add_parser(subparsers)
+    return parser

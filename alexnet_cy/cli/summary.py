@@ -1,0 +1,157 @@
+"""`alexnet-cy summary`: the layers of a variant, their shapes, parameters and work."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from alexnet_cy.cli.options import (
+    Subparsers,
+    add_json_option,
+    add_variant_option,
+    argument,
+    whole_number,
+)
+from alexnet_cy.cli.output import make_table, print_json, stdout_console
+from alexnet_cy.network import (
+    LRN,
+    AdaptiveAvgPool,
+    Conv,
+    Layer,
+    LayerShapes,
+    Linear,
+    MaxPool,
+    Variant,
+    get_variant,
+    layer_of_feature,
+    resolve_layer,
+)
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Print the layers of a variant: what they are, the shape of what they give, parameters, and
+multiply-accumulates (MACs) for one image.
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "summary", help="layers, shapes, parameters, work", description=DESCRIPTION
+    )
+    parser.set_defaults(run=run)
+    add_variant_option(parser, "the network (default: caffe)", default="caffe")
+    parser.add_argument(
+        "--size",
+        type=argument(_size),
+        metavar="N|HxW",
+        help="of the image, in pixels (default: the variant's own)",
+    )
+    parser.add_argument(
+        "--classes", type=whole_number(1), default=1000, metavar="N", help="default: 1000"
+    )
+    parser.add_argument("--layer", metavar="NAME", help="stop after this layer")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; return its exit status."""
+    variant = get_variant(args.variant).with_num_classes(args.classes)
+    height, width = args.size or (variant.input_size, variant.input_size)
+    last = None if args.layer is None else layer_of_feature(resolve_layer(variant, args.layer))
+    shapes = variant.shapes(height, width, last=last)
+    if args.json:
+        print_json(_document(variant, shapes))
+    else:
+        _print_table(variant, shapes)
+    return 0
+
+
+def _document(variant: Variant, shapes: tuple[LayerShapes, ...]) -> dict[str, object]:
+    return {
+        "variant": variant.name,
+        "title": variant.title,
+        "source": variant.source,
+        "preset": variant.preset,
+        "channel_order": variant.channel_order,
+        "input": list(shapes[0].input_shape),
+        "layers": [
+            {
+                "name": step.layer.name,
+                "kind": type(step.layer).__name__,
+                "settings": _settings(step.layer),
+                "output": list(step.output_shape),
+                "parameters": step.parameter_count,
+                "macs": step.macs,
+            }
+            for step in shapes
+        ],
+        "parameters": sum(step.parameter_count for step in shapes),
+        "macs": sum(step.macs for step in shapes),
+    }
+
+
+def _print_table(variant: Variant, shapes: tuple[LayerShapes, ...]) -> None:
+    console = stdout_console()
+    console.print(f"{variant.name}: {variant.title}", style="bold")
+    console.print(
+        f"from {variant.source}; preset {variant.preset}, {variant.channel_order}", style="dim"
+    )
+    table = make_table("layer", "settings", ">output", ">parameters", ">MACs")
+    table.add_row("input", "", _times(shapes[0].input_shape), "", "")
+    for step in shapes:
+        table.add_row(
+            step.layer.name,
+            _settings(step.layer),
+            _times(step.output_shape),
+            f"{step.parameter_count:,}" if step.parameter_count else "",
+            f"{step.macs:,}" if step.macs else "",
+        )
+    parameters = sum(step.parameter_count for step in shapes)
+    macs = sum(step.macs for step in shapes)
+    table.add_section()
+    table.add_row("total", f"{4e-6 * parameters:.1f} MB", "", f"{parameters:,}", f"{macs:,}")
+    console.print(table)
+
+
+def _settings(layer: Layer) -> str:
+    """Say in a few words what sets a layer apart from others of its kind."""
+    match layer:
+        case Conv():
+            relu = ["ReLU"] if layer.relu else []
+            groups = [f"{layer.groups} groups"] if layer.groups > 1 else []
+            return ", ".join([f"conv {_window(layer)}", *groups, *relu])
+        case MaxPool():
+            return f"max pool {_window(layer)}{', ceil' if layer.ceil_mode else ''}"
+        case LRN():
+            alpha = f"{layer.alpha:g}" + (f"/{layer.size}" if layer.divide_alpha_by_size else "")
+            return f"LRN {layer.size}, alpha {alpha}, beta {layer.beta:g}, k {layer.k:g}"
+        case AdaptiveAvgPool():
+            return f"average pool to {_times(layer.output_size)}"
+        case Linear():
+            return f"fully connected{', ReLU' if layer.relu else ''}"
+    return "softmax"
+
+
+def _window(layer: Conv | MaxPool) -> str:
+    """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 behind."""
+    text = _times(layer.kernel_size)
+    if layer.stride != (1, 1):
+        down, across = layer.stride
+        text += f" / {down if down == across else _times(layer.stride)}"
+    vertical, horizontal = (f"{a}+{b}" if a != b else str(a) for a, b in layer.padding)
+    padding = vertical if vertical == horizontal else f"{vertical} by {horizontal}"
+    return text if padding == "0" else f"{text}, pad {padding}"
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,6})(?:x([0-9]{1,6}))?", text)
+    if match is None:
+        raise ValueError(f"need pixels, such as 227 or 256x320 (height x width), got {text!r}")
+    height = int(match[1])
+    return height, int(match[2]) if match[2] else height
