@@ -59,8 +59,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         shape, _, dtype = read_header(cast("BinaryIO", stream))
     if not dtype.hasobject or dtype.kind != "O":
         raise WeightsError(
-            f"{what}: a single array of {dtype} and shape {shape}; weights in .npy are a dict of "
-            "arrays"
+            f"{what}: a single array of {str(dtype)[:60]} and shape {str(shape)[:60]}; weights in "
+            ".npy are a dict of arrays"
         )
     pickled, payloads = extract_payloads(file, stream.tell())
     with as_weights_error(f"{what}: the pickle"):
@@ -121,7 +121,9 @@ def _flatten(what: str, root: object) -> Iterator[tuple[str, object]]:
                 yield f"{name}/{_name(what, kind)}", array
         elif isinstance(value, list | tuple):
             if len(value) > 2:
-                raise WeightsError(f"{what}: {name!r} has {len(value)} arrays; weights and biases")
+                raise WeightsError(
+                    f"{what}: {name!r} has {len(value)} arrays; a layer has weights and biases"
+                )
             for kind, array in zip("Wb", value, strict=False):
                 yield f"{name}/{kind}", array
         else:
@@ -155,7 +157,7 @@ def _stored(what: str, array: object) -> StoredArray:
 def _kind(value: object) -> str:
     """Say what a value is without walking through it: it may hold itself many times."""
     if isinstance(value, PickledArray):
-        return f"an array of {value.dtype} and shape {value.shape}"
+        return f"an array of {value.dtype} and shape {str(value.shape)[:60]}"
     if isinstance(value, Payload | InlineBytes):
         return f"a string of {value.stored_bytes} bytes"
     return f"a value of type {type(value).__name__}"

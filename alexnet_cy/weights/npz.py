@@ -119,6 +119,7 @@ def _check_members(file: WeightsFile, archive: zipfile.ZipFile) -> dict[str, zip
             raise WeightsError(f"{file.path!r}: the zip file holds {name[:80]!r}, no array")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise WeightsError(f"{file.path!r}: {name[:80]!r} is not stored and not deflated")
+    _check_places(file, archive)
     expanded_bytes = sum(entry.file_size for entry in entries)
     if expanded_bytes > file.size_bytes + MAX_EXPANSION_BYTES:
         raise WeightsError(
@@ -126,6 +127,22 @@ def _check_members(file: WeightsFile, archive: zipfile.ZipFile) -> dict[str, zip
             f"most {MAX_EXPANSION_BYTES} more than the file are read"
         )
     return members
+
+
+def _check_places(file: WeightsFile, archive: zipfile.ZipFile) -> None:
+    """Refuse members that overlap, or that other data precede: two readers could see two files."""
+    end = 0
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
+        if entry.header_offset < end or (end == 0 and entry.header_offset != 0):
+            raise WeightsError(
+                f"{file.path!r}: {entry.filename[:80]!r} overlaps another member of the zip file, "
+                "or does not begin it"
+            )
+        # At least: extra fields may follow the name.
+        header_bytes = zipfile.sizeFileHeader + len(entry.orig_filename)
+        end = entry.header_offset + header_bytes + entry.compress_size
+    if end > archive.start_dir:
+        raise WeightsError(f"{file.path!r}: a member reaches into the directory of the zip file")
 
 
 def _read_metadata(

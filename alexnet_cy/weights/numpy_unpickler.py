@@ -156,7 +156,9 @@ class _Dtype:
                 if version not in _DTYPE_STATE_VERSIONS:
                     raise pickle.UnpicklingError("an element type of a version that is not known")
             case _:
-                raise pickle.UnpicklingError("arrays of structures are not weights")
+                raise pickle.UnpicklingError(
+                    "an element type that is no plain number in either byte order"
+                )
         self._byte_order = byte_order
 
     def resolve(self) -> np.dtype[Any]:

@@ -77,9 +77,13 @@ def check_element_type(what: str, dtype: np.dtype[Any], shape: tuple[int, ...]) 
         The message begins with `what`.
     """
     if dtype.kind != "f" or dtype.itemsize not in FLOAT_NAMES:
-        raise WeightsError(f"{what}: elements of type {dtype}; weights are float16, 32 or 64")
-    if len(shape) > MAX_RANK or any(size < 1 for size in shape):
-        raise WeightsError(f"{what}: shape {shape}; weights have 1 to {MAX_RANK} axes, none empty")
+        raise WeightsError(
+            f"{what}: elements of type {str(dtype)[:60]}; weights are float16, 32 or 64"
+        )
+    if not 1 <= len(shape) <= MAX_RANK:
+        raise WeightsError(f"{what}: {len(shape)} axes; weights have 1 to {MAX_RANK}")
+    if min(shape) < 1:
+        raise WeightsError(f"{what}: shape {shape}; weights have no empty axes")
 
 
 def network_file(

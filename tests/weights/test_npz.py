@@ -89,6 +89,13 @@ def test_number_formats_and_orders(read, compression):
             np.testing.assert_array_equal(tensor.read(), values)
 
 
+@pytest.mark.parametrize("bits", [0x7FF0000000000001, 0xFFF4000000000000, 0x7FEFFFFFFFFFFFFF])
+def test_float64_that_float32_cannot_hold_is_read_without_a_warning(read, bits):
+    # A signalling NaN and the largest float64: the loader refuses what becomes of them.
+    data = npy_bytes(described("<f8", (1,)), bits.to_bytes(8, "little"))
+    assert not np.isfinite(read(with_array(data)).tensors["a"].read())
+
+
 def test_version_2_headers(read):
     data = npy_bytes(described(), np.array([1, 2], "<f4").tobytes(), version=b"\x02\x00")
     assert read(zip_bytes({"a.npy": data})).tensors["a"].read().tolist() == [1, 2]
@@ -122,6 +129,16 @@ def with_array(data):
     return zip_bytes({"a.npy": data})
 
 
+def overlapping(offset):
+    """Two stored arrays whose second entry points elsewhere: into the first member, or at it."""
+    inner = zip_bytes({"a.npy": GOOD})[: 30 + len("a.npy") + len(GOOD)]
+    outer = npy_bytes(described(shape=(len(inner) // 4 + 1,)), inner.ljust(-(-len(inner) // 4) * 4))
+    data = zip_bytes({"b.npy": outer + bytes(4 * (len(inner) % 4 == 0)), "a.npy": GOOD})
+    place = data.find(inner) if offset is None else offset
+    directory = data.rfind(b"PK\x01\x02")
+    return data[: directory + 42] + struct.pack("<I", place) + data[directory + 46 :]
+
+
 ARRAY = np.array([1, 2], "<f4").tobytes()
 
 HOSTILE = {
@@ -136,6 +153,12 @@ HOSTILE = {
     "lzma": zip_bytes({"a.npy": GOOD}, zipfile.ZIP_LZMA),
     "unknown compression": both_patched(with_array(GOOD), 8, 10, struct.pack("<H", 99)),
     "names that differ": patched(with_array(GOOD), b"PK\x03\x04", 30, b"b"),
+    "two entries for one member": overlapping(0),
+    "a member in another": overlapping(None),
+    "data before the first member": b"PK\x03\x04" + bytes(26) + with_array(GOOD),
+    "a member that reaches into the directory": both_patched(
+        with_array(GOOD), 18, 20, struct.pack("<II", len(GOOD) + 50, len(GOOD))
+    ),
     "no array": zip_bytes({"a.npy": GOOD, "script.py": b"import os"}),
     "size of 4 GiB": patched(with_array(GOOD), b"PK\x01\x02", 24, b"\xff\xff\xff\xfe"),
     "offset behind the end": patched(with_array(GOOD), b"PK\x01\x02", 42, b"\xff\xff\xff\x00"),
@@ -149,6 +172,12 @@ HOSTILE = {
     "two negative sizes": with_array(npy_bytes(described(shape=(-1, -2)), ARRAY)),
     "no elements": with_array(npy_bytes(described(shape=(0, 3)))),
     "five axes": with_array(npy_bytes(described(shape=(1, 1, 1, 1, 2)), ARRAY)),
+    "no axes": with_array(npy_bytes(described(shape=()), ARRAY[:4])),
+    "no axes, big-endian": with_array(npy_bytes(described(">f4", ()), ARRAY[:4])),
+    "1000 axes": with_array(npy_bytes(described(shape=(1,) * 1000), ARRAY[:4])),
+    "a structure of 500 fields": with_array(
+        npy_bytes(described([(str(i), "<f4") for i in range(500)]), ARRAY)
+    ),
     "size as bool": with_array(npy_bytes(described(shape=(True, "x")), ARRAY)),
     "too few bytes": with_array(npy_bytes(described(shape=(3,)), ARRAY)),
     "too many bytes": with_array(npy_bytes(described(shape=(1,)), ARRAY)),

@@ -200,7 +200,7 @@ HOSTILE = {
         {"conv1.bias": entry("F32", [1], 0, 4), "conv1/b": entry("F32", [1], 4, 8)}, bytes(8)
     ),
     "nested 100,000 deep": file_bytes(b'{"a":' * 100_000),
-    "100,000 lists": file_bytes(b"{" + b"[" * 100_000),
+    "100,000 lists": file_bytes(b'{"a":' + b"[" * 100_000),
     "1001 tensors": file_bytes({str(i): entry("F32", [0], 0, 0) for i in range(1001)}),
     "overlap attack": file_bytes({str(i): entry("F32", [1], 0, 4) for i in range(1000)}, bytes(4)),
     "an array": file_bytes(b"[1, 2, 3]"),
