@@ -6,7 +6,7 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc
 
 from kernels cimport (
-    ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
+    ACY_LINEAR_FEW, ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
 )
 
 from alexnet_cy._runtime import AlignedMemory, threads_for
@@ -141,14 +141,21 @@ cdef Py_ssize_t pack_outputs(
 
 
 cdef Py_ssize_t list_inputs(
-    const float *x, Py_ssize_t n, bint skip_zeros, int32_t *index, float *value
+    const float[:, ::1] x, bint skip_zeros, int32_t *index, float *value
 ) noexcept nogil:
-    """List the inputs that count: all of them, or those that are not zero (NaN is not zero)."""
-    cdef Py_ssize_t i, count = 0
-    for i in range(n):
+    """List the inputs that count: all, or those not zero in every image (NaN is not zero).
+
+    `value` becomes [count][images].
+    """
+    cdef Py_ssize_t N = x.shape[0], i, n, count = 0
+    cdef bint counts
+    for i in range(x.shape[1]):
+        counts = not skip_zeros
+        for n in range(N):
+            value[count * N + n] = x[n, i]
+            counts |= x[n, i] != 0.0
         index[count] = <int32_t> i
-        value[count] = x[i]
-        count += not skip_zeros or x[i] != 0.0
+        count += counts
     return count
 
 
@@ -188,9 +195,10 @@ def linear(
 ):
     """Write y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]).
 
-    One image reads only the weight rows of its non-zero inputs. That is exact: the terms left out
-    are zeros, provided that all weights are finite, which the packing has found out; if they are
-    not, every row is read, so that 0 * inf gives NaN as it does in the dense product.
+    Up to ACY_LINEAR_FEW images read only the weight rows of inputs that are not zero in all of
+    them. That is exact: the terms left out are zeros, provided that all weights are finite, which
+    the packing has found out; if they are not, every row is read, so that 0 * inf gives NaN as it
+    does in the dense product.
 
     Parameters
     ----------
@@ -235,12 +243,12 @@ def linear(
     cdef float *scratch = NULL
     cdef float[::1] memory
     try:
-        if N == 1:
+        if N <= ACY_LINEAR_FEW:
             index = <int32_t *> malloc(packed.in_features * sizeof(int32_t))
-            value = <float *> malloc(packed.in_features * sizeof(float))
+            value = <float *> malloc(N * packed.in_features * sizeof(float))
             if index is NULL or value is NULL:
                 raise MemoryError(f"no memory to list {packed.in_features} inputs")
-            n_values = list_inputs(layer.input, packed.in_features, packed.finite, index, value)
+            n_values = list_inputs(x, packed.finite, index, value)
         else:
             scratch_floats = ACY_LINEAR_SCRATCH
             memory = np.frombuffer(AlignedMemory(4 * n_threads * scratch_floats), np.float32)

@@ -139,8 +139,9 @@ typedef struct {
                               ptrdiff_t pair_end, ptrdiff_t panel_begin, ptrdiff_t panel_end);
     void (*winograd_output)(const acy_winograd *winograd, ptrdiff_t tile_begin, ptrdiff_t tile_end);
 
-    /* Outputs [begin, end) of the panel for one image. `index` lists the inputs that count, in
-     * ascending order, and `value` their values: the rows of the weights that are read. */
+    /* Outputs [begin, end) of the panel for at most ACY_LINEAR_FEW images. `index` lists the inputs
+     * that count, the rows of the weights that are read, in ascending order, and `value` their
+     * values, [n_values][n_images]. */
     void (*matrix_vector)(const acy_linear *linear, const int32_t *index, const float *value,
                           ptrdiff_t n_values, ptrdiff_t begin, ptrdiff_t end);
 
@@ -177,9 +178,13 @@ typedef struct {
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
 #define ACY_CONV_PIXELS 256
 
-/* Inputs per block of the batched fully connected product: a block of weights, 64 x 512 floats =
- * 128 KiB, is laid out anew for the register tile and stays in the L2 cache. */
-#define ACY_LINEAR_BLOCK 64
+/* The most images whose sums, 8 x 512 floats = 16 KiB, share the L1 cache with the weights of four
+ * inputs. Up to there the weights come from memory more slowly than they are used. */
+#define ACY_LINEAR_FEW 8
+
+/* Inputs per block of the batched fully connected product: a block of weights, 128 x 512 floats =
+ * 256 KiB, is laid out anew for the register tile and stays in the L2 cache. */
+#define ACY_LINEAR_BLOCK 128
 #define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * ACY_LINEAR_PANEL)
 
 /* The levels compiled into this build that this processor and its operating system can run, best

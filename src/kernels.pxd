@@ -7,6 +7,7 @@ cdef extern from "kernels.h" nogil:
         ACY_ALIGNMENT_BYTES
         ACY_LINEAR_PANEL
         ACY_LINEAR_SCRATCH
+        ACY_LINEAR_FEW
         ACY_CONV_PIXELS
         ACY_WINOGRAD_POINTS
         ACY_WINOGRAD_TILES

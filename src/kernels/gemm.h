@@ -7,6 +7,9 @@
  * pointer per row, and the k of a row run over a list of segments, so that a patch of an image can
  * be multiplied where it stands.
  *
+ * `next` is where the memory to be read after this panel begins: every step of k of the first tile
+ * asks for as much of it as it reads of b, so that it is in the cache when its turn comes.
+ *
  * Every element of c is one chain of fused multiply-adds in ascending k, whatever the size of the
  * tile it falls into: that is why results do not depend on the number of threads or images.
  */
@@ -17,7 +20,7 @@ enum { ACY_PARTIAL, ACY_FINAL, ACY_FINAL_RELU };
 
 ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const *a,
                           const acy_segment *segments, ptrdiff_t n_segments, const float *b,
-                          float *const *c, const float *initial, int finish) {
+                          const float *next, float *const *c, const float *initial, int finish) {
     vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS];
     ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
         acc[i][j] = vf_load((initial ? initial : c[i]) + j * ACY_LANES);
@@ -30,7 +33,9 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
             ACY_UNROLL for (int j = 0; j < vectors; j++) b_k[j] = vf_load(b + j * ACY_LANES);
             ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
                 acc[i][j] += b_k[j] * row[i][k];
+            __builtin_prefetch(next, 0, 2);
             b += vectors * ACY_LANES;
+            next += vectors * ACY_LANES;
         }
     }
 
@@ -43,14 +48,15 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
 }
 
 typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrdiff_t n_segments,
-                        const float *b, float *const *c, const float *initial, int finish);
+                        const float *b, const float *next, float *const *c, const float *initial,
+                        int finish);
 
 /* One function per height and width of a tile; each is the loop above with constant bounds. */
 #define GEMM(rows, vectors)                                                                        \
-    ACY_NOINLINE void gemm_##rows##x##vectors(const float *const *a, const acy_segment *segments,  \
-                                              ptrdiff_t n_segments, const float *b,                \
-                                              float *const *c, const float *initial, int finish) { \
-        gemm_tile(rows, vectors, a, segments, n_segments, b, c, initial, finish);                  \
+    ACY_NOINLINE void gemm_##rows##x##vectors(                                                     \
+        const float *const *a, const acy_segment *segments, ptrdiff_t n_segments, const float *b,  \
+        const float *next, float *const *c, const float *initial, int finish) {                    \
+        gemm_tile(rows, vectors, a, segments, n_segments, b, next, c, initial, finish);            \
     }
 #if ACY_TILE_VECTORS == 4
 #define GEMM_ROW(rows) GEMM(rows, 1) GEMM(rows, 2) GEMM(rows, 3) GEMM(rows, 4)
@@ -63,7 +69,9 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
 #endif
 
 GEMM_ROW(1)
-GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
+GEMM_ROW(2)
+GEMM_ROW(3)
+GEMM_ROW(4)
 #if ACY_TILE_ROWS >= 6
     GEMM_ROW(5) GEMM_ROW(6)
 #endif
@@ -89,12 +97,12 @@ GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
  * accumulators to hide the latency of its additions. */
 ACY_INLINE void gemm_rows(const float *const *a, ptrdiff_t n, ptrdiff_t columns,
                           const acy_segment *segments, ptrdiff_t n_segments, const float *b,
-                          float *const *c, const float *initial, int finish) {
+                          const float *next, float *const *c, const float *initial, int finish) {
     const ptrdiff_t vectors = (columns + ACY_LANES - 1) / ACY_LANES;
     const ptrdiff_t n_tiles = (n + ACY_TILE_ROWS - 1) / ACY_TILE_ROWS;
     for (ptrdiff_t tile = 0; tile < n_tiles; tile++) {
         const ptrdiff_t begin = tile * n / n_tiles, end = (tile + 1) * n / n_tiles;
-        gemm_tiles[end - begin - 1][vectors - 1](a + begin, segments, n_segments, b, c + begin,
-                                                 initial, finish);
+        gemm_tiles[end - begin - 1][vectors - 1](a + begin, segments, n_segments, b,
+                                                 tile == 0 ? next : b, c + begin, initial, finish);
     }
 }

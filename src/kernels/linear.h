@@ -1,47 +1,53 @@
 /* The fully connected layers: y[o] = relu(bias[o] + sum_k x[k] * weight[k][o]).
  *
- * The weights are input-major: what one input multiplies is contiguous. For one image the work is
- * reading weights, so an input that is zero saves its whole row: the caller lists the inputs that
- * count. For many images the work is arithmetic, and the register tile of gemm.h does it.
+ * The weights are input-major: what one input multiplies is contiguous. For a few images the work
+ * is reading weights, so an input that is zero in all of them saves its whole row: the caller lists
+ * the inputs that count. For many the work is arithmetic, and the register tile of gemm.h does it.
  */
 
-/* One image. Rows are taken four at a time, so that the accumulators are loaded and stored once
- * for four of them; the additions stay in ascending order of the inputs. */
+/* y[o] += sum of x[r] * row r [o] over `rows` consecutive entries of the list, in ascending order:
+ * the sums are loaded and stored once for all of them. */
+ACY_INLINE void add_rows(const int rows, const float *const *row, const float *x,
+                         ptrdiff_t x_stride, float *y, ptrdiff_t width) {
+    vf factor[4];
+    ACY_UNROLL for (int r = 0; r < rows; r++) factor[r] = vf_set(x[r * x_stride]);
+    for (ptrdiff_t o = 0; o < width; o += ACY_LANES) {
+        vf sum = vf_load(y + o);
+        ACY_UNROLL for (int r = 0; r < rows; r++) sum += factor[r] * vf_load(row[r] + o);
+        vf_store(y + o, sum);
+    }
+}
+
+/* A few images. The weights of four inputs at a time come from memory for the first image and from
+ * the L1 cache for the others. */
 static void matrix_vector(const acy_linear *linear, const int32_t *index, const float *value,
                           ptrdiff_t n_values, ptrdiff_t begin, ptrdiff_t end) {
-    const ptrdiff_t width = end - begin, row = linear->width;
-    const float *const weight = linear->weight + begin;
-    float y[ACY_LINEAR_PANEL] ACY_ALIGNED;
-    memcpy(y, linear->bias + begin, (size_t)width * sizeof(float));
+    const ptrdiff_t width = end - begin, n = linear->n_images;
+    float y[ACY_LINEAR_FEW * ACY_LINEAR_PANEL] ACY_ALIGNED;
+    for (ptrdiff_t image = 0; image < n; image++)
+        memcpy(y + image * width, linear->bias + begin, (size_t)width * sizeof(float));
 
     ptrdiff_t i = 0;
+    const float *row[4];
     for (; i + 4 <= n_values; i += 4) {
-        const float *const w0 = weight + index[i] * row, *const w1 = weight + index[i + 1] * row;
-        const float *const w2 = weight + index[i + 2] * row, *const w3 =
-                                                                 weight + index[i + 3] * row;
-        const vf x0 = vf_set(value[i]), x1 = vf_set(value[i + 1]);
-        const vf x2 = vf_set(value[i + 2]), x3 = vf_set(value[i + 3]);
-        for (ptrdiff_t o = 0; o < width; o += ACY_LANES) {
-            vf sum = vf_load(y + o);
-            sum += x0 * vf_load(w0 + o);
-            sum += x1 * vf_load(w1 + o);
-            sum += x2 * vf_load(w2 + o);
-            sum += x3 * vf_load(w3 + o);
-            vf_store(y + o, sum);
-        }
+        for (int r = 0; r < 4; r++) row[r] = linear->weight + index[i + r] * linear->width + begin;
+        for (ptrdiff_t image = 0; image < n; image++)
+            add_rows(4, row, value + i * n + image, n, y + image * width, width);
     }
     for (; i < n_values; i++) {
-        const float *const w0 = weight + index[i] * row;
-        for (ptrdiff_t o = 0; o < width; o += ACY_LANES)
-            vf_store(y + o, vf_load(y + o) + value[i] * vf_load(w0 + o));
+        row[0] = linear->weight + index[i] * linear->width + begin;
+        for (ptrdiff_t image = 0; image < n; image++)
+            add_rows(1, row, value + i * n + image, n, y + image * width, width);
     }
 
-    for (ptrdiff_t o = 0; o < width; o += ACY_LANES) {
-        vf sum = vf_load(y + o) + 0.0f;
+    for (ptrdiff_t o = 0; o < n * width; o += ACY_LANES) {
+        const vf sum = vf_load(y + o) + 0.0f;
         vf_store(y + o, linear->relu ? vf_relu(sum) : sum);
     }
     const ptrdiff_t valid = (end < linear->valid_width ? end : linear->valid_width) - begin;
-    if (valid > 0) memcpy(linear->output + begin, y, (size_t)valid * sizeof(float));
+    for (ptrdiff_t image = 0; valid > 0 && image < n; image++)
+        memcpy(linear->output + image * linear->output_stride + begin, y + image * width,
+               (size_t)valid * sizeof(float));
 }
 
 /* slices[column / ACY_PANEL_WIDTH][k][ACY_PANEL_WIDTH] = weight[k][column]: the order in which the
@@ -72,6 +78,10 @@ static void matrix_matrix(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t e
         const acy_segment block = {k, left < ACY_LINEAR_BLOCK ? left : ACY_LINEAR_BLOCK};
         const int last = k + block.length == linear->depth;
         const int finish = !last ? ACY_PARTIAL : linear->relu ? ACY_FINAL_RELU : ACY_FINAL;
+        /* A whole panel is one run of memory: while a slice of this block is multiplied, its share
+         * of the next block, as many floats, can be on its way from memory. */
+        const int whole = end - begin == linear->width && !last;
+        const float *const following = linear->weight + (k + block.length) * linear->width;
         slice_panel(linear->weight + k * linear->width + begin, linear->width, block.length,
                     end - begin, scratch);
 
@@ -89,7 +99,9 @@ static void matrix_matrix(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t e
                     if (narrow && k > 0 && valid > 0)
                         memcpy(c[i], y + i * linear->output_stride, (size_t)valid * sizeof(float));
                 }
-                gemm_rows(x, n, width, &block, 1, scratch + (o - begin) * block.length, c,
+                const float *const slice = scratch + (o - begin) * block.length;
+                gemm_rows(x, n, width, &block, 1, slice,
+                          whole ? following + (o - begin) * block.length : slice, c,
                           k == 0 ? linear->bias + o : NULL, finish);
                 for (ptrdiff_t i = 0; narrow && valid > 0 && i < n; i++)
                     memcpy(y + i * linear->output_stride, c[i], (size_t)valid * sizeof(float));
