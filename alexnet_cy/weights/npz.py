@@ -39,6 +39,7 @@ MAX_EXPANSION_BYTES = 512 << 20
 
 _METADATA_MEMBER = "__metadata__.npy"
 _MAX_PIECE_BYTES = 1 << 20
+_LOCAL_HEADER_BYTES = 30  # APPNOTE.TXT 4.3.7, without name and extra field
 
 
 def read(path: str | os.PathLike[str]) -> NetworkFile:
@@ -139,7 +140,7 @@ def _check_places(file: WeightsFile, archive: zipfile.ZipFile) -> None:
                 "or does not begin it"
             )
         # At least: extra fields may follow the name.
-        header_bytes = zipfile.sizeFileHeader + len(entry.orig_filename)
+        header_bytes = _LOCAL_HEADER_BYTES + len(entry.orig_filename)
         end = entry.header_offset + header_bytes + entry.compress_size
     if end > archive.start_dir:
         raise WeightsError(f"{file.path!r}: a member reaches into the directory of the zip file")
