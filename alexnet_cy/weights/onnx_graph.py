@@ -74,10 +74,6 @@ class Graph:
         """Return the nodes that compute with a value; those that only ask its shape do not."""
         return [node for node in self._consumers.get(value, ()) if node.op != "Shape"]
 
-    def is_constant(self, value: str) -> bool:
-        """Return whether a value is a tensor of the file, or one changed in shape only."""
-        return self._base(value)[0] in self._tensors
-
     def parameter(self, node: Node, index: int) -> Parameter | None:
         """Return a weight or bias that a node takes.
 
@@ -197,9 +193,11 @@ class Graph:
             if len(parameter.shape) == 2:
                 return parameter.transposed()
         if node.op == "Reshape":
-            target = [size for size in self.reshape_target(node) if size is not None]
+            target = self.reshape_target(node)
+            known = [size for size in target if size is not None]
             try:
-                return parameter.reshaped(target, allow_zero=bool(node.integer("allowzero", 0)))
+                if len(known) == len(target):
+                    return parameter.reshaped(known, allow_zero=bool(node.integer("allowzero", 0)))
             except ValueError as error:
                 raise node.error(str(error)) from error
         raise node.error(f"this change of a weight of shape {parameter.shape} is not understood")

@@ -258,6 +258,15 @@ def _shapes() -> dict[str, tuple[bytes, str]]:
             ),
             "cannot become",
         ),
+        "a weight reshaped as the image is": (
+            changed(
+                lambda w: w.node("Reshape").input.__setitem__(
+                    1, w.add("Shape", [w.graph.input[0].name])
+                ),
+                Encoding(linear="reshape"),
+            ),
+            "is not understood",
+        ),
         "a weight cast to halves": (
             changed(
                 lambda w: (
