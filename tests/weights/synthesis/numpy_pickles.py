@@ -8,7 +8,7 @@ from synthesis.seed_npy import npy_bytes
 
 # Opcodes, by the names that pickletools has for them, shortened.
 PROTO, STOP, NONE, FALSE, TRUE = b"\x80\x02", b".", b"N", b"\x89", b"\x88"
-MARK, TUPLE, TUPLE1, TUPLE2, TUPLE3 = b"(", b"t", b"\x85", b"\x86", b"\x87"
+MARK, TUPLE, TUPLE1, TUPLE2 = b"(", b"t", b"\x85", b"\x86"
 DICT, LIST, SETITEM, APPEND = b"}", b"]", b"s", b"a"
 REDUCE, BUILD, PUT, GET = b"R", b"b", b"q", b"h"
 
