@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
 from synthesis.onnx_changes import attribute, changed
 from synthesis.onnx_files import Encoding, Writer, write_onnx
+from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
 from synthesis.seed_onnx import ENCODINGS
 
 from alexnet_cy.errors import WeightsError
@@ -19,42 +17,12 @@ from alexnet_cy.reference import forward
 from alexnet_cy.weights import onnx_write, open_network
 from alexnet_cy.weights.onnx_file import read
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # What ONNX Runtime runs: it wants weights of the type of the image, and no opset before 7.
 RUNNABLE = [
     name
     for name, encoding in ENCODINGS.items()
     if encoding.opset >= 7 and encoding.numbers in ("raw", "unpacked")
 ]
-
-
-def random_images(size: int, count: int = 1) -> np.ndarray:
-    shape = (count, 3, size, size)
-    return np.random.default_rng(3).uniform(-100, 100, shape).astype(np.float32)
-
-
-def run(path: Path, images: np.ndarray) -> np.ndarray:
-    """Return what ONNX Runtime computes."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3  # it warns that weights listed as inputs cannot be folded
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {session.get_inputs()[0].name: images})
-    return result
-
-
-def assert_same_bits(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    found = read(path).tensors
-    assert list(found) == list(tensors)
-    for name, values in tensors.items():
-        assert found[name].read().tobytes() == values.tobytes(), name
-
-
-def as_read(path: Path) -> dict[str, np.ndarray]:
-    return {name: tensor.read() for name, tensor in read(path).tensors.items()}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -170,196 +138,6 @@ def test_attributes_may_have_no_type(tmp_path):
     path = tmp_path / "untyped.onnx"
     path.write_bytes(writer.model.SerializeToString())
     assert read(path).variant == "caffe"
-
-
-class TestWithOnnx:
-    """Files that the onnx package writes, by its own field numbers."""
-
-    @pytest.fixture
-    def onnx(self):
-        return pytest.importorskip("onnx")
-
-    @pytest.mark.parametrize("raw", [True, False])
-    @pytest.mark.parametrize("kind", ["FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"])
-    def test_its_tensors_are_read(self, kind, raw, tmp_path, onnx):
-        network = narrow("caffe")
-        tensors = random_tensors(network)
-        path = write_onnx(tmp_path / "network.onnx", network, tensors, Encoding())
-        model = onnx.load(path)
-        data_type = getattr(onnx.TensorProto, kind)
-        numpy_type = onnx.helper.tensor_dtype_to_np_dtype(data_type)
-        expected = {}
-        for tensor, (name, values) in zip(model.graph.initializer, tensors.items(), strict=True):
-            stored = values.astype(numpy_type)
-            content = stored.tobytes() if raw else stored.ravel()
-            tensor.CopyFrom(
-                onnx.helper.make_tensor(tensor.name, data_type, values.shape, content, raw=raw)
-            )
-            expected[name] = stored.astype(np.float32)
-        onnx.save(model, path)
-        assert_same_bits(path, expected)
-
-    def test_a_network_by_its_helpers_is_read(self, tmp_path, onnx):
-        network = narrow("caffe")
-        tensors = random_tensors(network)
-        path = tmp_path / "helpers.onnx"
-        onnx.save(model_by_helpers(onnx, tensors), path)
-        images = random_images(224)
-        expected = forward(network, as_read(path), images)
-        np.testing.assert_allclose(run(path, images), expected, rtol=1e-4, atol=1e-6)
-        assert_same_bits(path, tensors)
-        assert read(path).metadata == {
-            "opset": "9",
-            "producer": "helpers 2.0",
-            "input_size": "224x224",
-        }
-
-    def test_external_data_are_refused_and_not_opened(self, tmp_path, onnx):
-        path = tmp_path / "external.onnx"
-        model = model_by_helpers(onnx, random_tensors(narrow("caffe")))
-        onnx.save_model(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
-        with pytest.raises(WeightsError, match=r"in another file.*save_as_external_data=False"):
-            read(path)
-
-    def test_it_reads_our_metadata(self, tmp_path, onnx):
-        path = tmp_path / "ours.onnx"
-        tensors = random_tensors(TINY["caffe"])
-        onnx_write.write(path, "caffe", tensors, {"origin": "a test"})
-        noted = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-        assert noted == {"origin": "a test", "alexnet_cy.variant": "caffe"}
-        assert noted.items() <= read(path).metadata.items()
-
-
-def model_by_helpers(onnx: Any, tensors: dict[str, np.ndarray]) -> Any:
-    """Write BVLC AlexNet as the zoo has it, with nothing of this package."""
-    helper = onnx.helper
-    names = {name: name.replace(".weight", "_w_0").replace(".bias", "_b_0") for name in tensors}
-    norm = {"size": 5, "alpha": 9.999999747378752e-05, "beta": 0.75, "bias": 1.0}
-    pool = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [0, 0, 1, 1]}
-    steps: list[tuple[str, str, dict[str, Any]]] = [
-        ("Conv", "conv1", {"kernel_shape": [11, 11], "strides": [4, 4], "pads": [0] * 4}),
-        ("Relu", "", {}),
-        ("LRN", "", norm),
-        ("MaxPool", "", pool),
-        ("Conv", "conv2", {"kernel_shape": [5, 5], "pads": [2] * 4, "group": 2}),
-        ("Relu", "", {}),
-        ("LRN", "", norm),
-        ("MaxPool", "", pool),
-        ("Conv", "conv3", {"kernel_shape": [3, 3], "pads": [1] * 4}),
-        ("Relu", "", {}),
-        ("Conv", "conv4", {"kernel_shape": [3, 3], "pads": [1] * 4, "group": 2}),
-        ("Relu", "", {}),
-        ("Conv", "conv5", {"kernel_shape": [3, 3], "pads": [1] * 4, "group": 2}),
-        ("Relu", "", {}),
-        ("MaxPool", "", pool),
-        ("Flatten", "", {}),
-        ("Gemm", "fc6", {"transB": 1}),
-        ("Relu", "", {}),
-        ("Dropout", "", {"ratio": 0.5}),
-        ("Gemm", "fc7", {"transB": 1}),
-        ("Relu", "", {}),
-        ("Dropout", "", {"ratio": 0.5}),
-        ("Gemm", "fc8", {"transB": 1}),
-        ("Softmax", "", {"axis": 1}),
-    ]
-    nodes = []
-    value = "data_0"
-    for number, (op, layer, attributes) in enumerate(steps):
-        weights = [names[f"{layer}.weight"], names[f"{layer}.bias"]] if layer else []
-        output = f"{op.lower()}_{number}"
-        nodes.append(helper.make_node(op, [value, *weights], [output], **attributes))
-        value = output
-    graph = helper.make_graph(
-        nodes,
-        "bvlcalexnet",
-        [helper.make_tensor_value_info("data_0", onnx.TensorProto.FLOAT, [1, 3, 224, 224])],
-        [helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, [1, 7])],
-        [onnx.numpy_helper.from_array(values, names[name]) for name, values in tensors.items()],
-    )
-    return helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", 9)],
-        ir_version=4,
-        producer_name="helpers",
-        producer_version="2.0",
-    )
-
-
-class TestWithTorch:
-    """Exports of torch's own tracer, which needs no other package."""
-
-    @pytest.fixture
-    def torch(self):
-        module = pytest.importorskip("torch")
-        pytest.importorskip("onnx")  # the exporter looks its model through with it
-        return module
-
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {},
-            {"dynamic_axes": {"x": {0: "batch"}}},
-            {"opset_version": 9, "keep_initializers_as_inputs": True},
-            {"do_constant_folding": False},
-        ],
-        ids=["default", "any-batch", "opset9", "unfolded"],
-    )
-    @pytest.mark.parametrize("flatten", ["flatten", "view"])
-    def test_its_exports_are_read(self, flatten, options, tmp_path, torch):
-        network = narrow("torchvision")
-        tensors = random_tensors(network)
-        module = as_torch_module(torch, network, tensors, flatten).eval()
-        path = tmp_path / "exported.onnx"
-        images = random_images(224)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that it is deprecated
-            torch.onnx.export(
-                module, torch.from_numpy(images), path, dynamo=False, input_names=["x"], **options
-            )
-        assert read(path).variant == "torchvision"
-        assert_same_bits(path, tensors)
-        with torch.no_grad():
-            logits = module(torch.from_numpy(images)).numpy()
-        expected = forward(network, as_read(path), images, layers=["fc8"])["fc8"]
-        np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4 * np.ptp(expected))
-
-
-def as_torch_module(torch: Any, network: Any, tensors: dict[str, np.ndarray], flatten: str) -> Any:
-    """Return torchvision's AlexNet, with other numbers of channels."""
-    nn = torch.nn
-    channels = [3, *(tensors[f"conv{i}.bias"].size for i in range(1, 6))]
-    features = [tensors["fc6.weight"].shape[1], *(tensors[f"fc{i}.bias"].size for i in (6, 7, 8))]
-    settings = [(11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)]
-
-    class AlexNet(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            layers: list[Any] = []
-            for i, (size, stride, padding) in enumerate(settings):
-                layers += [nn.Conv2d(channels[i], channels[i + 1], size, stride, padding)]
-                layers += [nn.ReLU(inplace=True)]
-                layers += [nn.MaxPool2d(3, 2)] if i in (0, 1, 4) else []
-            self.features = nn.Sequential(*layers)
-            self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
-            self.classifier = nn.Sequential(
-                nn.Dropout(),
-                nn.Linear(features[0], features[1]),
-                nn.ReLU(inplace=True),
-                nn.Dropout(),
-                nn.Linear(features[1], features[2]),
-                nn.ReLU(inplace=True),
-                nn.Linear(features[2], features[3]),
-            )
-
-        def forward(self, x: Any) -> Any:
-            x = self.avgpool(self.features(x))
-            x = torch.flatten(x, 1) if flatten == "flatten" else x.view(x.size(0), features[0])
-            return self.classifier(x)
-
-    module = AlexNet()
-    values = (torch.from_numpy(array) for array in tensors.values())
-    module.load_state_dict(dict(zip(module.state_dict(), values, strict=True)))
-    return module
 
 
 class TestWriter:
