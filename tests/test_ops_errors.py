@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet_cy import ops
+from alexnet_cy.engine.conv_algorithms import algorithm_names
 from alexnet_cy.engine.threads import MAX_THREADS
 
 
@@ -141,7 +142,12 @@ VALUE_ERRORS = [
         "x: the 3x3 kernel does not fit images of 2x6 with padding ((0, 0), (0, 0))",
     ),
     (conv(ones(2, 4, 0, 0)), "x: the 3x3 kernel does not fit images of 0x0"),
-    (conv(algorithm="fft"), "algorithm: need one of auto, direct, im2col"),
+    (conv(algorithm="fft"), f"algorithm: need one of {', '.join(algorithm_names())}, got 'fft'"),
+    (
+        conv(weight=GROUPED, groups=2, stride=2, algorithm="winograd"),
+        "algorithm: 'winograd' cannot compute a 3x3 convolution of stride (2, 2) in 2 groups; "
+        "these can: direct, im2col",
+    ),
     (pool(kernel_size=0), "kernel_size must be at least 1, got 0"),
     (pool(kernel_size=6), "x: the 6x6 kernel does not fit images of 5x6 with padding"),
     (pool(stride=0), "stride must be at least 1, got 0"),

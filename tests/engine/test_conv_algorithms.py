@@ -1,5 +1,7 @@
 """Which algorithm computes a convolution, and who may say so."""
 
+import re
+
 import numpy as np
 import pytest
 from support.samples import normal
@@ -10,10 +12,16 @@ from alexnet_cy.engine.conv_algorithms import (
     ConvProblem,
     algorithm_names,
     choose_algorithm,
+    takes_blocks,
 )
 
-CONV1 = ConvProblem(3, 96, (11, 11), (4, 4), 1)
-GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1)
+GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1, at_door=True)
+FEW_CHANNELS = ConvProblem(8, 8, (3, 3), (1, 1), 1, at_door=True)
+CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, at_door=False)
+LARGE_KERNEL = ConvProblem(16, 16, (7, 3), (1, 1), 1, at_door=True)
+STRIDE_INSIDE = ConvProblem(64, 64, (3, 3), (2, 2), 1, at_door=False)
+STRIDE_IN_GROUPS = ConvProblem(64, 64, (3, 3), (2, 2), 2, at_door=True)
+NOT_FOR_WINOGRAD = [LARGE_KERNEL, STRIDE_INSIDE, STRIDE_IN_GROUPS]
 
 
 @pytest.fixture(autouse=True)
@@ -23,22 +31,33 @@ def no_variable(monkeypatch):
 
 def test_the_names_start_with_auto():
     assert algorithm_names()[0] == "auto"
-    assert {"direct", "im2col"} <= set(algorithm_names())
+    assert {"winograd", "direct", "im2col"} <= set(algorithm_names())
 
 
 def test_runs_are_the_contiguous_inputs_of_a_patch():
-    assert CONV1.run == 33
-    assert ConvProblem(96, 256, (5, 5), (1, 1), 2).run == 48
+    assert ConvProblem(3, 96, (11, 11), (4, 4), 1, at_door=True).run == 33
+    assert ConvProblem(96, 256, (5, 5), (1, 1), 2, at_door=False).run == 48
 
 
-def test_auto_copies_short_runs_together():
-    assert choose_algorithm(CONV1) == "direct"
+def test_auto_takes_the_first_that_can_and_pays():
+    assert choose_algorithm(CONV3) == "winograd"
+    assert choose_algorithm(FEW_CHANNELS) == "direct"
     assert choose_algorithm(GREY) == "im2col"
+    assert choose_algorithm(CONV3, exact=True) == "direct"
+    for problem in NOT_FOR_WINOGRAD:
+        assert choose_algorithm(problem) == "direct"
 
 
-@pytest.mark.parametrize("name", ["direct", "im2col"])
+def test_only_winograd_with_a_stride_takes_blocks():
+    conv1 = ConvProblem(3, 96, (11, 11), (4, 4), 1, at_door=True)
+    assert takes_blocks(conv1, "winograd")
+    assert not takes_blocks(conv1, "direct")
+    assert not takes_blocks(CONV3, "winograd")
+
+
+@pytest.mark.parametrize("name", ["winograd", "direct", "im2col"])
 def test_an_algorithm_that_is_asked_for_is_taken(monkeypatch, name):
-    for problem in (CONV1, GREY):
+    for problem in (CONV3, FEW_CHANNELS, GREY):
         assert choose_algorithm(problem, name) == name
         monkeypatch.setenv(CONV_VARIABLE, name)
         assert choose_algorithm(problem) == name
@@ -52,23 +71,43 @@ def test_a_variable_that_says_nothing(monkeypatch, value):
     assert choose_algorithm(GREY) == "im2col"
 
 
+@pytest.mark.parametrize("problem", NOT_FOR_WINOGRAD)
+def test_an_algorithm_that_cannot_is_an_error_that_lists_those_that_can(monkeypatch, problem):
+    height, width = problem.kernel_size
+    message = re.escape(
+        f"'winograd' cannot compute a {height}x{width} convolution of stride {problem.stride} in "
+        f"{problem.groups} groups; these can: direct, im2col"
+    )
+    with pytest.raises(ValueError, match=f"^algorithm: {message}$"):
+        choose_algorithm(problem, "winograd")
+    monkeypatch.setenv(CONV_VARIABLE, "winograd")
+    with pytest.raises(ValueError, match=f"^{CONV_VARIABLE}: {message}$"):
+        choose_algorithm(problem)
+
+
+def test_winograd_is_not_exact():
+    with pytest.raises(ValueError, match=r"'winograd' cannot .* in 1 groups exactly; these can: "):
+        choose_algorithm(CONV3, "winograd", exact=True)
+
+
 @pytest.mark.parametrize("name", ["fft", "Direct", "im2col "])
 def test_an_unknown_name_is_an_error_that_lists_the_others(monkeypatch, name):
     listed = ", ".join(algorithm_names())
     with pytest.raises(ValueError, match=f"^algorithm: need one of {listed}, got '{name}'$"):
-        choose_algorithm(CONV1, name)
+        choose_algorithm(GREY, name)
     with pytest.raises(ValueError, match=f"^algorithm: need one of {listed}, got '{name}'$"):
         AlexNet.random(algorithm=name)
     monkeypatch.setenv(CONV_VARIABLE, name)
     with pytest.raises(ValueError, match=f"^{CONV_VARIABLE}: need one of {listed}, got '{name}'$"):
-        choose_algorithm(CONV1)
+        choose_algorithm(GREY)
 
 
 def test_the_variable_reaches_the_kernels(monkeypatch):
-    x, weight = normal(0, 1, 3, 8, 8), normal(1, 5, 3, 3, 3)
-    expected = ops.conv2d(x, weight, algorithm="direct")
-    monkeypatch.setenv(CONV_VARIABLE, "im2col")
-    np.testing.assert_array_equal(ops.conv2d(x, weight), expected)
+    x, weight = normal(0, 1, 16, 8, 8), normal(1, 16, 16, 3, 3)
+    for name in ("winograd", "direct"):
+        expected = ops.conv2d(x, weight, algorithm=name)
+        monkeypatch.setenv(CONV_VARIABLE, name)
+        np.testing.assert_array_equal(ops.conv2d(x, weight), expected)
     monkeypatch.setenv(CONV_VARIABLE, "nonsense")
     with pytest.raises(ValueError, match=CONV_VARIABLE):
         ops.conv2d(x, weight)

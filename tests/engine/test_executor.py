@@ -7,7 +7,8 @@ from support.networks import images, narrow, random_weights, tensors
 
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.packed import PackedWeights
-from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK, make_plan
+from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK
+from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.network import feature_names
 
 NAMES = ["caffe", "torchvision", "plain"]

@@ -5,7 +5,8 @@ import datetime
 import numpy as np
 import pytest
 
-from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax
+from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
+from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
 
 
 def zeros(*shape):
@@ -31,6 +32,45 @@ def test_convolution(kernels, x, y, message):
     packed = _conv.PackedConv(zeros(7, 4, 2, 2), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^{message}$"):
         _conv.conv2d(packed, x, y, 1, 1, False, False, 1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (zeros(2, 6, 6, 3), zeros(2, 4, 4, 7), "x, y: shapes do not match the weights"),
+        (zeros(2, 6, 6, 4), zeros(1, 4, 4, 7), "x, y: shapes do not match the weights"),
+        (zeros(2, 6, 6, 4), zeros(2, 4, 4, 6), "x, y: shapes do not match the weights"),
+        (zeros(2, 5, 6, 4), zeros(2, 4, 4, 7), "x: too small for the output"),
+        (zeros(2, 6, 5, 4), zeros(2, 4, 4, 7), "x: too small for the output"),
+        (zeros(2, 6, 6, 4), gaps(2, 4, 4, 7), "y: out channels must be contiguous"),
+        (zeros(2, 6, 6, 4), zeros(2, 3, 4, 7), "rows: must go from 0 to 3"),
+        (zeros(2, 6, 6, 4), zeros(2, 4, 3, 7), "columns: must go from 0 to 3"),
+    ],
+)
+def test_winograd(kernels, x, y, message):
+    packed = pack_winograd(
+        zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels, threads=1
+    )
+    cuts = tile_cuts(4, 3)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        _winograd.conv2d(packed, x, y, cuts, cuts, False, 1)
+
+
+@pytest.mark.parametrize("cuts", [[0, 6], [0, 3, 3, 6], [0, 4, 2, 6]])
+def test_a_tile_of_no_size_that_there_is(kernels, cuts):
+    packed = pack_winograd(
+        zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels, threads=1
+    )
+    with pytest.raises(ValueError, match=r"^rows: there is no transform for a tile of (6|0|-2)$"):
+        _winograd.conv2d(
+            packed,
+            zeros(1, 8, 5, 4),
+            zeros(1, 6, 3, 7),
+            np.array(cuts, np.intp),
+            tile_cuts(3, 3),
+            False,
+            1,
+        )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ PROGRAM = str(Path(__file__).parents[1] / "support" / "guard_pages.py")
 
 
 @pytest.mark.usefixtures("isa")
-@pytest.mark.parametrize("family", ["conv", "linear", "pool", "lrn", "layout", "softmax"])
+@pytest.mark.parametrize(
+    "family", ["conv", "winograd", "linear", "pool", "lrn", "layout", "softmax"]
+)
 def test_kernels_stay_inside_their_arrays(run_python, family):
     done = run_python(PROGRAM, family)
     if done.returncode < 0:

@@ -1,4 +1,4 @@
-"""What is packed for a level comes back as it was, for every width of the last panel."""
+"""Packed weights: they come back as they were, and what does not fit is refused."""
 
 import numpy as np
 import pytest
@@ -6,24 +6,12 @@ from support.closeness import assert_same_bits
 from support.samples import around, normal
 
 from alexnet_cy import _conv, _linear
-
-
-@pytest.mark.parametrize("with_bias", [True, False])
-@pytest.mark.parametrize("groups", [1, 3])
-def test_convolution(kernels, tile, groups, with_bias):
-    for group_filters in around(1, tile[0], tile[2], 2 * tile[2]):
-        weight = normal(0, groups * group_filters, 5, 2, 3)
-        bias = normal(1, groups * group_filters) if with_bias else None
-        packed = _conv.PackedConv(weight, bias, groups, kernels)
-        unpacked, offsets = packed.unpack()
-        assert_same_bits(unpacked, weight)
-        assert_same_bits(offsets, np.zeros(len(weight), np.float32) if bias is None else bias)
-        assert packed.nbytes >= weight.nbytes + offsets.nbytes
+from alexnet_cy.engine.winograd import pack_winograd
 
 
 @pytest.mark.parametrize("pixels", [1, 6])
 @pytest.mark.parametrize("channels", around(8, 16))
-def test_fully_connected(kernels, pixels, channels):
+def test_fully_connected_weights_come_back(kernels, pixels, channels):
     for width in [*around(1, 16, 512), 1030]:
         weight, bias = normal(0, width, channels * pixels), normal(1, width)
         packed = _linear.PackedLinear(weight, bias, pixels, kernels, 2)
@@ -57,6 +45,7 @@ CONV_ERRORS = [
     (((4, 0, 3, 3), None, 1), "weight: empty"),
     (((0, 2, 3, 3), None, 1), "weight: empty"),
 ]
+WINOGRAD_ERRORS = CONV_ERRORS[:3]
 LINEAR_ERRORS = [
     (((4, 6), None, 0), "pixels: 0 does not divide 6 inputs"),
     (((4, 6), None, 4), "pixels: 4 does not divide 6 inputs"),
@@ -66,10 +55,15 @@ LINEAR_ERRORS = [
 ]
 
 
+def winograd(weight, bias, groups, kernels):
+    return pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels, threads=1)
+
+
 @pytest.mark.parametrize(
     ("pack", "arguments", "message"),
     [
         *[(_conv.PackedConv, *case) for case in CONV_ERRORS],
+        *[(winograd, *case) for case in WINOGRAD_ERRORS],
         *[(lambda *packing: _linear.PackedLinear(*packing, 1), *case) for case in LINEAR_ERRORS],
     ],
 )

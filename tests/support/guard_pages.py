@@ -2,7 +2,7 @@
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv|linear|pool|lrn|layout|softmax|beyond
+    python guard_pages.py conv|winograd|linear|pool|lrn|layout|softmax|beyond
 
 Inputs are write-protected besides. Every result is compared with that of ordinary arrays.
 """
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from support.samples import around, normal
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax
+from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
 from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
 
 PROT_NONE, PROT_READ = 0, 1
 
@@ -63,7 +64,7 @@ def check(call: Callable[..., None], inputs: list[Array], output_shape: tuple[in
 
 def conv() -> None:
     for groups, channels, filters in product((1, 2), (1, 3, 5, 17), (1, 3, 7, 17, 33)):
-        for columns, copy_columns, threads in product((3, 9, 20), (False, True), (1, 2)):
+        for columns, (copy_columns, threads) in product((3, 20), ((False, 1), (True, 2))):
 
             def call(x, weight, bias, y, groups=groups, copied=copy_columns, threads=threads):
                 packed = _conv.PackedConv(weight, bias, groups, kernels)
@@ -75,9 +76,25 @@ def conv() -> None:
             check(call, [x, weight, bias], shape)
 
 
+def winograd() -> None:
+    for groups, channels, filters in product((1, 2), (1, 3, 5, 17), (1, 7, 17, 33)):
+        for rows, columns, threads in ((1, 1, 1), (6, 7, 2), (11, 4, 1)):
+
+            def call(x, weight, bias, y, groups=groups, threads=threads):
+                packed = pack_winograd(
+                    weight, bias, stride=(1, 1), groups=groups, kernels=kernels, threads=threads
+                )
+                cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
+                _winograd.conv2d(packed, x, y, *cuts, True, threads)
+
+            x = normal(0, 2, rows + 2, columns + 1, groups * channels)
+            weight, bias = normal(1, groups * filters, channels, 3, 2), normal(2, groups * filters)
+            check(call, [x, weight, bias], (2, rows, columns, groups * filters))
+
+
 def linear() -> None:
     for images, depth, width in product((1, 2, 7), (1, 5, 65), (1, 15, 17, 64, 513)):
-        for pixels, threads in product({1, depth}, (1, 2)):
+        for pixels, threads in ((1, 1), (depth, 2)):
 
             def call(x, weight, bias, y, pixels=pixels, threads=threads):
                 packed = _linear.PackedLinear(weight, bias, pixels, kernels, threads)
@@ -89,10 +106,10 @@ def linear() -> None:
 
 def pool() -> None:
     def maximum(x, y):
-        _pool.max_pool2d(kernels, x, y, (3, 2), (2, 1), (1, 1), 2)
+        _pool.max_pool2d(kernels, x, y, (3, 2), (2, 1), (1, 1), 1)
 
     def average(x, y):
-        _pool.adaptive_avg_pool2d(kernels, x, y, 2)
+        _pool.adaptive_avg_pool2d(kernels, x, y, 1)
 
     for channels in range(1, 36):
         x = normal(0, 2, 5, 4, channels)
@@ -104,26 +121,31 @@ def lrn() -> None:
     for channels, size, beta in product(range(1, 36), (1, 2, 5, 80), (0.75, 0.5)):
 
         def call(x, y, size=size, beta=beta):
-            _lrn.local_response_norm(kernels, x, y, size, 1.0, beta, 1.0, 2)
+            _lrn.local_response_norm(kernels, x, y, size, 1.0, beta, 1.0, 1)
 
         check(call, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
 
 
 def layout() -> None:
     def channels_last(x, y):
-        _layout.nchw_to_nhwc(x, y, 2)
+        _layout.nchw_to_nhwc(x, y, 1)
 
     def channels_first(x, y):
-        _layout.nhwc_to_nchw(x, y, 2)
+        _layout.nhwc_to_nchw(x, y, 1)
+
+    def blocks(x, y):
+        _layout.space_to_depth(x, y, (2, 3), (1, 2), 1)
 
     for channels, rows, columns in product((1, 3, 4, 8, 16, 17), (1, 4), (1, 5, 16)):
         check(channels_last, [normal(0, 2, channels, rows, columns)], (2, rows, columns, channels))
         check(channels_first, [normal(0, 2, rows, columns, channels)], (2, channels, rows, columns))
+        for down, across in product((1, 2, 4), (1, 3, 7)):
+            check(blocks, [normal(0, 2, channels, rows, columns)], (2, down, across, 6 * channels))
 
 
 def softmax() -> None:
     def normalised(x, y):
-        _softmax.softmax(kernels, x, y, 2)
+        _softmax.softmax(kernels, x, y, 1)
 
     def cut_off(x, y):
         _softmax.relu(kernels, x, y, 2)

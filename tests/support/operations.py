@@ -31,10 +31,12 @@ class Operation(NamedTuple):
         return [normal(99 + i, *shape) for i, shape in enumerate(self.parameter_shapes)]
 
 
-def _conv(algorithm: str, groups: int, out_channels: int) -> Operation:
+def _conv(
+    algorithm: str, groups: int, out_channels: int, stride: tuple[int, int] = (1, 2)
+) -> Operation:
     compute = partial(
         ops.conv2d,
-        stride=(1, 2),
+        stride=stride,
         padding=((1, 0), (2, 1)),
         groups=groups,
         relu=True,
@@ -48,6 +50,9 @@ OPERATIONS: dict[str, Operation] = {
     "direct convolution in groups": _conv("direct", 2, 38),
     "im2col convolution": _conv("im2col", 1, 35),
     "im2col convolution in groups": _conv("im2col", 2, 38),
+    "Winograd convolution": _conv("winograd", 1, 35, (1, 1)),
+    "Winograd convolution in groups": _conv("winograd", 2, 38, (1, 1)),
+    "Winograd convolution with a stride": _conv("winograd", 1, 35),
     "max_pool2d": Operation(
         partial(ops.max_pool2d, kernel_size=3, stride=2, padding=1, ceil_mode=True), (19, 8, 6)
     ),
