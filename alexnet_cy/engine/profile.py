@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from statistics import median
+
+import numpy as np
 
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.executor import Executor
@@ -116,11 +117,11 @@ def profile(executor: Executor, images: Float32Array, threads: int, repeats: int
         LayerTiming(
             step.name,
             step.algorithm,
-            1e3 * median(seconds[step.name]),
+            1e3 * float(np.median(seconds[step.name])),
             1e3 * min(seconds[step.name]),
             step.macs * n_images,
             step.weight_bytes + step.activation_bytes * n_images,
         )
         for step in executor.plan.steps
     )
-    return Profile(n_images, threads, repeats, layers, 1e3 * median(totals), 1e3 * min(totals))
+    return Profile(n_images, threads, repeats, layers, 1e3 * float(np.median(totals)), 1e3 * min(totals))
