@@ -124,5 +124,6 @@ def _fill_by_parts(
 def _decode(data: bytes, dtype: str) -> NDArray[np.float32]:
     if dtype == "BF16":  # the upper half of a float32
         return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(over="ignore"):  # float64 beyond float32: infinity, refused by the loader
+    # float64 beyond float32 becomes infinity, a signalling NaN a quiet one: the loader's business.
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.frombuffer(data, f"<f{FLOAT_BYTES[dtype]}").astype(np.float32)

@@ -13,7 +13,7 @@ from synthesis.seed_safetensors import torchvision_names
 from synthesis.seed_torch import ENCODINGS, SEEDS
 from synthesis.seeds import rounded
 from synthesis.torch_files import Encoding, encode, state_dict, write_torch, zip_members
-from synthesis.torch_pickles import Storage, Tensor
+from synthesis.torch_pickles import ITEM_BYTES, Storage, Tensor
 from synthesis.zip_writer import zip_bytes
 
 from alexnet_cy.errors import WeightsError
@@ -111,6 +111,16 @@ def test_float64_beyond_float32_becomes_infinite(tmp_path):
     path = tmp_path / "large.pth"
     path.write_bytes(encode({"x": Tensor(storage, 0, (3,), (1,))}, Encoding()))
     assert read(path).tensors["x"].read().tolist() == [np.inf, -np.inf, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"), [("F64", 0x7FF0_0000_0000_0001), ("F16", 0x7C01), ("F32", 0x7F80_0001)]
+)
+def test_a_signalling_nan_is_a_nan_without_a_warning(dtype, bits, tmp_path):
+    storage = Storage(dtype, bits.to_bytes(ITEM_BYTES[dtype], "little"))
+    path = tmp_path / "nan.pth"
+    path.write_bytes(encode({"x": Tensor(storage, 0, (1,), (1,))}, Encoding()))
+    assert np.isnan(read(path).tensors["x"].read()).all()
 
 
 @pytest.mark.parametrize("encoding", SEEDS)
