@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from alexnet_cy.cli.failures import CommandError
 from alexnet_cy.cli.images import Batch, Failure, find_paths, make_preparation, read_batches
 from alexnet_cy.cli.network import load_network
 from alexnet_cy.cli.options import (
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     paths, failures = find_paths(args.images)
     if not paths:
-        return 1
+        raise CommandError("no images to classify")
     network = load_network(args)
     preparation = make_preparation(args, network.net.variant)
     threads = resolve_threads(args.threads)

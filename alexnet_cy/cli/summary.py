@@ -125,7 +125,9 @@ def _settings(layer: Layer) -> str:
         case MaxPool():
             return f"max pool {_window(layer)}{', ceil' if layer.ceil_mode else ''}"
         case LRN():
-            alpha = f"{layer.alpha:g}" + (f"/{layer.size}" if layer.divide_alpha_by_size else "")
+            alpha = _power_of_ten(layer.alpha)
+            if layer.divide_alpha_by_size:
+                alpha += f"/{layer.size}"
             return f"LRN {layer.size}, alpha {alpha}, beta {layer.beta:g}, k {layer.k:g}"
         case AdaptiveAvgPool():
             return f"average pool to {_times(layer.output_size)}"
@@ -143,6 +145,12 @@ def _window(layer: Conv | MaxPool) -> str:
     vertical, horizontal = (f"{a}+{b}" if a != b else str(a) for a, b in layer.padding)
     padding = vertical if vertical == horizontal else f"{vertical} by {horizontal}"
     return text if padding == "0" else f"{text}, pad {padding}"
+
+
+def _power_of_ten(number: float) -> str:
+    """Write 0.0001 as 1e-4."""
+    mantissa, exponent = f"{number:e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -1,0 +1,129 @@
+"""The command line as processes: exit statuses, signals, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import alexnet_cy
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of so many images that a run over them is long enough to be interrupted."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "0.png")
+    for i in range(1, 4000):
+        (folder / f"{i}.png").symlink_to(folder / "0.png")
+    return folder
+
+
+@pytest.fixture
+def features_run(images: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of `features` that has begun to write."""
+    output = tmp_path / "out" / "features.npz"
+    output.parent.mkdir()
+    process = start("features", images, "--random", "0", "-l", "conv5", "-o", output)
+    try:
+        deadline = time.monotonic() + DEADLINE_S
+        while not any(path.stat().st_size > 256 for path in output.parent.glob(".*.part/0.npy")):
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            assert time.monotonic() < deadline, "features has written nothing"
+            time.sleep(0.02)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    package_parent = str(Path(alexnet_cy.__file__).resolve().parents[1])
+    paths = [package_parent, os.environ.get("PYTHONPATH")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "alexnet_cy", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "message"),
+    [(signal.SIGINT, 130, "alexnet-cy: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_signal_leaves_nothing_behind(
+    features_run: subprocess.Popen[str],
+    tmp_path: Path,
+    sent: signal.Signals,
+    status: int,
+    message: str,
+) -> None:
+    features_run.send_signal(sent)
+    out, err = features_run.communicate(timeout=DEADLINE_S)
+    assert features_run.returncode == status
+    assert out == ""
+    assert err.endswith("the values mean nothing\n" + message)
+    assert "Traceback" not in err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_reader_that_goes_early() -> None:
+    """The reader takes one line of many and goes, as `head -1` does."""
+    process = start("weights", "verify", *(f"no-such-file-{i}" for i in range(3000)))
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("no-such-file-0: bad: ")
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("summary",), ("summary", "--json"), ("weights", "list"), ("config",)]
+)
+def test_stdout_that_is_closed_before_the_end(arguments: tuple[str, ...]) -> None:
+    """Also where the text fits the buffer and goes out with the last flush."""
+    process = start(*arguments)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, err) == (141, "")
+
+
+def test_module_and_statuses(run_python: RunPython, tmp_path: Path) -> None:
+    good = run_python("-m", "alexnet_cy", "summary", "--json")
+    assert good.returncode == 0
+    assert json.loads(good.stdout)["parameters"] == 60_965_224
+    failed = run_python("-m", "alexnet_cy", "convert", str(tmp_path / "none"), "x.npz")
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("alexnet-cy: error: ")
+    wrong = run_python("-m", "alexnet_cy", "summary", "--size", "x")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_help_imports_nothing_heavy(run_python: RunPython) -> None:
+    program = (
+        "import sys; from alexnet_cy.cli import main; status = main(['--help']); "
+        "heavy = {'rich', 'PIL', 'pooch', 'requests', 'safetensors', 'google.protobuf'}; "
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr); sys.exit(status)"
+    )
+    finished = run_python("-c", program)
+    assert (finished.returncode, finished.stderr) == (0, "[]\n")
