@@ -12,7 +12,7 @@ from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES, EXTERNAL
 from .onnx_node import quoted
 from .spans import Span, count_elements, read_spans
-from .stored_floats import FLOAT_BYTES, fill_floats
+from .stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,13 +96,8 @@ class OnnxTensor:
             raise _error(self, f"type {self.dtype}; weights are one of {', '.join(FLOAT_BYTES)}")
         if self.field == "int32_data":
             array = self._read_halves().reshape(shape)
-        elif transposed and len(self.spans) == 1 and not self.spans[0].key_bytes:
-            result = np.empty(shape[::-1], np.float32)
-            fill_floats(self.file, self.spans[0].offset_bytes, self.dtype, result.T)
-            return result
-        else:
-            array = read_spans(self.file, self.spans, self.dtype, shape)
-        return np.ascontiguousarray(array.T) if transposed else array
+            return np.ascontiguousarray(array.T) if transposed else array
+        return read_spans(self.file, self.spans, self.dtype, shape, transposed=transposed)
 
     def read_integers(self) -> tuple[int, ...]:
         """Read the few numbers of an "I64" tensor, such as a shape.
