@@ -112,6 +112,9 @@ def find_paths(arguments: Sequence[str]) -> tuple[list[str], list[Failure]]:
     paths: list[str] = []
     failures: list[Failure] = []
     for argument in arguments:
+        if not os.path.isdir(argument):
+            paths.append(argument)  # as it was typed, for the reports of its reader
+            continue
         try:
             found = find_images(argument)
             if not found:

@@ -41,7 +41,7 @@ def download_bar(title: str) -> Iterator[Progress]:
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=20),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),

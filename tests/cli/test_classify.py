@@ -93,6 +93,12 @@ def test_folder_without_images(run: Run, weights_of: WeightsOf, tmp_path: Path) 
     assert "alexnet-cy: error: no images to classify" in outcome.err
 
 
+def test_addresses_are_not_fetched(run: Run, weights_of: WeightsOf) -> None:
+    outcome = run("classify", "https://127.0.0.1:9/cat.jpg", "--weights", weights_of())
+    assert outcome.status == 1
+    assert "'https://127.0.0.1:9/cat.jpg': URLs are not fetched" in outcome.err
+
+
 def test_preset_for_another_variant(run: Run, weights_of: WeightsOf, photographs: Path) -> None:
     outcome = run(
         "classify", photographs / "a.png", "--weights", weights_of("torchvision"), "--preset",
