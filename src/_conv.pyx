@@ -7,7 +7,7 @@ from kernels cimport (
     ACY_CONV_PIXELS, acy_conv, acy_kernels, acy_segment, capsule_name,
 )
 
-from alexnet_cy._runtime import AlignedMemory, threads_for
+from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -273,11 +273,13 @@ def conv2d(
     cdef Py_ssize_t group_channels = packed.group_channels
     cdef Py_ssize_t padded_out_channels = packed.padded_out_channels
     cdef float[::1] scratch
+    memory = None
     if copy_columns:
         scratch_floats += COLUMN_PIXELS * cut.longest
     try:
         n_threads = threads_for(min(threads, tiling.n_tiles))
-        scratch = np.frombuffer(AlignedMemory(4 * n_threads * scratch_floats), np.float32)
+        memory = take_scratch(4 * n_threads * scratch_floats)
+        scratch = np.frombuffer(memory, np.float32)
         for tile in prange(
             tiling.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
         ):
@@ -288,3 +290,5 @@ def conv2d(
     finally:
         free(cut.segments)
         free(cut.ends)
+        if memory is not None:
+            give_back(memory)

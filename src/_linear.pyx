@@ -3,13 +3,12 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t
-from libc.stdlib cimport free, malloc
 
 from kernels cimport (
     ACY_LINEAR_FEW, ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
 )
 
-from alexnet_cy._runtime import AlignedMemory, threads_for
+from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -237,29 +236,23 @@ def linear(
 
     cdef const acy_kernels *kernels = packed.kernels
     cdef Py_ssize_t padded = packed.padded_out_features
-    cdef Py_ssize_t n_values = 0, scratch_floats = 0
+    cdef Py_ssize_t n_values = 0
     cdef int32_t *index = NULL
     cdef float *value = NULL
-    cdef float *scratch = NULL
-    cdef float[::1] memory
-    try:
-        if N <= ACY_LINEAR_FEW:
-            index = <int32_t *> malloc(packed.in_features * sizeof(int32_t))
-            value = <float *> malloc(N * packed.in_features * sizeof(float))
-            if index is NULL or value is NULL:
-                raise MemoryError(f"no memory to list {packed.in_features} inputs")
-            n_values = list_inputs(x, packed.finite, index, value)
-        else:
-            scratch_floats = ACY_LINEAR_SCRATCH
-            memory = np.frombuffer(AlignedMemory(4 * n_threads * scratch_floats), np.float32)
-            scratch = &memory[0]
-        for tile in prange(
-            n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            run_tile(
-                kernels, &layer, padded, tile, tiles_per_panel, index, value, n_values,
-                scratch + threadid() * scratch_floats,
-            )
-    finally:
-        free(index)
-        free(value)
+    cdef bint few = N <= ACY_LINEAR_FEW
+    memory = take_scratch(
+        4 * (N + 1) * packed.in_features if few else 4 * n_threads * ACY_LINEAR_SCRATCH
+    )
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+    if few:
+        index = <int32_t *> &scratch[0]
+        value = &scratch[packed.in_features]
+        n_values = list_inputs(x, packed.finite, index, value)
+    for tile in prange(
+        n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+    ):
+        run_tile(
+            kernels, &layer, padded, tile, tiles_per_panel, index, value, n_values,
+            &scratch[0] + threadid() * ACY_LINEAR_SCRATCH,
+        )
+    give_back(memory)

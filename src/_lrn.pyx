@@ -4,7 +4,7 @@ from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_image, acy_kernels, capsule_name
 
-from alexnet_cy._runtime import AlignedMemory, threads_for
+from alexnet_cy._runtime import give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -62,11 +62,11 @@ def local_response_norm(
     cdef int n_threads = threads_for(min(threads, n_rows))
     # One cache line between the scratch of two threads.
     cdef Py_ssize_t scratch_floats = (x.shape[3] + window + 2 * table.lanes + 31) // 16 * 16
-    cdef float[::1] scratch = np.frombuffer(
-        AlignedMemory(4 * n_threads * scratch_floats), np.float32
-    )
+    memory = take_scratch(4 * n_threads * scratch_floats)
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
     for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
         norm_row(
             table, x, y, window, alpha_per_channel, exponent, offset, row,
             &scratch[threadid() * scratch_floats],
         )
+    give_back(memory)

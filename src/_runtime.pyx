@@ -184,3 +184,31 @@ cdef class AlignedMemory:
     def address(self):
         """The address of the first byte."""
         return <uintptr_t> self.memory
+
+
+# Scratch memory between two uses. New pages cost more than the work of a small layer: the system
+# fills each with zeros when it is first touched.
+cdef list idle_scratch = []
+cdef enum:
+    MOST_IDLE_SCRATCH = 4
+
+
+def take_scratch(size_t nbytes):
+    """Return memory of at least `nbytes` bytes, of any content; hand it to `give_back` after use.
+
+    Raises
+    ------
+    MemoryError
+        The system does not grant it.
+    """
+    try:
+        memory = idle_scratch.pop()
+    except IndexError:
+        return AlignedMemory(nbytes)
+    return memory if memory.nbytes >= nbytes else AlignedMemory(nbytes)
+
+
+def give_back(AlignedMemory memory not None):
+    """Keep memory of `take_scratch` for the next call, or let it go if there is enough."""
+    if len(idle_scratch) < MOST_IDLE_SCRATCH:
+        idle_scratch.append(memory)

@@ -9,7 +9,7 @@ from kernels cimport (
     acy_winograd_tile, capsule_name,
 )
 
-from alexnet_cy._runtime import AlignedMemory, threads_for
+from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -286,9 +286,8 @@ def conv2d(
 
     cdef int n_threads = threads_for(threads if shared else min(threads, n_jobs))
     cdef Py_ssize_t job, group, t
-    cdef float[::1] scratch = np.frombuffer(
-        AlignedMemory(4 * scratch_floats * (1 if shared else n_threads)), np.float32
-    )
+    memory = take_scratch(4 * scratch_floats * (1 if shared else n_threads))
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
     cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
     cdef acy_winograd_tile *tiles = <acy_winograd_tile *> malloc(
         packed.groups * n_tiles * sizeof(acy_winograd_tile)
@@ -322,6 +321,7 @@ def conv2d(
     finally:
         free(blocks)
         free(tiles)
+        give_back(memory)
 
 
 cdef int check_cuts(
