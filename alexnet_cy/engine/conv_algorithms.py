@@ -13,11 +13,6 @@ __all__ = ["CONV_VARIABLE", "ConvProblem", "algorithm_names", "choose_algorithm"
 
 CONV_VARIABLE = "ALEXNET_CY_CONV"
 
-# Direct convolution runs over the contiguous inputs of a patch, tap row by tap row. Where such a
-# run is shorter than this, starting it costs more than copying the patches together first
-# (benchmarks/results/convolution.md).
-SHORTEST_DIRECT_RUN = 16
-
 # Winograd's transforms work on single channels, its products on pairs of them: it pays where it
 # saves at least this factor of the multiplications over this many channels on either side.
 LEAST_SAVING = 2.0
@@ -33,13 +28,6 @@ class ConvProblem(NamedTuple):
     stride: Pair
     groups: int
     at_door: bool  # whether the input comes from outside, and is laid out anew in any case
-
-    @property
-    def run(self) -> int:
-        """Contiguous inputs of a patch: a kernel row of all channels, or one tap of a group's."""
-        if self.groups == 1:
-            return self.kernel_size[1] * self.in_channels
-        return self.in_channels // self.groups
 
     @property
     def winograd_saving(self) -> float:
@@ -75,11 +63,12 @@ def _winograd_pays(problem: ConvProblem) -> bool:
 
 
 # The first that can and pays is taken. Direct and im2col compute every convolution, and with the
-# same bits.
+# same bits; copying the patches together first, as im2col does, has not paid anywhere, from 1 to
+# 768 contiguous inputs (benchmarks/results/convolution.md), so that im2col is there to be asked for.
 _CANDIDATES = (
     _Candidate("winograd", False, _winograd_can, _winograd_pays),
-    _Candidate("direct", True, lambda _: True, lambda p: p.run >= SHORTEST_DIRECT_RUN),
-    _Candidate("im2col", True, lambda _: True, lambda _: True),
+    _Candidate("direct", True, lambda _: True, lambda _: True),
+    _Candidate("im2col", True, lambda _: True, lambda _: False),
 )
 
 
