@@ -64,7 +64,7 @@ def _winograd_pays(problem: ConvProblem) -> bool:
 
 # The first that can and pays is taken. Direct and im2col compute every convolution, and with the
 # same bits; copying the patches together first, as im2col does, has not paid anywhere, from 1 to
-# 768 contiguous inputs (benchmarks/results/convolution.md), so that im2col is there to be asked for.
+# 768 contiguous inputs (benchmarks/results/convolution.md): im2col is there to be asked for.
 _CANDIDATES = (
     _Candidate("winograd", False, _winograd_can, _winograd_pays),
     _Candidate("direct", True, lambda _: True, lambda _: True),

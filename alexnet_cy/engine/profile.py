@@ -124,4 +124,5 @@ def profile(executor: Executor, images: Float32Array, threads: int, repeats: int
         )
         for step in executor.plan.steps
     )
-    return Profile(n_images, threads, repeats, layers, 1e3 * float(np.median(totals)), 1e3 * min(totals))
+    total_ms = 1e3 * float(np.median(totals))
+    return Profile(n_images, threads, repeats, layers, total_ms, 1e3 * min(totals))
