@@ -19,7 +19,7 @@ from alexnet_cy.bench.settings import Settings
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.packed import PackedWeights
-from alexnet_cy.engine.plan import make_plan
+from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.network import Variant
 from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.random_weights import random_tensors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alexnet_cy.engine.levels import active_level
-from alexnet_cy.engine.plan import make_plan
+from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.network import Variant
 
 __all__ = ["DEFAULT_REPEATS", "Settings", "make_settings"]

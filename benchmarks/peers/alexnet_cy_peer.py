@@ -1,0 +1,26 @@
+"""Our own package, from its safetensors file."""
+
+from __future__ import annotations
+
+from peers.interface import Forward, NetworkFolder
+
+__all__ = ["load", "prepare", "version"]
+
+
+def version() -> str:
+    """Return the version of the package."""
+    import alexnet_cy
+
+    return alexnet_cy.__version__
+
+
+def prepare(name: str, folder: NetworkFolder) -> None:
+    """Do nothing: the safetensors file is there."""
+
+
+def load(name: str, folder: NetworkFolder, batch: int, threads: int) -> Forward:
+    """Load the network; the level is in the environment."""
+    from alexnet_cy import AlexNet
+
+    net = AlexNet.load(folder.safetensors)
+    return lambda images: net.forward(images, threads=threads)
