@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import WeightsError
-from .files import replace_file
+from .safetensors import save_arrays
 from .writing import checked_tensors, file_metadata
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def write(
     """Write a network with canonical names, as float16.
 
     Every number is rounded to the nearest float16: to 11 significant bits, or to a multiple of
-    2**-24 below 2**-14 (IEEE 754-2019, binary16). Reading the file gives float32 again.
+    2**-24 below 2**-14 (IEEE 754-2019, binary16). NaN and infinity stay what they are. Reading
+    the file gives float32 again.
 
     Parameters
     ----------
@@ -46,22 +47,16 @@ def write(
     TypeError
         A tensor is not float32, or a piece of metadata no str.
     WeightsError
-        A number is too large for float16, whose largest is 65,504.
+        A finite number is too large for float16, whose largest is 65,504.
     OSError
         The file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
     halves = {}
     for name, tensor in checked_tensors(tensors).items():
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN becomes a quiet one
             halves[name] = tensor.astype("<f2")
-        if not np.isfinite(halves[name]).all():
-            largest = float(np.abs(tensor).max())
+        too_large = np.isinf(halves[name]) & np.isfinite(tensor)
+        if too_large.any():
+            largest = float(np.abs(tensor[too_large]).max())
             raise WeightsError(f"{name}: {largest:g} is too large for float16, at most 65504")
-    with replace_file(path) as temporary:
-        try:
-            save_file(halves, temporary, file_metadata(variant_name, metadata))
-        except SafetensorError as error:
-            raise OSError(f"{path}: cannot be written: {error}") from error
+    save_arrays(path, halves, file_metadata(variant_name, metadata))

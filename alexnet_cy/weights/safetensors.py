@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .files import WeightsFile
 
-__all__ = ["read", "write"]
+__all__ = ["read", "save_arrays", "write"]
 
 MAX_HEADER_BYTES = 1 << 20  # AlexNet: 1.3 KB; the format itself allows 100 MB
 MAX_TENSORS = 1000
@@ -106,13 +106,25 @@ def write(
     OSError
         The file cannot be written.
     """
+    save_arrays(path, checked_tensors(tensors), file_metadata(variant_name, metadata))
+
+
+def save_arrays(
+    path: str | os.PathLike[str], arrays: dict[str, NDArray[Any]], metadata: dict[str, str]
+) -> None:
+    """Write arrays of any element type as they are.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    arrays = checked_tensors(tensors)
     with replace_file(path) as temporary:
         try:
-            save_file(arrays, temporary, file_metadata(variant_name, metadata))
+            save_file(arrays, temporary, metadata)
         except SafetensorError as error:
             raise OSError(f"{path}: cannot be written: {error}") from error
 

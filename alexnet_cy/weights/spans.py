@@ -161,5 +161,6 @@ def _fill_keyed(file: WeightsFile, span: Span, result: NDArray[np.float32]) -> N
         data = file.read_bytes(
             span.offset_bytes + first * record.itemsize, len(part) * record.itemsize
         )
-        with np.errstate(over="ignore"):  # float64 beyond float32's range becomes infinity
+        # float64 beyond float32 becomes infinity; a signalling NaN becomes a quiet one.
+        with np.errstate(over="ignore", invalid="ignore"):
             part[:] = np.frombuffer(data, record)["number"]
