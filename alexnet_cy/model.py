@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, cast, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from alexnet_cy.engine.arrays import Float32Array, as_float32
-from alexnet_cy.engine.conv_algorithms import algorithm_names
-from alexnet_cy.engine.executor import Executor
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.packed import PackedWeights, WeightsView
-from alexnet_cy.engine.plan import Plan
-from alexnet_cy.engine.planning import make_plan
-from alexnet_cy.engine.profile import Profile, profile
-from alexnet_cy.engine.threads import resolve_threads
-from alexnet_cy.network import Variant, get_variant
-from alexnet_cy.weights.tensors import TensorRef
+from alexnet_cy.array_network import ArrayNetwork
+from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.network import get_variant
 
 if TYPE_CHECKING:
     from alexnet_cy.images import Preset
@@ -33,11 +24,8 @@ __all__ = ["AlexNet"]
 # take together, so that a folder of any length needs the memory of this many.
 IMAGES_AT_A_TIME = 64
 
-# Plans kept per model, one for each combination of image size and layers asked for.
-KEPT_PLANS = 16
 
-
-class AlexNet:
+class AlexNet(ArrayNetwork):
     """One of the AlexNets with its weights, ready to run.
 
     Made by `AlexNet.random`, `AlexNet.load` or `AlexNet.from_pretrained`, or from arrays. A model
@@ -63,29 +51,6 @@ class AlexNet:
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them.
     """
-
-    def __init__(
-        self,
-        variant: str | Variant,
-        weights: Mapping[str, ArrayLike | TensorRef],
-        *,
-        algorithm: str = "auto",
-        exact: bool = False,
-        source: str = "arrays",
-    ) -> None:
-        self._variant = get_variant(variant) if isinstance(variant, str) else variant
-        if algorithm not in algorithm_names():
-            raise ValueError(
-                f"algorithm: need one of {', '.join(algorithm_names())}, got {algorithm!r}"
-            )
-        self._algorithm = algorithm
-        self._exact = bool(exact)
-        self._source = source
-        tensors = _as_tensors(weights, self._variant)
-        self._packed = PackedWeights(self._variant, tensors, active_kernels())
-        self._executors: dict[object, Executor] = {}
-        if not any(isinstance(value, TensorRef) for value in weights.values()):
-            self._packed.take()
 
     @classmethod
     def random(
@@ -136,6 +101,8 @@ class AlexNet:
         variant: str | None = None,
         *,
         algorithm: str = "auto",
+        exact: bool = False,
+        allow_nonfinite: bool = False,
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
@@ -147,7 +114,10 @@ class AlexNet:
         path : str or PathLike
         variant : str, optional
             Forces the variant, for files that cannot tell it.
-        algorithm : {"auto", "direct", "im2col"}
+        algorithm, exact
+            As for the class.
+        allow_nonfinite : bool
+            Take weights that are NaN or infinite, which are an error otherwise.
 
         Raises
         ------
@@ -156,11 +126,15 @@ class AlexNet:
         """
         from alexnet_cy.weights import open_network
 
-        network = open_network(path, variant)
-        return cls(network.variant, network.tensors, algorithm=algorithm, source=str(path))
+        network = open_network(path, variant, allow_nonfinite=allow_nonfinite)
+        return cls(
+            network.variant, network.tensors, algorithm=algorithm, exact=exact, source=str(path)
+        )
 
     @classmethod
-    def from_pretrained(cls, name: str = "deep-compression", *, algorithm: str = "auto") -> AlexNet:
+    def from_pretrained(
+        cls, name: str = "deep-compression", *, algorithm: str = "auto", exact: bool = False
+    ) -> AlexNet:
         """Load a published weight file, downloading it on first use.
 
         It is kept in ``$ALEXNET_CY_HOME`` or this user's cache folder and checked by its hash every
@@ -171,7 +145,8 @@ class AlexNet:
         name : str
             "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
             "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
-        algorithm : {"auto", "direct", "im2col"}
+        algorithm, exact
+            As for the class.
 
         Raises
         ------
@@ -189,73 +164,7 @@ class AlexNet:
         with download_bar(name) as progress:
             path = fetch(name, progress=progress)
         network = open_network(path)
-        return cls(network.variant, network.tensors, algorithm=algorithm, source=name)
-
-    @property
-    def variant(self) -> Variant:
-        """The network as data."""
-        return self._variant
-
-    @property
-    def weights(self) -> Mapping[str, Float32Array]:
-        """The weights by name, in their public layout; every access returns a fresh array."""
-        return WeightsView(self._packed)
-
-    def __repr__(self) -> str:
-        return (
-            f"<AlexNet {self._variant.name}, {self._variant.num_classes} classes, "
-            f"weights: {self._source}>"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        weights = dict(self.weights.items())
-        return _restore, (self._variant, weights, self._algorithm, self._exact, self._source)
-
-    @overload
-    def forward(
-        self, x: ArrayLike, layers: None = None, *, threads: int | None = None
-    ) -> Float32Array: ...
-    @overload
-    def forward(
-        self, x: ArrayLike, layers: Sequence[str], *, threads: int | None = None
-    ) -> dict[str, Float32Array]: ...
-    def forward(
-        self, x: ArrayLike, layers: Sequence[str] | None = None, *, threads: int | None = None
-    ) -> Float32Array | dict[str, Float32Array]:
-        """Run the network on preprocessed images.
-
-        Parameters
-        ----------
-        x : array_like, shape (N, 3, H, W)
-            As `preprocess` makes them; N may be 0. For layers up to pool5 any size works that the
-            kernels fit; the fully connected layers need the size their weights were made for (the
-            torchvision variant takes any from 63 pixels up).
-        layers : sequence of str, optional
-            Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
-            torchvision's node names. The pass ends with the last of them.
-        threads : int, optional
-            None for the default. The result has the same bits for any number of threads and any
-            number of images.
-
-        Returns
-        -------
-        ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
-
-        Raises
-        ------
-        TypeError, ValueError
-            `x` or a name does not fit; the message says what is needed.
-        WeightsError
-            The file that the weights come from cannot be read any more.
-        """
-        images = self._images(x)
-        names = self._names(layers)
-        executor = self._executor(images.shape[2], images.shape[3], names)
-        results = executor.run(images, resolve_threads(threads))
-        if layers is None:
-            return results[executor.plan.features[0]]
-        return {name: results[feature] for name, feature in self._features(names)}
+        return cls(network.variant, network.tensors, algorithm=algorithm, exact=exact, source=name)
 
     def preprocess(
         self,
@@ -408,125 +317,6 @@ class AlexNet:
             values = {name: value[:, 0] for name, value in values.items()}
         return values[layers] if isinstance(layers, str) else values
 
-    def profile(
-        self,
-        x: ArrayLike,
-        layers: Sequence[str] | None = None,
-        *,
-        threads: int | None = None,
-        repeats: int = 10,
-    ) -> Profile:
-        """Time every layer of a pass.
-
-        Parameters
-        ----------
-        x : array_like, shape (N, 3, H, W), N at least 1
-        layers, threads
-            As for `forward`.
-        repeats : int
-            Passes that count, after one to warm up.
-
-        Returns
-        -------
-        Profile
-            Prints as a table.
-        """
-        images = self._images(x)
-        if len(images) == 0:
-            raise ValueError("x: need at least one image to time, got none")
-        if isinstance(repeats, bool) or not hasattr(repeats, "__index__") or repeats < 1:
-            raise ValueError(f"repeats: need a whole number from 1 up, got {repeats!r}")
-        executor = self._executor(images.shape[2], images.shape[3], self._names(layers))
-        return profile(executor, images, resolve_threads(threads), repeats)
-
-    def plan(
-        self,
-        batch: int = 1,
-        layers: Sequence[str] | None = None,
-        *,
-        height: int | None = None,
-        width: int | None = None,
-    ) -> Plan:
-        """Say what a pass will do: steps, algorithms, sizes, memory. Prints as a table.
-
-        Parameters
-        ----------
-        batch : int
-            Number of images that the sizes are for.
-        layers : sequence of str, optional
-            As for `forward`.
-        height, width : int, optional
-            Of the images, in pixels; the variant's own size if left out.
-        """
-        if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
-            raise ValueError(f"batch: need a whole number from 0 up, got {batch!r}")
-        height = self._variant.input_size if height is None else height
-        width = height if width is None else width
-        return make_plan(
-            self._variant,
-            height,
-            width,
-            self._names(layers),
-            algorithm=self._algorithm,
-            exact=self._exact,
-            batch=batch,
-        )
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant's name in its metadata.
-
-        The file is written beside `path` and then renamed, so `path` is never half a file.
-
-        Raises
-        ------
-        OSError
-            It cannot be written.
-        """
-        from alexnet_cy.weights import safetensors
-
-        safetensors.write(path, self._variant.name, self.weights)
-
-    # ------------------------------------------------------------------------------ behind the door
-
-    def _images(self, x: ArrayLike) -> Float32Array:
-        images = as_float32(x, "x", 4, "(N, 3, H, W)")
-        if images.shape[1] != 3:
-            hint = ""
-            if images.shape[3] == 3:
-                hint = "; channels are the second axis here: x.transpose(0, 3, 1, 2)"
-            raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
-        return images
-
-    def _names(self, layers: Sequence[str] | None) -> tuple[str, ...]:
-        if layers is None:
-            return (self._variant.layers[-1].name,)
-        if isinstance(layers, str):
-            raise TypeError(f"layers: need a sequence of names, got the string {layers!r}")
-        return tuple(layers)
-
-    def _features(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-        from alexnet_cy.network import resolve_layer
-
-        return ((name, resolve_layer(self._variant, name)) for name in names)
-
-    def _executor(self, height: int, width: int, names: tuple[str, ...]) -> Executor:
-        """Plan a pass, or find the plan of an earlier one."""
-        key = (height, width, names)
-        executor = self._executors.get(key)
-        if executor is None:
-            plan = make_plan(
-                self._variant,
-                height,
-                width,
-                names,
-                algorithm=self._algorithm,
-                exact=self._exact,
-            )
-            while len(self._executors) >= KEPT_PLANS:
-                self._executors.pop(next(iter(self._executors)), None)
-            executor = self._executors.setdefault(key, Executor(plan, self._packed))
-        return executor
-
     def _batches(self, images: ImageSource | Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
         from alexnet_cy.images.sources import is_one_image
 
@@ -559,35 +349,3 @@ class AlexNet:
         size = self._variant.input_size
         empty = self.forward(np.empty((0, 3, size, size), np.float32), names)
         return {name: value[:, np.newaxis] for name, value in empty.items()}
-
-
-def _restore(
-    variant: Variant, weights: Mapping[str, ArrayLike], algorithm: str, exact: bool, source: str
-) -> AlexNet:
-    """Make a pickled model anew, for the instruction-set level of this process."""
-    return AlexNet(variant, weights, algorithm=algorithm, exact=exact, source=source)
-
-
-def _as_tensors(
-    weights: Mapping[str, ArrayLike | TensorRef], variant: Variant
-) -> dict[str, TensorRef]:
-    """Check every tensor against the variant; wrap arrays so that they read like files."""
-    from alexnet_cy.weights.array_tensors import array_tensor
-
-    wanted = variant.parameter_shapes()
-    tensors, problems = {}, []
-    for name, shape in wanted.items():
-        value = weights.get(name)
-        if value is None:
-            problems.append(f"{name} is missing, need shape {shape}")
-            continue
-        if not isinstance(value, TensorRef):
-            layout = "(O, I / groups, R, S)" if len(shape) == 4 else "(out, in)"
-            value = array_tensor(as_float32(value, name, len(shape), layout))
-        if value.shape != shape:
-            problems.append(f"{name} has shape {value.shape}, need {shape}")
-        tensors[name] = value
-    problems += [f"{name} is not in the network" for name in weights if name not in wanted]
-    if problems:
-        raise ValueError(f"weights do not fit variant {variant.name!r}: " + "; ".join(problems))
-    return tensors

@@ -15,13 +15,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32, padded_nhwc
+from alexnet_cy import _linear, _lrn, _pool, _softmax
+from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
+from alexnet_cy.engine.door import convolve_patches, convolve_tiles, to_nchw, to_nhwc
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.scalars import as_count, as_real
 from alexnet_cy.engine.threads import resolve_threads
-from alexnet_cy.engine.winograd import block_taps, pack_winograd, tile_cuts
 from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
 
 __all__ = [
@@ -104,13 +104,31 @@ def conv2d(
     )
     y = aligned_zeros((n_images, rows, columns, out_channels))
     if chosen == "winograd":
-        _winograd_conv2d(images, kernel, offsets, y, strides, pads, n_groups, relu, n_threads)
+        convolve_tiles(
+            images,
+            kernel,
+            offsets,
+            y,
+            stride=strides,
+            padding=pads,
+            groups=n_groups,
+            relu=relu,
+            threads=n_threads,
+        )
     else:
-        packed = _conv.PackedConv(kernel, offsets, n_groups, active_kernels())
-        padded, inside = padded_nhwc(n_images, height, width, channels, pads)
-        _layout.nchw_to_nhwc(images, inside, n_threads)
-        _conv.conv2d(packed, padded, y, *strides, relu, chosen == "im2col", n_threads)
-    return _to_nchw(y, n_threads)
+        convolve_patches(
+            images,
+            kernel,
+            offsets,
+            y,
+            stride=strides,
+            padding=pads,
+            groups=n_groups,
+            relu=relu,
+            copy_columns=chosen == "im2col",
+            threads=n_threads,
+        )
+    return to_nchw(y, n_threads)
 
 
 def max_pool2d(
@@ -159,14 +177,14 @@ def max_pool2d(
     y = aligned_zeros((n_images, rows, columns, channels))
     _pool.max_pool2d(
         active_kernels(),
-        _to_nhwc(images, n_threads),
+        to_nhwc(images, n_threads),
         y,
         kernel,
         strides,
         (pads[0][0], pads[1][0]),
         n_threads,
     )
-    return _to_nchw(y, n_threads)
+    return to_nchw(y, n_threads)
 
 
 def adaptive_avg_pool2d(
@@ -199,8 +217,8 @@ def adaptive_avg_pool2d(
     if 0 in images.shape[2:]:
         raise ValueError(f"x: the image is empty, got shape {images.shape}")
     y = aligned_zeros((images.shape[0], *size, images.shape[1]))
-    _pool.adaptive_avg_pool2d(active_kernels(), _to_nhwc(images, n_threads), y, n_threads)
-    return _to_nchw(y, n_threads)
+    _pool.adaptive_avg_pool2d(active_kernels(), to_nhwc(images, n_threads), y, n_threads)
+    return to_nchw(y, n_threads)
 
 
 def local_response_norm(
@@ -240,9 +258,9 @@ def local_response_norm(
     n_threads = resolve_threads(threads)
     window = as_count(size, "size")
     factor, exponent, offset = as_real(alpha, "alpha"), as_real(beta, "beta"), as_real(k, "k")
-    y = _to_nhwc(images, n_threads)
+    y = to_nhwc(images, n_threads)
     _lrn.local_response_norm(active_kernels(), y, y, window, factor, exponent, offset, n_threads)
-    return _to_nchw(y, n_threads)
+    return to_nchw(y, n_threads)
 
 
 def linear(
@@ -330,35 +348,6 @@ def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     return y
 
 
-def _winograd_conv2d(
-    images: Float32Array,
-    kernel: Float32Array,
-    offsets: Float32Array | None,
-    y: Float32Array,
-    stride: tuple[int, int],
-    padding: Padding,
-    groups: int,
-    relu: bool,
-    threads: int,
-) -> None:
-    """Convolve (N, C, H, W) images into y, (N, P, Q, O), over blocks of the stride's size."""
-    taps = block_taps((kernel.shape[2], kernel.shape[3]), stride)
-    blocks = aligned_zeros(
-        (
-            y.shape[0],
-            y.shape[1] + taps[0] - 1,
-            y.shape[2] + taps[1] - 1,
-            images.shape[1] * stride[0] * stride[1],
-        )
-    )
-    _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
-    packed = pack_winograd(
-        kernel, offsets, stride=stride, groups=groups, kernels=active_kernels(), threads=threads
-    )
-    cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
-    _winograd.conv2d(packed, blocks, y, cuts[0], cuts[1], relu, threads)
-
-
 def _check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:
     if channels % groups or out_channels % groups:
         raise ValueError(
@@ -390,17 +379,3 @@ def _output_size(
             f"with padding {padding}"
         )
     return rows, columns
-
-
-def _to_nhwc(images: Float32Array, threads: int) -> Float32Array:
-    n_images, channels, height, width = images.shape
-    y = aligned_zeros((n_images, height, width, channels))
-    _layout.nchw_to_nhwc(images, y, threads)
-    return y
-
-
-def _to_nchw(images: Float32Array, threads: int) -> Float32Array:
-    n_images, height, width, channels = images.shape
-    y = np.empty((n_images, channels, height, width), np.float32)
-    _layout.nhwc_to_nchw(images, y, threads)
-    return y

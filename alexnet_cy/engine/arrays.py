@@ -59,7 +59,8 @@ def as_float32(
             f"{name}: need floating-point numbers (float32), got {array.dtype.name}{hint}"
         )
     if ndim is not None and array.ndim != ndim:
-        raise ValueError(f"{name}: need {ndim} axes {layout}, got shape {array.shape}")
+        axes = "axis" if ndim == 1 else "axes"
+        raise ValueError(f"{name}: need {ndim} {axes} {layout}, got shape {array.shape}")
     with np.errstate(over="ignore"):
         result: Float32Array = np.require(array, np.float32, ["C", "A"])
     if array.dtype.itemsize > 4 and not np.array_equal(np.isinf(array), np.isinf(result)):

@@ -1,0 +1,284 @@
+"""A network and its weights on preprocessed arrays: forward pass, plan, profile, saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, overload
+
+from numpy.typing import ArrayLike
+
+from alexnet_cy.engine.arrays import Float32Array, as_float32
+from alexnet_cy.engine.conv_algorithms import algorithm_names
+from alexnet_cy.engine.executor import Executor
+from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.packed import PackedWeights, WeightsView
+from alexnet_cy.engine.plan import Plan
+from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.profile import Profile, profile
+from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.network import Variant, get_variant, resolve_layer
+from alexnet_cy.weights.array_tensors import array_tensor
+from alexnet_cy.weights.tensors import TensorRef
+
+__all__ = ["ArrayNetwork"]
+
+# Plans kept per network, one for each combination of image size and layers asked for.
+KEPT_PLANS = 16
+
+
+class ArrayNetwork:
+    """What of `alexnet_cy.AlexNet` knows no files and no images.
+
+    It does not change once it is made and may be used from several threads at once.
+
+    Parameters are those of `AlexNet`, which adds where weights come from and what reads images.
+    """
+
+    def __init__(
+        self,
+        variant: str | Variant,
+        weights: Mapping[str, ArrayLike | TensorRef],
+        *,
+        algorithm: str = "auto",
+        exact: bool = False,
+        source: str = "arrays",
+    ) -> None:
+        self._variant = get_variant(variant) if isinstance(variant, str) else variant
+        if algorithm not in algorithm_names():
+            raise ValueError(
+                f"algorithm: need one of {', '.join(algorithm_names())}, got {algorithm!r}"
+            )
+        self._algorithm = algorithm
+        self._exact = bool(exact)
+        self._source = source
+        tensors = _as_tensors(weights, self._variant)
+        self._packed = PackedWeights(self._variant, tensors, active_kernels())
+        self._executors: dict[object, Executor] = {}
+        if not any(isinstance(value, TensorRef) for value in weights.values()):
+            self._packed.take()
+
+    @property
+    def variant(self) -> Variant:
+        """The network as data."""
+        return self._variant
+
+    @property
+    def weights(self) -> Mapping[str, Float32Array]:
+        """The weights by name, in their public layout; every access returns a fresh array."""
+        return WeightsView(self._packed)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self._variant.name}, {self._variant.num_classes} classes, "
+            f"weights: {self._source}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        weights = dict(self.weights.items())
+        return _restore, (
+            type(self),
+            self._variant,
+            weights,
+            self._algorithm,
+            self._exact,
+            self._source,
+        )
+
+    @overload
+    def forward(
+        self, x: ArrayLike, layers: None = None, *, threads: int | None = None
+    ) -> Float32Array: ...
+    @overload
+    def forward(
+        self, x: ArrayLike, layers: Sequence[str], *, threads: int | None = None
+    ) -> dict[str, Float32Array]: ...
+    def forward(
+        self, x: ArrayLike, layers: Sequence[str] | None = None, *, threads: int | None = None
+    ) -> Float32Array | dict[str, Float32Array]:
+        """Run the network on preprocessed images.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W)
+            As `preprocess` makes them; N may be 0. For layers up to pool5 any size works that the
+            kernels fit; the fully connected layers need the size their weights were made for (the
+            torchvision variant takes any from 63 pixels up).
+        layers : sequence of str, optional
+            Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
+            torchvision's node names. The pass ends with the last of them.
+        threads : int, optional
+            None for the default. The result has the same bits for any number of threads and any
+            number of images.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, classes), or dict of str to ndarray
+            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
+
+        Raises
+        ------
+        TypeError, ValueError
+            `x` or a name does not fit; the message says what is needed.
+        WeightsError
+            The file that the weights come from cannot be read any more.
+        """
+        images = self._images(x)
+        names = self._names(layers)
+        executor = self._executor(images.shape[2], images.shape[3], names)
+        results = executor.run(images, resolve_threads(threads))
+        if layers is None:
+            return results[executor.plan.features[0]]
+        return {name: results[feature] for name, feature in self._features(names)}
+
+    def profile(
+        self,
+        x: ArrayLike,
+        layers: Sequence[str] | None = None,
+        *,
+        threads: int | None = None,
+        repeats: int = 10,
+    ) -> Profile:
+        """Time every layer of a pass.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W), N at least 1
+        layers, threads
+            As for `forward`.
+        repeats : int
+            Passes that count, after one to warm up.
+
+        Returns
+        -------
+        Profile
+            Prints as a table.
+        """
+        images = self._images(x)
+        if len(images) == 0:
+            raise ValueError("x: need at least one image to time, got none")
+        if isinstance(repeats, bool) or not hasattr(repeats, "__index__") or repeats < 1:
+            raise ValueError(f"repeats: need a whole number from 1 up, got {repeats!r}")
+        executor = self._executor(images.shape[2], images.shape[3], self._names(layers))
+        return profile(executor, images, resolve_threads(threads), repeats)
+
+    def plan(
+        self,
+        batch: int = 1,
+        layers: Sequence[str] | None = None,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> Plan:
+        """Say what a pass will do: steps, algorithms, sizes, memory. Prints as a table.
+
+        Parameters
+        ----------
+        batch : int
+            Number of images that the sizes are for.
+        layers : sequence of str, optional
+            As for `forward`.
+        height, width : int, optional
+            Of the images, in pixels; the variant's own size if left out.
+        """
+        if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
+            raise ValueError(f"batch: need a whole number from 0 up, got {batch!r}")
+        height = self._variant.input_size if height is None else height
+        width = height if width is None else width
+        return make_plan(
+            self._variant,
+            height,
+            width,
+            self._names(layers),
+            algorithm=self._algorithm,
+            exact=self._exact,
+            batch=batch,
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the weights as safetensors, with the variant's name in its metadata.
+
+        The file is written beside `path` and then renamed, so `path` is never half a file.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        from alexnet_cy.weights import safetensors
+
+        safetensors.write(path, self._variant.name, self.weights)
+
+    # ------------------------------------------------------------------------------ behind the door
+
+    def _images(self, x: ArrayLike) -> Float32Array:
+        images = as_float32(x, "x", 4, "(N, 3, H, W)")
+        if images.shape[1] != 3:
+            hint = ""
+            if images.shape[3] == 3:
+                hint = "; channels are the second axis here: x.transpose(0, 3, 1, 2)"
+            raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
+        return images
+
+    def _names(self, layers: Sequence[str] | None) -> tuple[str, ...]:
+        if layers is None:
+            return (self._variant.layers[-1].name,)
+        if isinstance(layers, str):
+            raise TypeError(f"layers: need a sequence of names, got the string {layers!r}")
+        return tuple(layers)
+
+    def _features(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        return ((name, resolve_layer(self._variant, name)) for name in names)
+
+    def _executor(self, height: int, width: int, names: tuple[str, ...]) -> Executor:
+        """Plan a pass, or find the plan of an earlier one."""
+        key = (height, width, names)
+        executor = self._executors.get(key)
+        if executor is None:
+            plan = make_plan(
+                self._variant,
+                height,
+                width,
+                names,
+                algorithm=self._algorithm,
+                exact=self._exact,
+            )
+            while len(self._executors) >= KEPT_PLANS:
+                self._executors.pop(next(iter(self._executors)), None)
+            executor = self._executors.setdefault(key, Executor(plan, self._packed))
+        return executor
+
+
+def _restore(
+    kind: type[ArrayNetwork],
+    variant: Variant,
+    weights: Mapping[str, ArrayLike],
+    algorithm: str,
+    exact: bool,
+    source: str,
+) -> ArrayNetwork:
+    """Make a pickled network anew, for the instruction-set level of this process."""
+    return kind(variant, weights, algorithm=algorithm, exact=exact, source=source)
+
+
+def _as_tensors(
+    weights: Mapping[str, ArrayLike | TensorRef], variant: Variant
+) -> dict[str, TensorRef]:
+    """Check every tensor against the variant; wrap arrays so that they read like files."""
+    wanted = variant.parameter_shapes()
+    tensors, problems = {}, []
+    for name, shape in wanted.items():
+        value = weights.get(name)
+        if value is None:
+            problems.append(f"{name} is missing, need shape {shape}")
+            continue
+        if not isinstance(value, TensorRef):
+            layout = {4: "(O, I / groups, R, S)", 2: "(out, in)", 1: "(out,)"}[len(shape)]
+            value = array_tensor(as_float32(value, name, len(shape), layout))
+        if value.shape != shape:
+            problems.append(f"{name} has shape {value.shape}, need {shape}")
+        tensors[name] = value
+    problems += [f"{name} is not in the network" for name in weights if name not in wanted]
+    if problems:
+        raise ValueError(f"weights do not fit variant {variant.name!r}: " + "; ".join(problems))
+    return tensors
