@@ -90,8 +90,9 @@ def test_other_classes_have_numbers() -> None:
 
 
 def test_no_more_than_there_are_and_equal_ones_in_order() -> None:
-    predictions = top_predictions([0.25] * 4, 9)
-    assert [p.label for p in predictions] == ["class 0", "class 1", "class 2", "class 3"]
+    predictions = top_predictions([0.25, 0.5] * 40, 999)
+    expected = [*range(1, 80, 2), *range(0, 80, 2)]
+    assert [p.label for p in predictions] == [f"class {i}" for i in expected]
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,11 @@ def features_run(images: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
     package_parent = str(Path(alexnet_cy.__file__).resolve().parents[1])
     paths = [package_parent, os.environ.get("PYTHONPATH")]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    variables.pop("PYTHONUNBUFFERED", None)  # or the interpreter's last flush would have no work
     return subprocess.Popen(
         [sys.executable, "-m", "alexnet_cy", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

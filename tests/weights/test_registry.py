@@ -313,6 +313,15 @@ def test_oversize_without_length(published: PublishedFile, server: FileServer, h
     assert [p.name for p in home.iterdir()] == [".weights.net.lock"]
 
 
+@pytest.mark.parametrize("published", ["sha1"], indirect=True)
+def test_cut_without_length(published: PublishedFile, server: FileServer) -> None:
+    """Only the published size says that something is missing."""
+    server.lengthless = True
+    server.cut_after = CUT
+    assert quick_fetch().read_bytes() == CONTENT
+    assert server.requests[1] == ("/weights.net", f"bytes={CUT}-")
+
+
 def test_without_length(published: PublishedFile, server: FileServer) -> None:
     server.lengthless = True
     assert quick_fetch().read_bytes() == CONTENT
