@@ -79,7 +79,7 @@ SPARSE = {
 @pytest.mark.parametrize("inputs", SPARSE)
 @pytest.mark.parametrize("bias", [-0.0, 1.5])
 def test_leaving_out_zeros_changes_no_bit(inputs, weights, bias):
-    """One image skips zeros, a batch does not."""
+    """A few images skip the inputs that are zero in all of them, a larger batch skips none."""
     x = SPARSE[inputs](normal(0, 40)).astype(np.float32)
     weight = normal(1, 19, 40)
     weight[3] = -0.0  # with bias -0.0 every partial sum may be -0
@@ -88,13 +88,15 @@ def test_leaving_out_zeros_changes_no_bit(inputs, weights, bias):
     elif weights != "finite":
         weight[5, 7] = float(weights)
     offsets = np.full(19, bias, np.float32)
+    batch = np.stack([x, 2 * x, -x, *normal(2, 30, 40)])
     for relu in (False, True):
-        alone = ops.linear(x[None], weight, offsets, relu=relu, threads=1)
-        together = ops.linear(np.stack([x, normal(2, 40)]), weight, offsets, relu=relu, threads=1)
-        assert_same_bits(alone[0], together[0])
-        exact = definitions.linear(x[None], weight, offsets, relu=relu)
-        np.testing.assert_array_equal(np.isnan(alone), np.isnan(exact))
-        np.testing.assert_array_equal(np.isinf(alone), np.isinf(exact))
+        together = ops.linear(batch, weight, offsets, relu=relu, threads=1)
+        for count in (1, 2, 3, 5):
+            few = ops.linear(batch[:count], weight, offsets, relu=relu, threads=1)
+            assert_same_bits(few, together[:count])
+        exact = definitions.linear(batch, weight, offsets, relu=relu)
+        np.testing.assert_array_equal(np.isnan(together), np.isnan(exact))
+        np.testing.assert_array_equal(np.isinf(together), np.isinf(exact))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

@@ -1,0 +1,129 @@
+"""From images to classes and features: shapes, one or many, ten views, nothing at all."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.closeness import assert_same_bits
+from support.networks import narrow, random_weights
+
+from alexnet_cy import AlexNet, ImageError
+from alexnet_cy.labels import Prediction, imagenet_classes
+from alexnet_cy.model import IMAGES_AT_A_TIME
+
+
+@pytest.fixture(scope="module")
+def net():
+    variant = narrow("caffe", classes=1000)
+    return AlexNet(variant, random_weights(variant))
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (60, 80 + i, 3), np.uint8) for i in range(3)]
+
+
+def probabilities(predictions):
+    return np.array([prediction.probability for prediction in predictions])
+
+
+def test_classes_of_one_image(net, pictures):
+    expected = net.forward(net.preprocess(pictures[:1]))[0]
+    found = net.classify(pictures[0])
+    assert len(found) == 5
+    best = np.argsort(-expected, kind="stable")[:5]
+    for prediction, number in zip(found, best, strict=True):
+        known = imagenet_classes()[number]
+        assert prediction == Prediction(known.wnid, known.label, pytest.approx(expected[number]))
+
+
+@pytest.mark.parametrize("top", [1, 3, 1000])
+def test_as_many_classes_as_asked_for(net, pictures, top):
+    found = net.classify(pictures[0], top=top)
+    assert len(found) == top
+    assert (np.diff(probabilities(found)) <= 0).all()
+
+
+def test_classes_of_several_images(net, pictures):
+    found = net.classify(pictures, top=2)
+    assert found == [net.classify(picture, top=2) for picture in pictures]
+    assert net.classify(iter(pictures), top=2) == found
+    assert net.classify([Image.fromarray(picture) for picture in pictures], top=2) == found
+    assert net.classify([]) == []
+
+
+def test_ten_views_are_averaged(net, pictures):
+    views = net.preprocess(pictures[:1], "caffe-10crop")
+    assert views.shape == (10, 3, 227, 227)
+    mean = net.forward(views).mean(axis=0)
+    found = net.classify(pictures[0], preset="caffe-10crop", top=4)
+    np.testing.assert_allclose(probabilities(found), np.sort(mean)[::-1][:4], rtol=1e-6)
+
+
+def test_features_of_one_layer(net, pictures):
+    x = net.preprocess(pictures)
+    fc7 = net.features(pictures)
+    assert fc7.shape == (3, 40)
+    assert_same_bits(fc7, net.forward(x, ["fc7"])["fc7"])
+    conv5 = net.features(pictures[1], "conv5")
+    assert conv5.shape == (1, 256, 13, 13)
+    assert_same_bits(conv5, net.forward(x[1:2], ["conv5"])["conv5"])
+
+
+def test_features_of_several_layers(net, pictures):
+    values = net.features(pictures[:2], ["pool1", "classifier.5"])
+    assert {name: value.shape for name, value in values.items()} == {
+        "pool1": (2, 96, 27, 27),
+        "classifier.5": (2, 40),
+    }
+    assert_same_bits(values["classifier.5"], net.features(pictures[:2]))
+
+
+def test_features_of_ten_views(net, pictures):
+    values = net.features(pictures[:2], ["pool5", "fc6"], preset="caffe-10crop")
+    assert values["pool5"].shape == (2, 10, 256, 6, 6)
+    assert values["fc6"].shape == (2, 10, 40)
+    views = net.preprocess(pictures[1:2], "caffe-10crop")
+    assert_same_bits(values["fc6"][1], net.forward(views, ["fc6"])["fc6"])
+
+
+def test_features_of_no_images(net):
+    assert net.features([]).shape == (0, 40)
+    values = net.features([], ["conv1", "prob"])
+    assert {name: value.shape for name, value in values.items()} == {
+        "conv1": (0, 96, 55, 55),
+        "prob": (0, 1000),
+    }
+
+
+def test_images_are_taken_a_part_at_a_time(net, pictures):
+    """A generator of any length needs the memory of one part."""
+    taken = []
+
+    def source():
+        for i in range(IMAGES_AT_A_TIME + 2):
+            taken.append(i)
+            yield pictures[i % 3]
+
+    in_parts = []
+    preprocess = net.preprocess
+
+    def counting(images, *arguments, **settings):
+        in_parts.append(len(taken))
+        return preprocess(images, *arguments, **settings)
+
+    net.preprocess = counting
+    try:
+        values = net.features(source(), "pool1")
+    finally:
+        del net.preprocess
+    assert in_parts == [IMAGES_AT_A_TIME, IMAGES_AT_A_TIME + 2]
+    assert len(values) == IMAGES_AT_A_TIME + 2
+    assert_same_bits(values[-1], values[(IMAGES_AT_A_TIME + 1) % 3])
+
+
+def test_a_bad_image_is_an_error(net, pictures):
+    with pytest.raises(ImageError, match=r"^images\[1\]: .* can be read from it"):
+        net.classify([pictures[0], b"no image"])
+    with pytest.raises(ValueError, match=r"^top: need a whole number from 1 up, got 0$"):
+        net.classify(pictures[0], top=0)

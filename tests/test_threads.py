@@ -1,0 +1,132 @@
+"""Threads that really run: how many, who limits them, and several callers at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+from support.closeness import assert_same_bits
+from support.networks import images, narrow, random_weights
+from support.operations import OPERATIONS
+
+from alexnet_cy import AlexNet, _runtime
+from alexnet_cy.engine.threads import available_processors, default_threads
+
+needs_openmp = pytest.mark.skipif(
+    _runtime.openmp_version() == 0, reason="this build has no OpenMP: every call runs in one thread"
+)
+
+
+@pytest.mark.parametrize("variable", ["1", "2", "64", None])
+def test_the_variable_limits_the_default(run_python, variable):
+    program = "from alexnet_cy.engine.threads import default_threads; print(default_threads())"
+    done = run_python("-c", program, environment={"OMP_NUM_THREADS": variable})
+    asked = available_processors() if variable is None else int(variable)
+    expected = min(asked, available_processors()) if _runtime.openmp_version() else 1
+    assert done.stdout == f"{expected}\n", done.stderr
+
+
+COUNT_TASKS = """
+import os
+import numpy as np
+from alexnet_cy import ops
+
+def tasks():
+    return len(os.listdir("/proc/self/task"))
+
+x = np.ones(1_000_000, np.float32)
+at_first = tasks()
+for threads in {threads}:
+    ops.relu(x, threads=threads)
+print(tasks() - at_first)
+"""
+
+
+@needs_openmp
+@pytest.mark.parametrize(
+    ("threads", "variable", "started"),
+    [
+        ("[1, 1]", None, 0),
+        ("[4, 4]", None, 3),
+        ("[2, 5]", None, 4),
+        ("[4]", "2", 3),  # the call has the last word
+        ("[None]", "1", 0),
+    ],
+)
+def test_a_call_starts_the_threads_it_was_given(run_python, threads, variable, started):
+    variables = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": variable}
+    done = run_python("-c", COUNT_TASKS.format(threads=threads), environment=variables)
+    assert done.stdout == f"{started}\n", done.stderr
+
+
+@needs_openmp
+def test_threadpoolctl_sees_and_limits_us(run_python):
+    pytest.importorskip("threadpoolctl")
+    program = """
+import alexnet_cy
+from alexnet_cy.engine.threads import default_threads
+from threadpoolctl import threadpool_info, threadpool_limits
+
+assert "openmp" in [pool["user_api"] for pool in threadpool_info()], threadpool_info()
+before = default_threads()
+with threadpool_limits(1, "openmp"):
+    assert default_threads() == 1
+assert default_threads() == before
+"""
+    done = run_python("-c", program)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(default_threads() < 2, reason="one processor allows one thread only")
+def test_the_affinity_of_the_process_counts(run_python):
+    program = """
+import os
+from alexnet_cy.engine.threads import default_threads
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+print(default_threads())
+"""
+    assert run_python("-c", program).stdout == "1\n"
+
+
+def in_parallel(call, arguments):
+    """Call from as many Python threads at once as there are arguments; the results in order."""
+    start = Barrier(len(arguments))
+
+    def run(argument):
+        start.wait()
+        return call(argument)
+
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return list(pool.map(run, arguments))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_from_several_python_threads(name):
+    operation = OPERATIONS[name]
+    parameters, x = operation.parameters(), operation.images(8)
+    expected = operation.compute(x, *parameters)
+    parts = in_parallel(
+        lambda part: operation.compute(part, *parameters, threads=2), list(x[:, None])
+    )
+    assert_same_bits(np.concatenate(parts), expected)
+
+
+def test_sixteen_python_threads_share_a_model():
+    """Distinct inputs of distinct sizes of batch; weights are packed by whoever comes first."""
+    variant = narrow("torchvision")
+    weights = random_weights(variant)
+    x = images(variant, 24)[:, :, :80, :70].copy()
+    expected = AlexNet(variant, weights).forward(x, ["conv1_pre", "prob"])
+    shared = AlexNet(variant, weights)
+    parts = np.array_split(np.arange(24), 16)
+
+    def forward(part):
+        return [
+            shared.forward(x[part], ["conv1_pre", "prob"], threads=1 + part[0] % 3)
+            for _ in range(3)
+        ]
+
+    for part, results in zip(parts, in_parallel(forward, parts), strict=True):
+        for result in results:
+            for name, value in result.items():
+                assert_same_bits(value, expected[name][part])
