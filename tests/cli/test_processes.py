@@ -27,9 +27,9 @@ def images(tmp_path: Path) -> Path:
     """A folder of so many images that a run over them is long enough to be interrupted."""
     folder = tmp_path / "images"
     folder.mkdir()
-    pixels = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     Image.fromarray(pixels).save(folder / "0.png")
-    for i in range(1, 4000):
+    for i in range(1, 6000):
         (folder / f"{i}.png").symlink_to(folder / "0.png")
     return folder
 
@@ -39,7 +39,7 @@ def features_run(images: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]
     """A run of `features` that has begun to write."""
     output = tmp_path / "out" / "features.npz"
     output.parent.mkdir()
-    process = start("features", images, "--random", "0", "-l", "conv5", "-o", output)
+    process = start("features", images, "--random", "0", "-l", "pool1", "-o", output)
     try:
         deadline = time.monotonic() + DEADLINE_S
         while not any(path.stat().st_size > 256 for path in output.parent.glob(".*.part/0.npy")):
