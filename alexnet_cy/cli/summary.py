@@ -111,7 +111,9 @@ def _print_table(variant: Variant, shapes: tuple[LayerShapes, ...]) -> None:
     parameters = sum(step.parameter_count for step in shapes)
     macs = sum(step.macs for step in shapes)
     table.add_section()
-    table.add_row("total", f"{4e-6 * parameters:.1f} MB of float32", "", f"{parameters:,}", f"{macs:,}")
+    table.add_row(
+        "total", f"{4e-6 * parameters:.1f} MB of float32", "", f"{parameters:,}", f"{macs:,}"
+    )
     console.print(table)
 
 
