@@ -11,6 +11,7 @@ from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
 from synthesis.onnx_files import Encoding, write_onnx
 from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
+from synthesis.torch_module import as_torch_module
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.reference import forward
@@ -154,7 +155,7 @@ class TestWithTorch:
     def test_its_exports_are_read(self, flatten, options, tmp_path, torch):
         network = narrow("torchvision")
         tensors = random_tensors(network)
-        module = as_torch_module(torch, network, tensors, flatten).eval()
+        module = as_torch_module(torch, tensors, flatten).eval()
         path = tmp_path / "exported.onnx"
         images = random_images(224)
         with warnings.catch_warnings():
@@ -168,41 +169,3 @@ class TestWithTorch:
             logits = module(torch.from_numpy(images)).numpy()
         expected = forward(network, as_read(path), images, layers=["fc8"])["fc8"]
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4 * np.ptp(expected))
-
-
-def as_torch_module(torch: Any, network: Any, tensors: dict[str, np.ndarray], flatten: str) -> Any:
-    """Return torchvision's AlexNet, with other numbers of channels."""
-    nn = torch.nn
-    channels = [3, *(tensors[f"conv{i}.bias"].size for i in range(1, 6))]
-    features = [tensors["fc6.weight"].shape[1], *(tensors[f"fc{i}.bias"].size for i in (6, 7, 8))]
-    settings = [(11, 4, 2), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1)]
-
-    class AlexNet(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            layers: list[Any] = []
-            for i, (size, stride, padding) in enumerate(settings):
-                layers += [nn.Conv2d(channels[i], channels[i + 1], size, stride, padding)]
-                layers += [nn.ReLU(inplace=True)]
-                layers += [nn.MaxPool2d(3, 2)] if i in (0, 1, 4) else []
-            self.features = nn.Sequential(*layers)
-            self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
-            self.classifier = nn.Sequential(
-                nn.Dropout(),
-                nn.Linear(features[0], features[1]),
-                nn.ReLU(inplace=True),
-                nn.Dropout(),
-                nn.Linear(features[1], features[2]),
-                nn.ReLU(inplace=True),
-                nn.Linear(features[2], features[3]),
-            )
-
-        def forward(self, x: Any) -> Any:
-            x = self.avgpool(self.features(x))
-            x = torch.flatten(x, 1) if flatten == "flatten" else x.view(x.size(0), features[0])
-            return self.classifier(x)
-
-    module = AlexNet()
-    values = (torch.from_numpy(array) for array in tensors.values())
-    module.load_state_dict(dict(zip(module.state_dict(), values, strict=True)))
-    return module
