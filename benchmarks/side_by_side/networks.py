@@ -171,13 +171,14 @@ def _set_biases(
         if layer is layers[-2]:
             weights[f"{layer.name}.weight"] *= np.float32(LOGIT_DEVIATION / y.std())
         else:
-            bias = weights[f"{layer.name}.bias"] = _bias_for(y, density)
+            bias = _bias_for(y, density)
+            weights[f"{layer.name}.bias"] += bias
             y = np.maximum(y + bias.reshape(1, -1, *[1] * (y.ndim - 2)), 0)
     return inputs
 
 
 def _bias_for(y: Float32Array, density: float) -> Float32Array:
-    """Return the biases that leave a share of each channel's or neuron's values above zero."""
+    """Return what added to each channel or neuron leaves this share of its values above zero."""
     values = np.moveaxis(y, 1, 0).reshape(y.shape[1], -1)
     if density == 1:
         return np.asarray(0.1 * values.std(axis=1) - values.min(axis=1), np.float32)

@@ -21,20 +21,23 @@ def print_comparison(comparison: Comparison, reference: str, console: Console) -
     for line in describe(comparison):
         console.print(line)
     for weights, threads in comparison.cases():
-        console.print()
         case = f"{weights_text(weights)}, {threads_text(threads)}"
-        console.print(speed_table(comparison, weights, threads, f"{case}: images a second"))
+        _print(console, f"{case}: images a second", speed_table(comparison, weights, threads))
         if any(speed.peer == reference for speed in comparison.speeds):
             title = f"{case}: times as fast as {comparison.titles[reference]}"
-            console.print()
-            console.print(ratio_table(comparison, weights, threads, reference, title))
+            _print(console, title, ratio_table(comparison, weights, threads, reference))
     if comparison.starts:
-        console.print()
-        console.print(start_table(comparison))
+        _print(console, "one image, from the start of the process", start_table(comparison))
     if comparison.gaps:
         console.print("\nNot measured:", style="bold")
     for what, why in comparison.gaps.items():
         console.print(f"  {what}: {why.strip().splitlines()[0] if why.strip() else 'no reason'}")
+
+
+def _print(console: Console, title: str, table: Table) -> None:
+    console.print()
+    console.print(title, style="bold")
+    console.print(table)
 
 
 def describe(comparison: Comparison) -> list[str]:
@@ -44,7 +47,8 @@ def describe(comparison: Comparison) -> list[str]:
         f"{c['variant']} on {c['processor']}, processors {c['processors']}; every contender in a "
         "process of its own",
         f"medians of {c['rounds']} rounds in turn, each of {c['burst_passes']} passes or more in "
-        f"{c['burst_s']} s; error: the largest difference from float64, over the largest probability",
+        f"{c['burst_s']} s; error: the largest difference from float64, over the largest "
+        "probability",
     ]
     for weights, layers in comparison.densities.items():
         shares = ", ".join(
@@ -56,10 +60,10 @@ def describe(comparison: Comparison) -> list[str]:
     return lines
 
 
-def speed_table(comparison: Comparison, weights: str, threads: int, title: str) -> Table:
+def speed_table(comparison: Comparison, weights: str, threads: int) -> Table:
     """Lay out images a second for every contender and batch, and its milliseconds at the first."""
     batches = comparison.batches()
-    table = _table(title, [f"ms at {batches[0]}", *map(str, batches), "error"])
+    table = _table([f"ms at {batches[0]}", *map(str, batches), "error"])
     for name, contender in comparison.titles.items():
         speeds = [comparison.speed(weights, threads, batch, name) for batch in batches]
         if not any(speeds):
@@ -74,12 +78,10 @@ def speed_table(comparison: Comparison, weights: str, threads: int, title: str) 
     return table
 
 
-def ratio_table(
-    comparison: Comparison, weights: str, threads: int, reference: str, title: str
-) -> Table:
+def ratio_table(comparison: Comparison, weights: str, threads: int, reference: str) -> Table:
     """Lay out how many times as fast as the reference everybody is."""
     batches = comparison.batches()
-    table = _table(title, list(map(str, batches)))
+    table = _table(list(map(str, batches)))
     for name, contender in comparison.titles.items():
         cells = [_ratio(comparison, weights, threads, batch, name, reference) for batch in batches]
         if any(cell != GAP for cell in cells):
@@ -99,7 +101,7 @@ def start_table(comparison: Comparison) -> Table:
     """Lay out the time from the start of a process to its first result, and its memory."""
     threads = list(dict.fromkeys(start.threads for start in comparison.starts))
     columns = [f"{what}, {threads_text(n)}" for n in threads for what in ("s to result", "peak MB")]
-    table = _table("one image, from the start of the process", columns)
+    table = _table(columns)
     for name, contender in comparison.titles.items():
         starts = [comparison.start(n, name) for n in threads]
         if any(starts):
@@ -111,14 +113,11 @@ def _start_cells(start: Start | None) -> tuple[str, str]:
     return (GAP, GAP) if start is None else (f"{start.median_s:.2f}", f"{start.peak_mb:.0f}")
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def _table(columns: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
     table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,

@@ -1,8 +1,11 @@
 """A network that has every kind of layer and takes a millisecond, and limits that never change."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+import alexnet_cy
 
 from alexnet_cy.bench import alternate, measure
 from alexnet_cy.bench.limits import Limits
@@ -24,6 +27,12 @@ LAYERS = (
 @pytest.fixture
 def tiny():
     return replace(get_variant("caffe"), name="tiny", layers=LAYERS, input_size=33)
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Let other processes import the package that is tested, wherever they run."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(alexnet_cy.__file__).parents[1]))
 
 
 @pytest.fixture

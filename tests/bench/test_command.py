@@ -132,6 +132,7 @@ def test_what_stops_it_is_one_line(error, exit_code, message, monkeypatch, capsy
     assert err == f"alexnet-cy: {message}\n"
 
 
+@pytest.mark.usefixtures("importable")
 def test_the_script_takes_the_same_options():
     if not SCRIPT.exists():
         pytest.skip("benchmarks/ is not here")

@@ -94,6 +94,7 @@ def test_import_guards_a_limit(bench_import, limit, exit_code, capsys):
     assert ("limit 0.9" in capsys.readouterr().err) == exit_code
 
 
+@pytest.mark.usefixtures("importable")
 def test_import_in_a_real_interpreter():
     cumulative, own = script("bench_import").import_once()
     assert cumulative["alexnet_cy"] >= own["alexnet_cy"] > 0
