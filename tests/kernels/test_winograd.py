@@ -1,62 +1,143 @@
-"""Winograd convolution: near the oracle for every tile, every tail and every stride it takes."""
+"""Winograd convolution: near the oracle about every tile, panel and block, with the same bits."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.samples import around, normal
+from support.closeness import assert_same_bits
+from support.samples import around, normal, small_integers
+from support.winograd_bound import assert_winograd
 
-from alexnet_cy import definitions, ops
-from alexnet_cy.engine.winograd import LARGEST_KERNEL, largest_tile
+from alexnet_cy import _winograd, definitions, ops
+from alexnet_cy.engine.winograd import (
+    LARGEST_KERNEL,
+    block_taps,
+    input_matrix,
+    kernel_matrix,
+    largest_tile,
+    output_matrix,
+    pack_winograd,
+    tile_cuts,
+)
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# The contract of docs/numerics.md, of the largest value of the result
-LARGEST_ERROR = 2e-5
+# What limits a block of tiles, in src/_winograd.pyx.
+FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 
-def assert_winograd(x, weight, bias, **settings):
-    computed = ops.conv2d(x, weight, bias, algorithm="winograd", threads=1, **settings)
-    exact = definitions.conv2d(x, weight, bias, **settings)
-    assert computed.dtype == np.float32
-    assert computed.shape == exact.shape
-    assert np.abs(computed - exact).max() <= LARGEST_ERROR * np.abs(exact).max()
+def winograd(x, weight, bias=None, **arguments):
+    return ops.conv2d(x, weight, bias, algorithm="winograd", **{"threads": 1} | arguments)
+
+
+def check(x, weight, bias, **arguments):
+    assert_winograd(winograd(x, weight, bias, **arguments), x, weight, bias, **arguments)
 
 
 @pytest.mark.parametrize("kernel_w", range(1, LARGEST_KERNEL + 1))
 @pytest.mark.parametrize("kernel_h", range(1, LARGEST_KERNEL + 1))
 def test_kernels_and_outputs_about_the_tiles(kernel_h, kernel_w):
+    """One output, every remainder, two tiles and the first of a third, along either axis."""
     weight, bias = normal(0, 5, 6, kernel_h, kernel_w), normal(1, 5)
-    rows = around(1, largest_tile(kernel_h), 2 * largest_tile(kernel_h))
-    columns = around(1, largest_tile(kernel_w), 2 * largest_tile(kernel_w))
-    for p, q in zip(rows, reversed(columns), strict=False):
-        assert_winograd(normal(p, 1, 6, p + kernel_h - 1, q + kernel_w - 1), weight, bias)
+    rows = range(1, 2 * largest_tile(kernel_h) + 2)
+    columns = range(1, 2 * largest_tile(kernel_w) + 2)
+    for i in range(max(len(rows), len(columns))):
+        p, q = rows[i % len(rows)], columns[-1 - i % len(columns)]
+        check(normal(i, 1, 6, p + kernel_h - 1, q + kernel_w - 1), weight, bias)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_channels_about_the_vectors_and_panels(tile, groups):
-    lanes, _, panel_width = tile
-    for channels in around(1, lanes, 2 * lanes):
-        for filters in [*around(1, lanes, panel_width), 2 * panel_width + 1]:
-            x = normal(channels, 2, groups * channels, 6, 7)
-            weight = normal(1, groups * filters, channels, 3, 3)
-            assert_winograd(x, weight, normal(2, groups * filters), groups=groups, padding=1)
+CHANNELS = (1, 3, 7, 8, 9, 15, 16, 17, 33, 48)
 
 
-@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_channels_about_vectors_and_panels(tile, channels):
+    panel_width = tile[2]
+    for out_channels in sorted({*CHANNELS, *around(panel_width, 2 * panel_width)}):
+        x, weight = normal(channels, 1, channels, 6, 8), normal(1, out_channels, channels, 3, 3)
+        check(x, weight, normal(2, out_channels), padding=1)
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+@pytest.mark.parametrize("channels", [1, 7, 8, 17])
+def test_groups(channels, groups):
+    x = normal(0, 2, groups * channels, 7, 6)
+    for out_channels in (1, 9, 16, 33):
+        weight = normal(1, groups * out_channels, channels, 5, 3)
+        check(x, weight, normal(2, groups * out_channels), padding=1, groups=groups)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, (1, 3), (4, 2)])
+@pytest.mark.parametrize("kernel", [(1, 3), (2, 4), (5, 3), (6, 6), (1, 1), (11, 11)])
+def test_strides_at_the_door(kernel, stride):
+    strides = stride if isinstance(stride, tuple) else (stride, stride)
+    if max(block_taps(kernel, strides)) > LARGEST_KERNEL:
+        with pytest.raises(ValueError, match=r"'winograd' cannot compute a 11x11 .*: direct, im2"):
+            winograd(normal(0, 1, 3, 20, 20), normal(1, 2, 3, 11, 11), stride=stride)
+        return
+    weight, bias = normal(1, 6, 3, *kernel), normal(2, 6)
+    padding = ((kernel[0] - 1, 0), (kernel[1] // 2, kernel[1] - 1))
+    for size in ((23, 19), (24, 22), (11, 27)):
+        x = normal(size[0], 2, 3, *size)
+        for relu in (False, True):
+            check(x, weight, bias, stride=stride, padding=padding, relu=relu)
+
+
+@pytest.mark.parametrize("kernel", [(1, 3), (2, 4), (5, 3), (6, 6)])
+def test_asymmetric_padding(kernel):
+    weight, bias = normal(1, 5, 4, *kernel), normal(2, 5)
+    x = normal(0, 2, 4, 9, 8)
+    last_h, last_w = kernel[0] - 1, kernel[1] - 1
+    for padding in (
+        ((last_h, 0), (0, last_w)),
+        ((0, last_h), (last_w, 0)),
+        ((last_h, last_h), (last_w, last_w)),
+    ):
+        check(x, weight, bias, padding=padding)
+
+
+def largest_block(channels, out_channels, lanes):
+    """The most 5x5 tiles of a 3x3 convolution that are computed together."""
+    floats = 49 * sum(-(-n // lanes) * lanes for n in (channels, out_channels))
+    return min(MOST_TILES, max(FEWEST_TILES, BLOCK_FLOATS // floats))
+
+
 @pytest.mark.parametrize(
-    ("kernel", "stride"),
-    [((11, 11), 4), ((3, 3), 2), ((7, 7), 2), ((3, 5), (2, 1)), ((1, 1), 3), ((2, 2), (5, 4))],
+    ("channels", "out_channels", "limit"),
+    [(2, 3, MOST_TILES), (40, 24, None), (144, 128, FEWEST_TILES)],
 )
-def test_strides_at_the_door(kernel, stride, relu):
-    for size in ((23, 19), (24, 22), (11, 26)):
-        x, weight, bias = normal(0, 2, 3, *size), normal(1, 7, 3, *kernel), normal(2, 7)
-        assert_winograd(x, weight, bias, stride=stride, padding=(kernel[0] - 1, 0), relu=relu)
+def test_tiles_about_the_blocks(tile, channels, out_channels, limit):
+    """One tile an image, so that a batch is a number of tiles; the last image alone as well."""
+    largest = largest_block(channels, out_channels, tile[0])
+    assert limit in (largest, None)
+    weight, bias = normal(1, out_channels, channels, 3, 3), normal(2, out_channels)
+    images = normal(0, 2 * largest + 1, channels, 7, 7)
+    whole = winograd(images, weight, bias)
+    for first in (0, largest - 1, 2 * largest):
+        image = images[first : first + 1]
+        assert_winograd(whole[first : first + 1], image, weight, bias)
+    for batch in around(largest, 2 * largest):
+        assert_same_bits(winograd(images[-batch:], weight, bias), whole[-batch:])
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_shape(data):
+    x, weight, bias, arguments = draw_problem(data, normal, normal)
+    check(x, weight, bias, **arguments)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_whole_numbers_are_recovered(data):
+    """Its errors are far below 1/2: rounded, the result is the exact one."""
+    x, weight, bias, arguments = draw_problem(data, small_integers, small_integers)
+    computed = winograd(x, weight, bias, **arguments)
+    np.testing.assert_array_equal(
+        np.rint(computed), definitions.conv2d(x, weight, bias, **arguments)
+    )
+
+
+def draw_problem(data, draw_x, draw_weight):
     kernel = data.draw(st.tuples(*2 * [st.integers(1, LARGEST_KERNEL)]), "kernel")
     padding = tuple(
         data.draw(st.tuples(*2 * [st.integers(0, length - 1)]), "padding") for length in kernel
@@ -66,35 +147,131 @@ def test_any_shape(data):
         for length, pads in zip(kernel, padding, strict=True)
     ]
     groups = data.draw(st.sampled_from([1, 1, 2, 3]), "groups")
-    stride = data.draw(st.tuples(*2 * [st.integers(1, 3)]), "stride") if groups == 1 else 1
+    stride = data.draw(st.tuples(*2 * [st.integers(1, 4)]), "stride") if groups == 1 else 1
     channels, filters = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
     seed = data.draw(st.integers(0, 999), "seed")
-    x = normal(seed, data.draw(st.integers(1, 3)), groups * channels, *size)
-    weight = normal(seed + 1, groups * filters, channels, *kernel)
-    bias = normal(seed + 2, groups * filters)
-    assert_winograd(x, weight, bias, stride=stride, padding=padding, groups=groups)
+    return (
+        draw_x(seed, data.draw(st.integers(1, 3), "images"), groups * channels, *size),
+        draw_weight(seed + 1, groups * filters, channels, *kernel),
+        draw_weight(seed + 2, groups * filters),
+        {"stride": stride, "padding": padding, "groups": groups},
+    )
 
 
-@pytest.mark.parametrize("place", [(0, 0), (3, 4), (11, 12)])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_spoils_its_tile_and_no_other(value, place):
-    """A tile is computed as a whole: NaN wherever the oracle has it, and nowhere far away."""
-    x, weight = normal(0, 3, 4, 12, 13), normal(1, 9, 4, 3, 3)
-    x[1, 2, place[0], place[1]] = value
-    computed = ops.conv2d(x, weight, padding=1, algorithm="winograd")
-    exact = definitions.conv2d(x, weight, padding=1)
-    spoilt = ~np.isfinite(computed)
-    assert spoilt[~np.isfinite(exact)].all()
-    assert not spoilt[[0, 2]].any()
-    rows, columns = np.nonzero(spoilt[1].any(axis=0))
-    for found, where in ((rows, place[0]), (columns, place[1])):
-        assert np.abs(found - where).max() < largest_tile(3) + 3 - 1
+@pytest.mark.parametrize(("kernel", "stride"), [((1, 1), 1), ((2, 2), 2), ((4, 3), (4, 3))])
+def test_a_single_tap_adds_as_direct_convolution_does(kernel, stride):
+    """Its matrices are those of the identity, and the channels of a block come row by row."""
+    x, weight = normal(0, 2, 20, 25, 27), normal(1, 19, 20, *kernel)
+    direct = ops.conv2d(x, weight, stride=stride, algorithm="direct")
+    assert_same_bits(winograd(x, weight, stride=stride), direct)
 
 
-def test_tiles_by_the_hundred():
-    """More tiles than one block holds, in groups, for one thread and for several."""
-    x, weight = normal(0, 9, 8, 40, 40), normal(1, 10, 4, 3, 3)
-    exact = definitions.conv2d(x, weight, groups=2)
-    for threads in (1, 2, 3):
-        y = ops.conv2d(x, weight, groups=2, algorithm="winograd", threads=threads)
-        assert np.abs(y - exact).max() <= LARGEST_ERROR * np.abs(exact).max()
+def test_no_bias_is_a_bias_of_zeros():
+    x, weight = normal(0, 2, 3, 9, 8), normal(1, 7, 3, 3, 3)
+    assert_same_bits(winograd(x, weight), winograd(x, weight, np.zeros(7, np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("images", "channels", "out_channels", "groups"),
+    [
+        (1, 20, 40, 1),  # one block: several threads share its steps
+        (1, 20, 40, 4),  # up to 4 threads take a group each, more share the steps of one by one
+        (60, 4, 5, 1),  # 540 tiles, at least 3 blocks: a block for each of two or three threads
+        (60, 4, 6, 2),  # the same in groups
+        (9, 130, 140, 1),  # blocks of 24 tiles
+    ],
+)
+def test_threads(images, channels, out_channels, groups):
+    """Whole blocks for each thread, or blocks shared out step by step."""
+    x = normal(0, images, channels, 13, 13)
+    weight = normal(1, out_channels, channels // groups, 3, 3)
+    arguments = {"bias": normal(2, out_channels), "groups": groups, "padding": 1, "relu": True}
+    alone = winograd(x, weight, **arguments)
+    for threads in range(2, 9):
+        assert_same_bits(winograd(x, weight, threads=threads, **arguments), alone)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(3, 1), (40, 2), (130, 1)])
+def test_batches(channels, groups):
+    x = normal(0, 33, channels, 9, 9)
+    weight = normal(1, 10, channels // groups, 5, 5)
+    together = winograd(x, weight, padding=2, groups=groups, threads=2)
+    for batch in (1, 3, 32):
+        for first in (0, 33 - batch):
+            part = slice(first, first + batch)
+            for threads in (1, 2):
+                alone = winograd(x[part], weight, padding=2, groups=groups, threads=threads)
+                assert_same_bits(alone, together[part])
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_an_output_with_gaps(kernels, groups):
+    """As in a network, where the result is the inside of a padded activation."""
+    x, weight = normal(0, 2, 9, 12, 8), normal(1, 18, 8 // groups, 3, 3)
+    packed = pack_winograd(weight, None, stride=(1, 1), groups=groups, kernels=kernels, threads=1)
+    cuts = tile_cuts(7, 3), tile_cuts(10, 3)
+    dense = np.empty((2, 7, 10, 18), np.float32)
+    _winograd.conv2d(packed, x, dense, *cuts, False, 1)
+    padded = np.full((2, 12, 13, 18), 7, np.float32)
+    _winograd.conv2d(packed, x, padded[:, 2:9, 1:11], *cuts, False, 1)
+    assert_same_bits(padded[:, 2:9, 1:11], dense)
+    padded[:, 2:9, 1:11] = 7
+    assert (padded == 7).all()
+
+
+def test_nothing_of_an_earlier_call_is_left():
+    """The memory between the steps is kept for the next call; NaN in it must not be read."""
+    x, weight = normal(0, 2, 19, 11, 9), normal(1, 21, 19, 3, 3)
+    clean = winograd(x, weight)
+    for shape in (x.shape, (3, 19, 20, 20)):
+        assert np.isnan(winograd(np.full(shape, np.nan), weight)).all()
+        assert_same_bits(winograd(x, weight), clean)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arguments"),
+    [((7, 3), {}), ((3, 7), {"stride": (2, 1)}), ((3, 3), {"stride": 2, "groups": 2})],
+)
+def test_what_it_cannot_compute(monkeypatch, kernel, arguments):
+    x, weight = normal(0, 1, 4, 9, 9), normal(1, 6, 4 // arguments.get("groups", 1), *kernel)
+    size = f"{kernel[0]}x{kernel[1]}"
+    with pytest.raises(ValueError, match=f"^algorithm: .* {size} .*; these can: direct, im2col$"):
+        winograd(x, weight, **arguments)
+    monkeypatch.setenv("ALEXNET_CY_CONV", "winograd")
+    with pytest.raises(ValueError, match=f"^ALEXNET_CY_CONV: 'winograd' cannot .* {size} "):
+        ops.conv2d(x, weight, **arguments)
+
+
+def test_the_variable_chooses_it(monkeypatch):
+    """For a convolution of so few channels that it is not chosen otherwise."""
+    x, weight = normal(0, 1, 3, 20, 20), normal(1, 4, 3, 3, 3)
+    direct, chosen = ops.conv2d(x, weight), winograd(x, weight)
+    assert not np.array_equal(direct, chosen)
+    monkeypatch.setenv("ALEXNET_CY_CONV", "winograd")
+    assert_same_bits(ops.conv2d(x, weight), chosen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"groups": 4}, "groups: 4 does not divide 6 out channels"),
+        ({"bias": (5,)}, "bias: got 5 values for 6 channels"),
+        ({"kernel_taps": 4}, "kernel_matrices: do not match the kernel"),
+        ({"points": 9}, "kernel_matrices: at most 8 points are possible"),
+        ({"tiles": 9}, "transforms: too many"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
+    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 5} | changes
+    matrix = np.resize(kernel_matrix(3, 7), (sizes["points"], sizes["kernel_taps"]))
+    transforms = [(input_matrix(5, 3), output_matrix(5, 3))] * sizes["tiles"]
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        _winograd.PackedWinograd(
+            normal(0, 6, 2, 3, 3),
+            normal(1, *sizes["bias"]),
+            sizes["groups"],
+            (matrix, matrix),
+            (transforms, transforms),
+            kernels,
+            1,
+        )
