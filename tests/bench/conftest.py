@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import alexnet_cy
-
 from alexnet_cy.bench import alternate, measure
 from alexnet_cy.bench.limits import Limits
 from alexnet_cy.bench.settings import make_settings
