@@ -22,8 +22,8 @@ BOUND_COLOURS = {"arithmetic": "#2a9d8f", "memory": "#e9964a"}
 # Inches: of a run's panels, and above and below all of them for titles and conditions.
 ROW_HEIGHT, MARGIN, WIDTH = 0.30, 1.5, 11.0
 
-# Shares above this are cut off and written beside the bar: they come out of a cache.
-WIDEST_SHARE = 1.2
+# Bars of larger shares are cut off: what comes out of a cache may be far above the memory's limit.
+WIDEST_SHARE = 4.0
 
 
 def check_format(path: Path) -> None:
@@ -122,15 +122,16 @@ def _draw_times(axes: Axes, run: RunResult) -> None:
 
 def _draw_shares(axes: Axes, run: RunResult) -> None:
     """Draw how near each layer comes to the limit that binds it."""
+    widest = 100 * min(max(1.0, *(layer.limit_share for layer in run.layers)), WIDEST_SHARE)
     axes.vlines(100, -0.6, len(run.layers) - 0.4, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for place, layer in enumerate(run.layers):
         percent = 100 * min(layer.limit_share, WIDEST_SHARE)
         axes.barh(place, percent, 0.6, color=BOUND_COLOURS[layer.bound_by])
         rate = f"{layer.rate:.0f}" if layer.rate >= 10 else f"{layer.rate:.1f}"
         _label(axes, percent, place, f"{100 * layer.limit_share:.0f} %,  {rate} {layer.rate_unit}")
-    axes.set_xlim(0, 100 * WIDEST_SHARE + 45)
-    axes.set_xticks((0, 25, 50, 75, 100))
-    axes.set_xlabel("% of the limit", fontsize=9, color=INK)
+    axes.set_xlim(0, 1.5 * widest)  # the labels need a third
+    axes.set_xticks(range(0, int(widest) + 1, 25 if widest < 150 else 50 if widest < 300 else 100))
+    axes.set_xlabel("% of the limit; more: less work, or from a cache", fontsize=9, color=INK)
     labels = {
         f"of {run.limits.fma_gflops:.0f} GFLOP/s": BOUND_COLOURS["arithmetic"],
         f"of {run.limits.read_gbytes_per_s:.0f} GB/s from memory": BOUND_COLOURS["memory"],
@@ -150,6 +151,7 @@ def _label(axes: Axes, x: float, y: float, text: str) -> None:
         fontsize=8,
         color=FAINT,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        zorder=5,
     )
 
 
