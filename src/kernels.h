@@ -185,7 +185,9 @@ typedef struct {
 /* Inputs per block of the batched fully connected product: a block of weights, 128 x 512 floats =
  * 256 KiB, is laid out anew for the register tile and stays in the L2 cache. */
 #define ACY_LINEAR_BLOCK 128
-#define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * ACY_LINEAR_PANEL)
+/* Images of one round of the batched product: their row pointers live on the stack. */
+#define ACY_LINEAR_IMAGES 64
+#define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * (ACY_LINEAR_PANEL + ACY_LINEAR_IMAGES))
 
 /* The levels compiled into this build that this processor and its operating system can run, best
  * first, ending with NULL. The last one is always "generic". */

@@ -51,31 +51,33 @@ static void matrix_vector(const acy_linear *linear, const int32_t *index, const 
 }
 
 /* slices[column / ACY_PANEL_WIDTH][k][ACY_PANEL_WIDTH] = weight[k][column]: the order in which the
- * register tile reads its panel. The last slice is as narrow as whole vectors allow. */
+ * register tile reads its panel. The last slice is as narrow as whole vectors allow. Eight rows at
+ * a time: each is read from end to end, and what is written to a slice is half a kilobyte. */
 ACY_INLINE void slice_panel(const float *weight, ptrdiff_t row, ptrdiff_t depth, ptrdiff_t width,
                             float *slices) {
-    for (ptrdiff_t k = 0; k < depth; k++)
-        for (ptrdiff_t o = 0; o < width; o += ACY_LANES) {
-            const ptrdiff_t slice = o / ACY_PANEL_WIDTH * ACY_PANEL_WIDTH;
-            const ptrdiff_t left = width - slice;
-            const ptrdiff_t slice_width = left < ACY_PANEL_WIDTH ? left : ACY_PANEL_WIDTH;
-            vf_store(slices + slice * depth + k * slice_width + (o - slice),
-                     vf_load(weight + k * row + o));
+    for (ptrdiff_t k = 0; k < depth; k += 8) {
+        const ptrdiff_t rows = depth - k < 8 ? depth - k : 8;
+        for (ptrdiff_t o = 0; o < width; o += ACY_PANEL_WIDTH) {
+            const ptrdiff_t slice = width - o < ACY_PANEL_WIDTH ? width - o : ACY_PANEL_WIDTH;
+            const float *from = weight + k * row + o;
+            float *to = slices + o * depth + k * slice;
+            for (ptrdiff_t r = 0; r < rows; r++, from += row, to += slice)
+                for (ptrdiff_t v = 0; v < slice; v += ACY_LANES)
+                    vf_store(to + v, vf_load(from + v));
         }
+    }
 }
-
-/* Images of one call of the register tile: as many as their row pointers have room on the stack. */
-#define ACY_LINEAR_IMAGES 64
 
 static void matrix_matrix(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end,
                           float *scratch) {
     const float *x[ACY_LINEAR_IMAGES];
     float *c[ACY_LINEAR_IMAGES];
     float edge[ACY_LINEAR_IMAGES * ACY_PANEL_WIDTH] ACY_ALIGNED;
+    float *const inputs = scratch + ACY_LINEAR_BLOCK * ACY_LINEAR_PANEL;
 
     for (ptrdiff_t k = 0; k < linear->depth; k += ACY_LINEAR_BLOCK) {
         const ptrdiff_t left = linear->depth - k;
-        const acy_segment block = {k, left < ACY_LINEAR_BLOCK ? left : ACY_LINEAR_BLOCK};
+        const acy_segment block = {0, left < ACY_LINEAR_BLOCK ? left : ACY_LINEAR_BLOCK};
         const int last = k + block.length == linear->depth;
         const int finish = !last ? ACY_PARTIAL : linear->relu ? ACY_FINAL_RELU : ACY_FINAL;
         /* A whole panel is one run of memory: while a slice of this block is multiplied, its share
@@ -88,7 +90,13 @@ static void matrix_matrix(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t e
         for (ptrdiff_t first = 0; first < linear->n_images; first += ACY_LINEAR_IMAGES) {
             const ptrdiff_t rest = linear->n_images - first;
             const ptrdiff_t n = rest < ACY_LINEAR_IMAGES ? rest : ACY_LINEAR_IMAGES;
-            for (ptrdiff_t i = 0; i < n; i++) x[i] = linear->input + (first + i) * linear->depth;
+            /* Rows of thousands of inputs lie a multiple of 4 KiB apart and would compete for the
+             * same few sets of the cache: this block of them goes side by side. */
+            for (ptrdiff_t i = 0; i < n; i++) {
+                x[i] = inputs + i * block.length;
+                memcpy(inputs + i * block.length, linear->input + (first + i) * linear->depth + k,
+                       (size_t)block.length * sizeof(float));
+            }
             for (ptrdiff_t o = begin; o < end; o += ACY_PANEL_WIDTH) {
                 const ptrdiff_t width = end - o < ACY_PANEL_WIDTH ? end - o : ACY_PANEL_WIDTH;
                 float *const y = linear->output + first * linear->output_stride + o;
