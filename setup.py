@@ -133,7 +133,10 @@ class BuildKernels(build_ext):
                 )
                 if link:
                     self.compiler.link_executable(
-                        objects, "probe", output_dir=folder, extra_postargs=list(flags)
+                        objects,
+                        "probe",
+                        output_dir=folder,
+                        extra_postargs=[*flags, *os.environ.get("LDFLAGS", "").split()],
                     )
             except (CompileError, LinkError):
                 return False
