@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
@@ -15,11 +15,13 @@ from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.packed import PackedWeights, WeightsView
 from alexnet_cy.engine.plan import Plan
 from alexnet_cy.engine.planning import make_plan
-from alexnet_cy.engine.profile import Profile, profile
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.network import Variant, get_variant, resolve_layer
 from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.tensors import TensorRef
+
+if TYPE_CHECKING:
+    from alexnet_cy.engine.profile import Profile
 
 __all__ = ["ArrayNetwork"]
 
@@ -154,6 +156,8 @@ class ArrayNetwork:
         Profile
             Prints as a table.
         """
+        from alexnet_cy.engine.profile import profile
+
         images = self._images(x)
         if len(images) == 0:
             raise ValueError("x: need at least one image to time, got none")

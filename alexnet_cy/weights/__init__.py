@@ -4,11 +4,20 @@ The call path: `loader.open_network` opens the file once (`files`), `detect` tel
 format's module reads its structure into a `NetworkFile` of canonical names and layouts
 (`key_names`, `layouts`, `tensors`), `matching` compares every shape with the variant's. A tensor is
 read when its `TensorRef` is asked, straight into the array that is returned.
+
+The names below are imported when they are first used: a network of random weights or of arrays
+needs no readers, and `import alexnet_cy` is to cost little.
 """
 
-from .files import WeightsFile, open_file
-from .loader import LoadedNetwork, open_network, read_file
-from .tensors import NetworkFile, TensorRef
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .files import WeightsFile, open_file
+    from .loader import LoadedNetwork, open_network, read_file
+    from .tensors import NetworkFile, TensorRef
 
 __all__ = [
     "LoadedNetwork",
@@ -19,3 +28,20 @@ __all__ = [
     "open_network",
     "read_file",
 ]
+
+_HOMES = {
+    "LoadedNetwork": "loader",
+    "NetworkFile": "tensors",
+    "TensorRef": "tensors",
+    "WeightsFile": "files",
+    "open_file": "files",
+    "open_network": "loader",
+    "read_file": "loader",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that a name lives in (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
