@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ..network.variants import Variant
     from .files import WeightsFile
 
-__all__ = ["looks_like", "read"]
+__all__ = ["read"]
 
 VARIANT = "caffe"
 CONV_CODE_BITS = 8
@@ -85,32 +85,6 @@ class _Section:
     @property
     def end(self) -> int:
         return self.gaps_offset + _packed_bytes(self.entries, GAP_BITS)
-
-
-def looks_like(head: bytes, file_bytes: int, variant: Variant | None = None) -> bool:
-    """Tell whether a file is a Deep Compression network, from its beginning and its size.
-
-    The rule: none of the eight counts at the beginning is 0 or more than the layer has weights,
-    and the size that follows from them is the size of the file.
-
-    Parameters
-    ----------
-    head : bytes
-        The first bytes of the file, 32 or more.
-    file_bytes : int
-        Length of the file.
-    variant : Variant, optional
-        Whose shapes to assume; BVLC AlexNet's if left out.
-
-    Returns
-    -------
-    bool
-    """
-    try:
-        _sections(head, file_bytes, variant or get_variant(VARIANT))
-    except ValueError:
-        return False
-    return True
 
 
 def read(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:

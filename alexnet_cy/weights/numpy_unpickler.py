@@ -19,13 +19,15 @@ from .pickle_payloads import Payload
 from .pickle_scan import scan_pickle
 
 if TYPE_CHECKING:
-    from .stored_arrays import Fill
+    from .stored_floats import Fill
 
 __all__ = ["InlineBytes", "PickledArray", "load_arrays"]
 
 # numpy.ndarray.__reduce__ and numpy.dtype.__reduce__: the version of the state that they pickle.
 _ARRAY_STATE_VERSION = 1
 _DTYPE_STATE_VERSIONS = (3, 4)
+
+_ADVICE = "where you trust the file, load it with numpy and save the arrays with numpy.savez"
 
 _MAX_RANK = 32  # NumPy's own limit until 2.0
 
@@ -50,7 +52,7 @@ def load_arrays(data: bytes, payloads: tuple[Payload, ...]) -> object:
     Exception
         Of nearly any kind, if the pickle is garbled or asks for anything else than arrays.
     """
-    scan_pickle(data)
+    scan_pickle(data, advice=_ADVICE)
     return _Unpickler(data, payloads).load()
 
 

@@ -19,7 +19,7 @@ from .pickle_scan import MAX_OPCODES, MAX_PICKLE_BYTES, MAX_STRING_CHARACTERS
 
 if TYPE_CHECKING:
     from .files import WeightsFile
-    from .stored_arrays import Fill
+    from .stored_floats import Fill
 
 __all__ = ["Payload", "extract_payloads"]
 

@@ -2,9 +2,9 @@
 
 A pickle is a program for a stack machine. `scan_pickle` follows it on a stack that holds no
 values, only the opcode that made each one and how deep it nests, and refuses everything that
-``torch.save`` does not write for dicts, lists, tuples, numbers, strings and tensors. What passes
-can neither reach anything but the unpickler's own table nor take more than a little time and
-memory.
+``torch.save`` and ``numpy.save`` do not write for dicts, lists, tuples, numbers, strings and
+arrays. What passes can neither reach anything but the unpickler's own table nor take more than a
+little time and memory.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import io
 import pickle
 import pickletools
 
-__all__ = ["ADVICE", "MAX_DICT_ITEMS", "MAX_PICKLE_BYTES", "scan_pickle"]
-
-ADVICE = "where you trust the file, load it with torch and save net.state_dict() alone"
-"""What to do with a checkpoint that holds more than tensors."""
+__all__ = ["MAX_DICT_ITEMS", "MAX_PICKLE_BYTES", "scan_pickle"]
 
 # torchvision's AlexNet needs 2 KiB, 700 opcodes, 300 memo entries and a nesting of 4; a training
 # checkpoint with its optimiser a few times that.
@@ -53,7 +50,7 @@ _TARGETS = {
 _Value = tuple[str, int]  # the opcode that made it, its nesting
 
 
-def scan_pickle(data: bytes, start: int = 0) -> int:
+def scan_pickle(data: bytes, start: int = 0, *, advice: str) -> int:
     """Check one pickle opcode by opcode, without running it.
 
     Parameters
@@ -62,6 +59,8 @@ def scan_pickle(data: bytes, start: int = 0) -> int:
         What holds the pickle.
     start : int
         Where in `data` it begins.
+    advice : str
+        What the error says is to be done with a file that holds more than arrays.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def scan_pickle(data: bytes, start: int = 0) -> int:
             count += 1
             where = f"{opcode.name} at byte {position}"
             if opcode.name not in _ALLOWED_OPCODES:
-                raise pickle.UnpicklingError(f"{where}: no state dict needs it; {ADVICE}")
+                raise pickle.UnpicklingError(f"{where}: arrays alone do not need it; {advice}")
             if count > MAX_OPCODES:
                 raise pickle.UnpicklingError(f"{where}: more than {MAX_OPCODES} opcodes")
             try:

@@ -9,33 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import WeightsError
 from .key_names import canonical_names
 from .layouts import Layout, as_stored, tensorflow_layout
+from .stored_floats import fill_view
 from .tensors import NetworkFile, TensorRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ["FLOAT_NAMES", "MAX_RANK", "Fill", "StoredArray", "check_element_type", "network_file"]
+    from .stored_floats import Fill
+
+__all__ = ["FLOAT_NAMES", "MAX_RANK", "StoredArray", "check_element_type", "network_file"]
 
 FLOAT_NAMES = {2: "F16", 4: "F32", 8: "F64"}
 """The floating-point formats that are read, by the bytes of one number."""
 
 MAX_RANK = 4
 """Weights have at most four axes."""
-
-# A part that goes through another order of axes stays in the second-level cache on its way.
-_PART_BYTES = 1 << 18
-
-Fill: TypeAlias = Callable[[memoryview], None]
-"""Fills a buffer with the next bytes of an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> Tenso
         view = layout(result)
         if array.fortran_order:
             view = _fortran_view(view, len(array.shape))
-        _fill(view, array.dtype, array.open())
+        fill_view(view, array.dtype, array.open())
         return result
 
     return TensorRef(shape, FLOAT_NAMES[array.dtype.itemsize], array.stored_bytes, read)
@@ -140,28 +137,3 @@ def _fortran_view(view: NDArray[np.float32], stored_rank: int) -> NDArray[np.flo
     # A layout may split the first of two axes, (in, out), into the three of an image: these stay
     # together, in their order.
     return view.T if view.ndim == stored_rank else np.moveaxis(view, -1, 0)
-
-
-def _fill(view: NDArray[np.float32], dtype: np.dtype[Any], fill: Fill) -> None:
-    """Read the elements of `view`, in the order of its indices, as `dtype`."""
-    if view.flags.c_contiguous and dtype == np.float32 and dtype.isnative:
-        fill(view.reshape(-1).view(np.uint8).data)
-        return
-    for part in _parts(view, dtype.itemsize):
-        stored = np.empty(part.shape, dtype)
-        fill(stored.reshape(-1).view(np.uint8).data)
-        # float64 beyond float32 becomes infinity; a signalling NaN becomes a quiet one.
-        with np.errstate(over="ignore", invalid="ignore"):
-            part[...] = stored
-
-
-def _parts(view: NDArray[np.float32], item_bytes: int) -> Iterator[NDArray[np.float32]]:
-    """Cut an array along its first axes into parts of at most `_PART_BYTES` in the file."""
-    row_bytes = view.size // len(view) * item_bytes
-    if row_bytes > _PART_BYTES:
-        for row in view:
-            yield from _parts(row, item_bytes)
-        return
-    rows = max(1, _PART_BYTES // row_bytes)
-    for first in range(0, len(view), rows):
-        yield view[first : first + rows]

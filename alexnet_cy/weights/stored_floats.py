@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import zlib
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..errors import WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from .files import WeightsFile
 
-__all__ = ["FLOAT_BYTES", "fill_floats", "read_floats"]
+__all__ = ["FLOAT_BYTES", "Fill", "fill_floats", "fill_view", "read_floats"]
 
 FLOAT_BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 """The floating-point formats that are read, with the bytes of one number."""
 
-_PART_BYTES = 1 << 20  # what is not read straight into the result goes through a buffer
+# bfloat16, which NumPy lacks, is read as the 16-bit integers that its bits are.
+_STORED_TYPES: dict[str, np.dtype[Any]] = {
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+    "F32": np.dtype("<f4"),
+    "F64": np.dtype("<f8"),
+}
+
+# What is not read straight into the result goes through a buffer that stays in the cache.
+_PART_BYTES = 1 << 18
+
+Fill: TypeAlias = "Callable[[memoryview], None]"
+"""Fills a buffer with the next bytes of an array."""
 
 
 def read_floats(
@@ -85,14 +99,47 @@ def fill_floats(
         As in `read_floats`.
     """
     _check_range(file, offset_bytes, dtype, view.size)
-    if dtype == "F32" and view.flags.c_contiguous and view.dtype == np.dtype("<f4"):
-        flat = view.reshape(-1)
-        file.read_into(offset_bytes, flat.data)
-        checksum = 0 if crc32 is None else zlib.crc32(flat.data)
-    else:
-        checksum = _fill_by_parts(file, offset_bytes, dtype, np.atleast_1d(view))
-    if crc32 is not None and checksum != crc32:
+    source = _Source(file, offset_bytes, is_checked=crc32 is not None)
+    fill_view(view, _STORED_TYPES[dtype], source)
+    if crc32 is not None and source.checksum != crc32:
         raise WeightsError(f"{file.path!r}: corrupt: the checksum at offset {offset_bytes} differs")
+
+
+def fill_view(view: NDArray[np.float32], stored_type: np.dtype[Any], fill: Fill) -> None:
+    """Fill an array, whose axes may be in another order in memory, from a source of bytes.
+
+    Parameters
+    ----------
+    view : float32 array
+        Filled in the order of its indices.
+    stored_type : numpy.dtype
+        float16, 32 or 64 of either byte order; uint16 stands for bfloat16.
+    fill : callable
+        Called with one buffer after the other, it fills them with the bytes of the numbers.
+    """
+    if view.flags.c_contiguous and stored_type == view.dtype:
+        fill(view.reshape(-1).view(np.uint8).data)
+        return
+    for part in _parts(np.atleast_1d(view), stored_type.itemsize):
+        stored = np.empty(part.shape, stored_type)
+        fill(stored.reshape(-1).view(np.uint8).data)
+        part[...] = _decode(stored)
+
+
+class _Source:
+    """Hands out the bytes of a file from an offset on."""
+
+    def __init__(self, file: WeightsFile, offset_bytes: int, *, is_checked: bool) -> None:
+        self._file = file
+        self._offset_bytes = offset_bytes
+        self._is_checked = is_checked
+        self.checksum = 0
+
+    def __call__(self, target: memoryview) -> None:
+        self._file.read_into(self._offset_bytes, target)
+        self._offset_bytes += target.nbytes
+        if self._is_checked:
+            self.checksum = zlib.crc32(target, self.checksum)
 
 
 def _check_range(file: WeightsFile, offset_bytes: int, dtype: str, count: int) -> None:
@@ -106,24 +153,23 @@ def _check_range(file: WeightsFile, offset_bytes: int, dtype: str, count: int) -
         )
 
 
-def _fill_by_parts(
-    file: WeightsFile, offset_bytes: int, dtype: str, view: NDArray[np.float32]
-) -> int:
-    """Fill `view` some rows at a time and return the checksum of the bytes."""
-    row_bytes = prod(view.shape[1:]) * FLOAT_BYTES[dtype]
-    rows = max(1, _PART_BYTES // max(1, row_bytes))
-    checksum = 0
-    for first in range(0, len(view), rows):
-        part = view[first : first + rows]
-        data = file.read_bytes(offset_bytes + first * row_bytes, len(part) * row_bytes)
-        checksum = zlib.crc32(data, checksum)
-        part[...] = _decode(data, dtype).reshape(part.shape)
-    return checksum
-
-
-def _decode(data: bytes, dtype: str) -> NDArray[np.float32]:
-    if dtype == "BF16":  # the upper half of a float32
-        return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+def _decode(stored: NDArray[Any]) -> NDArray[np.float32]:
+    if stored.dtype.kind == "u":  # bfloat16 is the upper half of a float32
+        return (stored.astype(np.uint32) << 16).view(np.float32)
     # float64 beyond float32 becomes infinity, a signalling NaN a quiet one: the loader's business.
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.frombuffer(data, f"<f{FLOAT_BYTES[dtype]}").astype(np.float32)
+        return stored.astype(np.float32, copy=False)
+
+
+def _parts(view: NDArray[np.float32], item_bytes: int) -> Iterator[NDArray[np.float32]]:
+    """Cut an array along its first axes into parts of at most `_PART_BYTES` in the file."""
+    if not view.size:
+        return
+    row_bytes = view.size // len(view) * item_bytes
+    if row_bytes > _PART_BYTES:
+        for row in view:
+            yield from _parts(row, item_bytes)
+        return
+    rows = max(1, _PART_BYTES // row_bytes)
+    for first in range(0, len(view), rows):
+        yield view[first : first + rows]

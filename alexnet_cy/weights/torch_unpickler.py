@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from .files import as_weights_error
-from .pickle_scan import ADVICE, MAX_DICT_ITEMS, scan_pickle
+from .pickle_scan import MAX_DICT_ITEMS, scan_pickle
 
 __all__ = ["Storage", "StoredTensor", "Unpickled", "load_pickle"]
+
+ADVICE = "where you trust the file, load it with torch and save net.state_dict() alone"
+"""What to do with a checkpoint that holds more than tensors."""
 
 MAX_TENSOR_RANK = 8
 
@@ -141,7 +144,7 @@ def load_pickle(data: bytes, what: str, start: int = 0) -> Unpickled:
         tensors does not need.
     """
     with as_weights_error(what):
-        end = scan_pickle(data, start)
+        end = scan_pickle(data, start, advice=ADVICE)
         unpickler = _Unpickler(data[start:end])
         return Unpickled(unpickler.load(), unpickler.storages, end)
 

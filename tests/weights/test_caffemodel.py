@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from synthesis.caffe_files import Encoding, Layer, describe, encode, encode_blob, write_caffemodel
 from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
@@ -67,7 +65,6 @@ def test_every_encoding_of_every_variant(tmp_path: Path, encoding: str, variant:
     network = caffemodel.read(path)
     assert_equal_tensors(network, {name: rounding(array) for name, array in tensors.items()})
     assert (network.format, network.variant) == ("caffemodel", variant)
-    assert caffemodel.looks_like(path.read_bytes()[:512], path.stat().st_size)
 
 
 @pytest.mark.parametrize("bits", ["f64", "f32", "f16"])
@@ -215,41 +212,6 @@ def test_a_file_that_shrinks_after_it_was_opened(tmp_path: Path) -> None:
     os.truncate(path, 100)
     with pytest.raises(WeightsError, match="truncated"):
         network.tensors["fc8.bias"].read()
-
-
-NOT_CAFFE = {
-    "nothing": b"",
-    "onnx": b"\x08\x03\x12\x07pytorch\x1a\x031.0:\xff\x01",
-    "onnx without a version": b"\x12\x07pytorch:\xff\x01",
-    "zip": b"PK\x03\x04\x14\x00\x00\x00\x00\x00",
-    "npy": b"\x93NUMPY\x01\x00v\x00{'descr': '<f4'",
-    "pickle": b"\x80\x02}q\x00X\x05\x00\x00\x00conv1",
-    "hdf5": b"\x89HDF\r\n\x1a\n\x00\x00",
-    "safetensors": b'\x0a\x05\x00\x00\x00\x00\x00\x00{"conv1.weight":{}}',
-    "mean image": b"\x08\x01\x10\x03\x18\x80\x02 \x80\x02*\x80\x80\x30",
-    "text": b'name: "AlexNet"\nlayer {\n  name: "data"\n',
-    "a name and nothing else": b"\x0a\x07AlexNet",
-    "a name that is no text": b"\x0a\x04\xff\xfe\xfd\xfc\xa2\x06\x07\x0a\x05conv1",
-    "a layer beyond the end": b"\x0a\x07AlexNet\xa2\x06\xff\xff\xff\x7f\x0a\x05conv1",
-    "a layer that begins with a number": b"\x0a\x07AlexNet\xa2\x06\x02\x08\x01",
-    "a layer whose name is no text": b"\x0a\x07AlexNet\xa2\x06\x04\x0a\x02\x01\x02",
-    "an empty layer": b"\x0a\x07AlexNet\xa2\x06\x00\x0a\x05conv1",
-}
-
-
-@pytest.mark.parametrize("kind", NOT_CAFFE)
-def test_other_files_do_not_look_like_a_network(kind: str) -> None:
-    assert not caffemodel.looks_like(NOT_CAFFE[kind], max(1, len(NOT_CAFFE[kind])))
-
-
-def test_a_name_that_is_cut_within_a_letter() -> None:
-    data = b"\x0a\x07AlexNet\xa2\x06\x0c\x0a\x0a" + "conv-ä-größe".encode()
-    assert caffemodel.looks_like(data[:20], 4000)
-
-
-@given(st.binary(max_size=64), st.integers(0, 1 << 33))
-def test_looking_never_fails(head: bytes, file_bytes: int) -> None:
-    assert caffemodel.looks_like(head, file_bytes) in (True, False)
 
 
 def rename(old: str, new_name: str) -> Callable[[list[Layer]], None]:
