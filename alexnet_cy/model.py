@@ -182,7 +182,8 @@ class AlexNet(ArrayNetwork):
         preset : str or Preset, optional
             The variant's own if left out; see docs/images.md.
         mean : optional
-            Three numbers, or the per-pixel mean as an array or a file, instead of the preset's.
+            Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
+            of the preset's.
         exif : bool
             Turn photographs upright as their EXIF data says.
 
@@ -197,13 +198,16 @@ class AlexNet(ArrayNetwork):
             An image cannot be read or is refused; the message names it.
         TypeError, ValueError
             An argument does not fit.
+        WeightsError
+            The .binaryproto file of `mean` cannot be read.
         """
         from alexnet_cy.images import preprocess
+        from alexnet_cy.mean_files import read_mean
 
         return preprocess(
             images,
             self._variant.preset if preset is None else preset,
-            mean=mean,  # type: ignore[arg-type]
+            mean=read_mean(mean),  # type: ignore[arg-type]
             exif=exif,
             input_size=self._variant.input_size,
         )

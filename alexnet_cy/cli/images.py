@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from alexnet_cy.cli.failures import warn
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.errors import ImageError
+from alexnet_cy.mean_files import read_mean
 from alexnet_cy.network import Variant
 
 if TYPE_CHECKING:
@@ -170,13 +171,8 @@ def _load_mean(text: str | None, preset: Preset) -> Float32Array | None:
 
     if text is None:
         return None
-    mean: Mean = text
-    if os.path.splitext(text)[1].lower() == ".binaryproto":
-        from alexnet_cy.weights.binaryproto import read
-
-        mean = read(text)
-    else:
-        with suppress(ValueError):
-            mean = [float(part) for part in text.split(",")]
+    mean = cast("Mean", read_mean(text))
+    with suppress(ValueError):
+        mean = [float(part) for part in text.split(",")]
     resolved = resolve_mean(mean, preset)
     return resolved.reshape(3) if resolved.size == 3 else resolved
