@@ -172,10 +172,10 @@ cdef Py_ssize_t odd_lines(Py_ssize_t n_floats) noexcept nogil:
     return ((n_floats + 15) // 16 | 1) * 16
 
 
-cdef void run_block(
-    const acy_kernels *kernels, const acy_winograd *layer, const acy_winograd_tile *tiles,
-    Py_ssize_t n_tiles, Py_ssize_t n_blocks, Py_ssize_t job, Py_ssize_t group_floats,
-    Py_ssize_t padded, float *scratch, acy_winograd *block
+cdef void describe_block(
+    const acy_winograd *layer, const acy_winograd_tile *tiles, Py_ssize_t n_tiles,
+    Py_ssize_t n_blocks, Py_ssize_t job, Py_ssize_t group_floats, Py_ssize_t padded,
+    float *scratch, acy_winograd *block
 ) noexcept nogil:
     """Describe the block of one job, a part of the tiles for one group."""
     cdef Py_ssize_t group = job // n_blocks, part = job % n_blocks
@@ -303,9 +303,9 @@ def conv2d(
                 tiles[group * n_tiles + t].output += group * layer.out_channels
         if shared:
             for job in range(n_jobs):
-                run_block(
-                    kernels, &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
-                    &scratch[0], blocks,
+                describe_block(
+                    &layer, tiles, n_tiles, n_blocks, job, group_floats, padded, &scratch[0],
+                    blocks,
                 )
                 with nogil:
                     run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
@@ -313,8 +313,8 @@ def conv2d(
             for job in prange(
                 n_jobs, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
             ):
-                run_block(
-                    kernels, &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
+                describe_block(
+                    &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
                     &scratch[threadid() * scratch_floats], blocks + threadid(),
                 )
                 run_whole(kernels, blocks + threadid(), n_pairs, n_panels)

@@ -44,7 +44,7 @@ typedef struct {
     ptrdiff_t out_height, out_width; /* P, Q */
     ptrdiff_t out_channels;          /* O / G */
     ptrdiff_t depth;                 /* K = R * S * C / G: the length of the sum */
-    const float *weight;             /* panels: see `pack_panels` */
+    const float *weight;             /* panels: see PackedConv, src/_conv.pyx */
     const float *bias;               /* O / G floats, zero-padded to whole vectors */
     const acy_segment *segments;     /* the runs of a patch, k ascending */
     const ptrdiff_t *block_ends;     /* segments [0, end0), [end0, end1), ...: the blocks of k */
@@ -127,8 +127,8 @@ typedef struct {
     int panel_width;  /* columns of the register tile: out channels */
 
     /* Output pixels [pixel_begin, pixel_end) of the flattened (N, P, Q), panels [panel_begin,
-     * panel_end) of out channels. At most `ACY_CONV_PIXELS` pixels a call. `scratch` holds
-     * conv_scratch(depth of the deepest block) floats. */
+     * panel_end) of out channels. At most ACY_CONV_PIXELS pixels a call. `scratch` holds
+     * ACY_CONV_PIXELS * panel_width floats and, for im2col, pixels * the deepest block more. */
     void (*conv)(const acy_conv *conv, ptrdiff_t pixel_begin, ptrdiff_t pixel_end,
                  ptrdiff_t panel_begin, ptrdiff_t panel_end, float *scratch);
 

@@ -68,16 +68,15 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
 #error "ACY_TILE_VECTORS: 2 or 4"
 #endif
 
-GEMM_ROW(1)
-GEMM_ROW(2)
-GEMM_ROW(3)
-GEMM_ROW(4)
+/* clang-format off */
+GEMM_ROW(1) GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
 #if ACY_TILE_ROWS >= 6
-    GEMM_ROW(5) GEMM_ROW(6)
+GEMM_ROW(5) GEMM_ROW(6)
 #endif
 #if ACY_TILE_ROWS >= 12
-        GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
+GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
 #endif
+    /* clang-format on */
 
     /* gemm_tiles[rows - 1][vectors - 1] */
     static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
