@@ -76,18 +76,18 @@ GEMM_ROW(5) GEMM_ROW(6)
 #if ACY_TILE_ROWS >= 12
 GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
 #endif
-    /* clang-format on */
 
-    /* gemm_tiles[rows - 1][vectors - 1] */
-    static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
-        GEMM_NAMES(1), GEMM_NAMES(2), GEMM_NAMES(3), GEMM_NAMES(4),
+/* gemm_tiles[rows - 1][vectors - 1] */
+static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
+    GEMM_NAMES(1), GEMM_NAMES(2), GEMM_NAMES(3), GEMM_NAMES(4),
 #if ACY_TILE_ROWS >= 6
-        GEMM_NAMES(5), GEMM_NAMES(6),
+    GEMM_NAMES(5), GEMM_NAMES(6),
 #endif
 #if ACY_TILE_ROWS >= 12
-        GEMM_NAMES(7), GEMM_NAMES(8), GEMM_NAMES(9), GEMM_NAMES(10), GEMM_NAMES(11), GEMM_NAMES(12),
+    GEMM_NAMES(7), GEMM_NAMES(8), GEMM_NAMES(9), GEMM_NAMES(10), GEMM_NAMES(11), GEMM_NAMES(12),
 #endif
 };
+/* clang-format on */
 
 #define ACY_PANEL_WIDTH (ACY_TILE_VECTORS * ACY_LANES)
 
