@@ -36,7 +36,7 @@ def test_geometry(channels, size, kernel, settings):
     assert_pool(normal(channels, 3, channels, *size), kernel, **settings)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_any_shape(data):
     kernel = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))

@@ -1,10 +1,11 @@
-"""Runs a family of kernels on arrays that end, or start, at a page that must not be touched.
+"""Runs families of kernels on arrays that end, or start, at a page that must not be touched.
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv|winograd|linear|pool|lrn|layout|softmax|beyond
+    python guard_pages.py conv winograd linear pool lrn layout softmax
 
-Inputs are write-protected besides. Every result is compared with that of ordinary arrays.
+It prints the name of a family before it runs it. Inputs are write-protected besides. Every result
+is compared with that of ordinary arrays.
 """
 
 from __future__ import annotations
@@ -163,4 +164,6 @@ def beyond() -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    for family in sys.argv[1:]:
+        print(family, flush=True)
+        globals()[family]()
