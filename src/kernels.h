@@ -182,9 +182,9 @@ typedef struct {
  * inputs. Up to there the weights come from memory more slowly than they are used. */
 #define ACY_LINEAR_FEW 8
 
-/* Inputs per block of the batched fully connected product: a block of weights, 128 x 512 floats =
- * 256 KiB, is laid out anew for the register tile and stays in the L2 cache. */
-#define ACY_LINEAR_BLOCK 128
+/* Inputs per block of the batched fully connected product: a block of weights, 64 x 512 floats =
+ * 128 KiB, is laid out anew for the register tile and stays in the L2 cache, beside the next. */
+#define ACY_LINEAR_BLOCK 64
 /* Images of one round of the batched product: their row pointers live on the stack. */
 #define ACY_LINEAR_IMAGES 64
 #define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * (ACY_LINEAR_PANEL + ACY_LINEAR_IMAGES))
