@@ -21,7 +21,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from alexnet_cy.network import get_variant
 from alexnet_cy.weights import open_network
 
 LIMIT = 1e-4
+NETWORKS = ("caffe", "torchvision")
 
 Row = tuple[str, ...]
 Tensors = Mapping[str, np.ndarray]
@@ -71,9 +72,11 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> tuple[str, bool]:
 # ---------------------------------------------------------------------------------------- formats
 
 
-def compare_formats(directory: Path, prefix: str) -> Iterator[tuple[Row, bool]]:
-    """Write and load every encoding of two networks."""
-    for name in ("caffe", "torchvision"):
+def compare_formats(
+    directory: Path, networks: Sequence[str], prefix: str
+) -> Iterator[tuple[Row, bool]]:
+    """Write and load every encoding of some networks."""
+    for name in networks:
         tensors = random_tensors(name)
         images = random_images(*[get_variant(name).input_size] * 2)
         exact = AlexNet(name, tensors).forward(images)
@@ -222,13 +225,13 @@ def _onnx_logits(path: Path, images: np.ndarray) -> np.ndarray:
 Question = tuple[str, Row, Callable[[Path], Iterator[tuple[Row, bool]]]]
 
 
-def questions(prefix: str) -> dict[str, Question]:
+def questions(networks: Sequence[str] = NETWORKS, prefix: str = "") -> dict[str, Question]:
     """Return title, head and rows of every table."""
     return {
         "formats": (
             "One network, every file",
             ("encoding", "network", "told", "MB", "numbers", "weights", "outputs", "load + run, s"),
-            lambda directory: compare_formats(directory, prefix),
+            lambda directory: compare_formats(directory, networks, prefix),
         ),
         "torch": ("Beside torch", ("image", "ours", "difference"), compare_with_torch),
         "opencv": (
@@ -247,11 +250,13 @@ def questions(prefix: str) -> dict[str, Question]:
 def main() -> int:
     """Run the script."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", choices=questions(""), help="one table (all)")
+    parser.add_argument("--only", choices=questions(), help="one table (all)")
+    parser.add_argument("--network", choices=NETWORKS, help="formats: one network (both)")
     parser.add_argument("--encoding", default="", help="formats: whose name begins so (all)")
     options = parser.parse_args()
+    networks = (options.network,) if options.network else NETWORKS
     all_sound = True
-    for name, (title, head, rows) in questions(options.encoding).items():
+    for name, (title, head, rows) in questions(networks, options.encoding).items():
         if options.only in (None, name):
             with tempfile.TemporaryDirectory() as directory:
                 all_sound &= print_table(title, head, rows(Path(directory)))

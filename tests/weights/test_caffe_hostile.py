@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TENSORS = random_tensors(TINY["caffe"])
-MUTATIONS = 100
+MUTATIONS = 25
 
 
 def outcome(path: Path) -> str:

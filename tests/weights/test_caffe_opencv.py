@@ -10,7 +10,7 @@ import pytest
 from synthesis.caffe_files import Encoding, prototxt, write_caffemodel
 from synthesis.networks import random_tensors
 
-from alexnet_cy import reference
+from alexnet_cy import AlexNet
 from alexnet_cy.network.specs import Conv, Linear
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights import caffemodel, caffemodel_write
@@ -120,9 +120,8 @@ def test_outputs_are_those_of_opencv(tmp_path: Path, name: str) -> None:
     text, weights, _ = write_both(tmp_path, name, ENCODINGS["2014"])
     network = caffemodel.read(weights)
     assert network.variant == name
-    tensors = {key: tensor.read() for key, tensor in network.tensors.items()}
     theirs = opencv_outputs(text, weights, ["norm2", "pool5", "fc8", "prob"])
-    ours = reference.forward(reduced(name), tensors, IMAGES, list(theirs))
+    ours = AlexNet(reduced(name), network.tensors).forward(IMAGES, list(theirs))
     for layer, expected in theirs.items():
         difference = np.abs(ours[layer] - expected.reshape(ours[layer].shape)).max()
         assert difference <= 1e-4 * np.abs(expected).max(), layer
@@ -136,9 +135,8 @@ def test_outputs_of_alexnet_and_caffenet_differ(tmp_path: Path) -> None:
         directory.mkdir()
         text, weights, _ = write_both(directory, name, ENCODINGS["today"])
         network = caffemodel.read(weights)
-        tensors = {key: tensor.read() for key, tensor in network.tensors.items()}
         assert network.variant is not None
-        ours = reference.forward(reduced(network.variant), tensors, IMAGES, ["fc8"])["fc8"]
+        ours = AlexNet(reduced(network.variant), network.tensors).forward(IMAGES, ["fc8"])["fc8"]
         theirs = opencv_outputs(text, weights, ["fc8"])["fc8"]
         outputs[name] = ours
         assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()

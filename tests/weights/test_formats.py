@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tracemalloc
 
+import numpy as np
 import pytest
 from fuzz_weights import fuzz
 from synthesis.mutations import cuts
@@ -12,6 +13,7 @@ from synthesis.networks import TINY, random_tensors, widened
 from synthesis.outcomes import read_all
 from synthesis.seeds import SEEDS, VARIANTS, rounded
 
+from alexnet_cy import AlexNet
 from alexnet_cy.weights import open_network
 from alexnet_cy.weights.files import WeightsFile
 
@@ -35,6 +37,20 @@ def test_every_file_of_a_network_gives_the_same_bits(encoding, variant, tmp_path
 
 
 @pytest.mark.parametrize("encoding", SEEDS)
+def test_every_file_of_a_network_gives_the_same_outputs(encoding, tmp_path):
+    network = TINY[VARIANTS[encoding][0]]
+    tensors = random_tensors(network)
+    opened = open_network(SEEDS[encoding](tmp_path, network, tensors), network)
+    images = np.random.default_rng(2).standard_normal((2, 3, 47, 47), np.float32)
+    layers = ["conv5", "fc8", "prob"]
+    expected = AlexNet(network, rounded(encoding, tensors)).forward(images, layers, threads=1)
+    found = AlexNet(network, opened.tensors).forward(images, layers, threads=1)
+    for layer in layers:
+        assert found[layer].tobytes() == expected[layer].tobytes(), layer
+        assert np.ptp(found[layer]) > 0, layer
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
 def test_a_tensor_is_the_callers_own(encoding, tmp_path):
     network = TINY[VARIANTS[encoding][0]]
     opened = open_network(SEEDS[encoding](tmp_path, network, random_tensors(network)), network)
@@ -46,7 +62,7 @@ def test_a_tensor_is_the_callers_own(encoding, tmp_path):
 # Numbers that are not packed have a key each: where they end shows only when all have been passed.
 @pytest.mark.parametrize("encoding", [e for e in SEEDS if "unpacked" not in e and "mixed" not in e])
 def test_only_what_is_asked_for_is_read(encoding, tmp_path, monkeypatch):
-    network = widened(TINY[VARIANTS[encoding][0]])
+    network = widened(TINY[VARIANTS[encoding][0]], 256, 1024)  # 1 MB
     path = SEEDS[encoding](tmp_path, network, random_tensors(network))
     read_bytes = []
     read_into = WeightsFile.read_into
@@ -66,7 +82,7 @@ def test_only_what_is_asked_for_is_read(encoding, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("encoding", [e for e in SEEDS if e.startswith(("np", "safetensors"))])
 def test_reading_takes_little_more_memory_than_the_array(encoding, tmp_path):
-    network = widened(TINY[VARIANTS[encoding][0]])
+    network = widened(TINY[VARIANTS[encoding][0]], 1024, 2048)  # 8 MB
     opened = open_network(SEEDS[encoding](tmp_path, network, random_tensors(network)), network)
     opened.tensors["conv1.weight"].read()
     tracemalloc.start()
@@ -105,11 +121,11 @@ def test_a_cut_file_is_refused(encoding, tmp_path):
         # Protobuf has no end mark: what is behind the last tensor may be cut off.
         for name, expected in rounded(encoding, tensors).items():
             assert loaded[name].tobytes() == expected.tobytes(), f"cut to {len(data)} bytes"
-    assert refused > 150
+    assert refused > 60
 
 
 @pytest.mark.parametrize("encoding", SEEDS)
 def test_a_damaged_file_is_a_network_or_refused(encoding, tmp_path):
-    result = fuzz(encoding, range(100), tmp_path)
+    result = fuzz(encoding, range(30), tmp_path)
     assert result.faults == []
-    assert result.outcomes["refused"] > 25
+    assert result.outcomes["refused"] > 5

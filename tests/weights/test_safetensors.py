@@ -256,7 +256,7 @@ def test_nothing_is_read_that_the_package_refuses(encoding, tmp_path, read):
     variant = TINY["torchvision"]
     original = SEEDS[encoding](tmp_path, variant, random_tensors(variant)).read_bytes()
     both = 0
-    for number in range(300):
+    for number in range(60):
         data = mutate(original, random.Random(f"package {encoding} {number}"))
         try:
             file = read(data)
@@ -272,4 +272,4 @@ def test_nothing_is_read_that_the_package_refuses(encoding, tmp_path, read):
         else:
             found = sorted((t.shape, t.read().tobytes()) for t in file.tensors.values())
             assert found == expected
-    assert both > 10
+    assert both > 3

@@ -42,9 +42,12 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = Path("hostile.pth")
-    # The first round imports what the library itself needs, such as text encodings.
+    # The first round, of the small files, imports what the library itself needs, such as text
+    # encodings.
     for is_second in (False, True):
         for attack, (data, _) in CORPUS.items():
+            if not is_second and len(data) > 10_000:
+                continue
             path.write_bytes(data)
             with watched() as events, suppress(WeightsError):
                 read_everything(path)

@@ -89,8 +89,8 @@ def mutate(data: bytes, generator: random.Random) -> bytes:
 
 
 def cuts(data: bytes) -> Iterator[bytes]:
-    """Cut a file short at every byte of its first 160 and last 60, and at 60 places between."""
+    """Cut a file short at every byte of its first 60 and last 30, and at 40 places between."""
     size = len(data)
-    places = {*range(min(160, size)), *range(max(0, size - 60), size)}
-    places |= set(random.Random(0).sample(range(size), min(60, size)))
+    places = {*range(min(60, size)), *range(max(0, size - 30), size)}
+    places |= set(random.Random(0).sample(range(size), min(40, size)))
     return (data[:place] for place in sorted(places))

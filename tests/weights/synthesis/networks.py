@@ -71,9 +71,9 @@ TINY: Mapping[str, Variant] = MappingProxyType(
 """Variants of 2 KB by the name of the one that each stands for."""
 
 
-def widened(variant: Variant) -> Variant:
-    """Return the variant with 1024 and 2048 neurons: 8 MB of which fc7 is nearly all."""
-    sizes = {"fc6": 1024, "fc7": 2048}
+def widened(variant: Variant, fc6: int, fc7: int) -> Variant:
+    """Return the variant with so many neurons: fc7 is nearly all of it."""
+    sizes = {"fc6": fc6, "fc7": fc7}
     layers = (
         replace(layer, out_features=sizes[layer.name]) if layer.name in sizes else layer
         for layer in variant.layers
