@@ -6,7 +6,7 @@ from support.closeness import assert_same_bits
 from support.operations import OPERATIONS
 from support.samples import normal
 
-from alexnet_cy import ops
+from alexnet_cy import _runtime, ops
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -49,3 +49,23 @@ def test_threads_that_share_out_a_long_relu():
     x = normal(0, 300_001)
     for threads in THREADS:
         np.testing.assert_array_equal(ops.relu(x, threads=threads), np.maximum(x, 0))
+
+
+def fill_scratch_with_nan():
+    """Let all memory that is kept between calls hold NaN, and let there be enough of it."""
+    memories = [_runtime.take_scratch(16_000_000) for _ in range(4)]
+    for memory in memories:
+        np.frombuffer(memoryview(memory), np.float32)[:] = np.nan
+        _runtime.give_back(memory)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_an_earlier_call_left_behind_does_not_matter(name, threads):
+    operation = OPERATIONS[name]
+    parameters = operation.parameters()
+    for batch in (1, 3, 30):
+        x = operation.images(batch)
+        expected = operation.compute(x, *parameters, threads=threads)
+        fill_scratch_with_nan()
+        assert_same_bits(operation.compute(x, *parameters, threads=threads), expected)
