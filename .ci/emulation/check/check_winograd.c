@@ -1,0 +1,209 @@
+/* The three steps of a Winograd convolution, each against its definition.
+ *
+ * The kernels are linear maps for any matrices, so that whole numbers will do: every result is then
+ * exact, in whatever order a step adds. With matrices of -1, 0, 1 and 8 points at most, 35 channels
+ * at most and everything else from -4 to 4, no sum exceeds 4 * 64 * 4 * 35 * 64 + 4 < 2^24.
+ */
+#include "check.h"
+
+typedef struct {
+    ptrdiff_t channels, filters, height, width;   /* of one group, and of its output */
+    int kernel_h, kernel_w, outputs_h, outputs_w; /* the kernel and the largest tile */
+    int relu;
+} winograd_case;
+
+enum { GAP = 3 /* floats between a pixel and the next: other groups */ };
+enum { MAX_OUTPUTS = ACY_WINOGRAD_POINTS };
+
+static float random_sign(void) {
+    const float x = random_value(WHOLE_NUMBERS);
+    return x > 1.0f ? 1.0f : x < -1.0f ? -1.0f : x;
+}
+
+static const float *random_signs(ptrdiff_t n) {
+    float *p = buffer(n);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = random_sign();
+    return p;
+}
+
+/* The transforms of all sizes of tiles up to `outputs`; [0] stays empty. */
+static void make_transforms(int outputs, int kernel, acy_transform *transforms) {
+    for (int m = 1; m <= outputs; m++) {
+        const int points = m + kernel - 1;
+        transforms[m] =
+            (acy_transform){m, points, random_signs(points * points), random_signs(m * points)};
+    }
+}
+
+/* Tiles from the top left, the last ones as large as what is left. */
+static ptrdiff_t make_tiles(const winograd_case *test, const acy_winograd *w, const float *input,
+                            float *output, acy_winograd_tile *tiles) {
+    ptrdiff_t n = 0;
+    for (ptrdiff_t p = 0; p < test->height; p += test->outputs_h)
+        for (ptrdiff_t q = 0; q < test->width; q += test->outputs_w)
+            tiles[n++] = (acy_winograd_tile){
+                input + p * w->input_row_stride + q * w->input_pixel_stride,
+                output + p * w->output_row_stride + q * w->output_pixel_stride,
+                (int)smaller(test->outputs_h, test->height - p),
+                (int)smaller(test->outputs_w, test->width - q),
+            };
+    return n;
+}
+
+static const acy_transform *down(const acy_winograd *w, ptrdiff_t t) {
+    return &w->transforms_h[w->tiles[t].outputs_h];
+}
+
+static const acy_transform *across(const acy_winograd *w, ptrdiff_t t) {
+    return &w->transforms_w[w->tiles[t].outputs_w];
+}
+
+static float *v_of(const acy_winograd *w, ptrdiff_t t, int i, int j) {
+    return w->v + (i * w->points_w + j) * w->v_pair + t * w->v_row;
+}
+
+static float *m_of(const acy_winograd *w, ptrdiff_t t, int i, int j) {
+    return w->m + (i * w->points_w + j) * w->m_pair + t * w->m_row;
+}
+
+/* 0 + x: -0 and 0 are the same sum. */
+static void expect_sum(const char *what, float computed, float expected) {
+    computed += 0.0f;
+    expected += 0.0f;
+    expect_same(what, &computed, &expected, 1);
+}
+
+/* V[i, j][t, c] = sum over h, v of down[i, h] d[h, v] across[j, v] */
+static void check_input_step(const acy_winograd *w, ptrdiff_t t) {
+    const acy_transform *a = down(w, t), *b = across(w, t);
+    for (int i = 0; i < a->points; i++)
+        for (int j = 0; j < b->points; j++)
+            for (ptrdiff_t c = 0; c < w->channels; c++) {
+                float sum = 0.0f;
+                for (int h = 0; h < a->points; h++)
+                    for (int v = 0; v < b->points; v++)
+                        sum += a->input[i * a->points + h] * b->input[j * b->points + v] *
+                               w->tiles[t]
+                                   .input[h * w->input_row_stride + v * w->input_pixel_stride + c];
+                expect_sum("V", v_of(w, t, i, j)[c], sum);
+            }
+}
+
+/* M[i, j][t, o] = sum over c of V[i, j][t, c] U[i, j][o, c] */
+static void check_multiply_step(const acy_winograd *w, ptrdiff_t t, const float *u) {
+    for (int i = 0; i < down(w, t)->points; i++)
+        for (int j = 0; j < across(w, t)->points; j++)
+            for (ptrdiff_t o = 0; o < w->out_channels; o++) {
+                const ptrdiff_t pair = i * w->points_w + j;
+                float sum = 0.0f;
+                for (ptrdiff_t c = 0; c < w->channels; c++)
+                    sum += v_of(w, t, i, j)[c] * u[(pair * w->out_channels + o) * w->channels + c];
+                expect_sum("M", m_of(w, t, i, j)[o], sum);
+            }
+}
+
+/* y[p, q, o] = relu(bias[o] + sum over i, j of down[p, i] M[i, j][t, o] across[q, j]) */
+static void expect_output(const acy_winograd *w, ptrdiff_t t, float *expected) {
+    const acy_transform *a = down(w, t), *b = across(w, t);
+    for (int p = 0; p < a->outputs; p++)
+        for (int q = 0; q < b->outputs; q++)
+            for (ptrdiff_t o = 0; o < w->out_channels; o++) {
+                float sum = w->bias[o];
+                for (int i = 0; i < a->points; i++)
+                    for (int j = 0; j < b->points; j++)
+                        sum += a->output[p * a->points + i] * b->output[q * b->points + j] *
+                               m_of(w, t, i, j)[o];
+                expected[p * w->output_row_stride + q * w->output_pixel_stride + o] =
+                    w->relu ? cut_off(sum) : sum;
+            }
+}
+
+static void run_and_check(const acy_kernels *kernels, const acy_winograd *w, const float *u) {
+    const ptrdiff_t n_pairs = w->points_h * w->points_w, some = w->n_tiles / 3;
+    const ptrdiff_t n_panels =
+        rounded_up(w->out_channels, kernels->panel_width) / kernels->panel_width;
+    kernels->winograd_input(w, 0, some);
+    kernels->winograd_input(w, some, w->n_tiles);
+    for (ptrdiff_t t = 0; t < w->n_tiles; t++) check_input_step(w, t);
+
+    kernels->winograd_multiply(w, 0, n_pairs / 2, 0, n_panels);
+    for (ptrdiff_t panel = 0; panel < n_panels; panel++)
+        kernels->winograd_multiply(w, n_pairs / 2, n_pairs, panel, panel + 1);
+    for (ptrdiff_t t = 0; t < w->n_tiles; t++) check_multiply_step(w, t, u);
+
+    kernels->winograd_output(w, 0, some);
+    kernels->winograd_output(w, some, w->n_tiles);
+}
+
+static void check_case(const acy_kernels *kernels, const winograd_case *test) {
+    describe("winograd of %td x %td x %td by %td filters %d x %d, tiles of %d x %d, relu %d",
+             test->height, test->width, test->channels, test->filters, test->kernel_h,
+             test->kernel_w, test->outputs_h, test->outputs_w, test->relu);
+    const ptrdiff_t pixel = test->channels + GAP, row = (test->width + test->kernel_w - 1) * pixel;
+    const ptrdiff_t out_pixel = test->filters + GAP, out_row = test->width * out_pixel + GAP;
+    const ptrdiff_t in_floats = (test->height + test->kernel_h - 1) * row - GAP;
+    const ptrdiff_t out_floats = test->height * out_row - 2 * GAP;
+    const ptrdiff_t padded = rounded_up(test->filters, kernels->lanes);
+    const ptrdiff_t points_h = test->outputs_h + test->kernel_h - 1;
+    const ptrdiff_t points_w = test->outputs_w + test->kernel_w - 1;
+
+    acy_transform transforms_h[MAX_OUTPUTS + 1] = {0}, transforms_w[MAX_OUTPUTS + 1] = {0};
+    make_transforms(test->outputs_h, test->kernel_h, transforms_h);
+    make_transforms(test->outputs_w, test->kernel_w, transforms_w);
+    const ptrdiff_t one_pair = test->filters * test->channels;
+    const float *u = random_buffer(points_h * points_w * one_pair, WHOLE_NUMBERS);
+    float *packed = buffer(points_h * points_w * padded * test->channels);
+    for (ptrdiff_t pair = 0; pair < points_h * points_w; pair++)
+        pack_panels(kernels, u + pair * one_pair, test->filters, test->channels,
+                    packed + pair * padded * test->channels);
+    float *bias = random_buffer(padded, WHOLE_NUMBERS);
+    float *output = buffer(out_floats), *expected = buffer(out_floats);
+    acy_winograd_tile tiles[ACY_WINOGRAD_TILES];
+    acy_winograd w = {
+        .tiles = tiles,
+        .transforms_h = transforms_h,
+        .transforms_w = transforms_w,
+        .points_h = points_h,
+        .points_w = points_w,
+        .channels = test->channels,
+        .out_channels = test->filters,
+        .input_row_stride = row,
+        .input_pixel_stride = pixel,
+        .output_row_stride = out_row,
+        .output_pixel_stride = out_pixel,
+        .weight = packed,
+        .bias = bias,
+        .v_row = rounded_up(test->channels, kernels->lanes),
+        .m_row = padded,
+        .relu = test->relu,
+    };
+    w.n_tiles = make_tiles(test, &w, random_buffer(in_floats, WHOLE_NUMBERS), output, tiles);
+    w.v_pair = w.n_tiles * w.v_row;
+    w.m_pair = w.n_tiles * w.m_row;
+    w.v = buffer(points_h * points_w * w.v_pair);
+    w.m = buffer(points_h * points_w * w.m_pair);
+
+    run_and_check(kernels, &w, u);
+    for (ptrdiff_t t = 0; t < w.n_tiles; t++)
+        expect_output(&w, t, expected + (tiles[t].output - output));
+    expect_same("output", output, expected, out_floats);
+    release_buffers();
+}
+
+void check_winograd(const acy_kernels *kernels) {
+    const winograd_case cases[] = {
+        /* channels, filters, output, kernel, largest tile */
+        {3, 5, 7, 9, 3, 3, 2, 2}, {35, 37, 13, 5, 3, 3, 4, 4},  {8, 16, 6, 6, 5, 5, 4, 4},
+        {5, 9, 4, 8, 1, 3, 1, 6}, {16, 33, 9, 1, 3, 1, 6, 1},   {1, 1, 8, 8, 1, 1, 8, 8},
+        {2, 3, 3, 8, 5, 2, 2, 7}, {17, 70, 16, 16, 3, 3, 6, 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int relu = 0; relu < 2; relu++) {
+            winograd_case test = cases[i];
+            test.relu = relu;
+            check_case(kernels, &test);
+        }
+    for (ptrdiff_t channels = 1; channels <= kernels->lanes + 1; channels++)
+        check_case(kernels,
+                   &(winograd_case){channels, kernels->lanes + 2 - channels, 5, 4, 3, 3, 3, 2, 1});
+}
