@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
+from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
 from alexnet_cy.engine.arrays import Float32Array, as_float32
-from alexnet_cy.engine.conv_algorithms import algorithm_names
+from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE, algorithm_names
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.packed import PackedWeights, WeightsView
@@ -57,8 +59,10 @@ class ArrayNetwork:
         tensors = _as_tensors(weights, self._variant)
         self._packed = PackedWeights(self._variant, tensors, active_kernels())
         self._executors: dict[object, Executor] = {}
-        if not any(isinstance(value, TensorRef) for value in weights.values()):
-            self._packed.take()
+        self._executors_lock = Lock()
+        self._packed.take(
+            name for name, value in weights.items() if not isinstance(value, TensorRef)
+        )
 
     @property
     def variant(self) -> Variant:
@@ -236,7 +240,7 @@ class ArrayNetwork:
 
     def _executor(self, height: int, width: int, names: tuple[str, ...]) -> Executor:
         """Plan a pass, or find the plan of an earlier one."""
-        key = (height, width, names)
+        key = (height, width, names, os.environ.get(CONV_VARIABLE))
         executor = self._executors.get(key)
         if executor is None:
             plan = make_plan(
@@ -247,9 +251,10 @@ class ArrayNetwork:
                 algorithm=self._algorithm,
                 exact=self._exact,
             )
-            while len(self._executors) >= KEPT_PLANS:
-                self._executors.pop(next(iter(self._executors)), None)
-            executor = self._executors.setdefault(key, Executor(plan, self._packed))
+            with self._executors_lock:
+                while len(self._executors) >= KEPT_PLANS:
+                    del self._executors[next(iter(self._executors))]
+                executor = self._executors.setdefault(key, Executor(plan, self._packed))
         return executor
 
 

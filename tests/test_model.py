@@ -187,10 +187,15 @@ def test_weights_come_back_as_they_were(net, weights, x):
 
 def test_the_callers_arrays_are_copied_at_once(weights, x):
     arrays = {name: array.copy() for name, array in weights.items()}
-    net = AlexNet(narrow(), arrays)
+    some_in_a_file = arrays | {
+        name: tensors(weights)[name] for name in ("conv1.bias", "fc7.weight")
+    }
+    networks = [AlexNet(narrow(), given) for given in (arrays, some_in_a_file)]
     for array in arrays.values():
         array[:] = np.nan
-    assert_same_bits(net.forward(x), AlexNet(narrow(), weights).forward(x))
+    expected = AlexNet(narrow(), weights).forward(x)
+    for net in networks:
+        assert_same_bits(net.forward(x), expected)
 
 
 def test_a_copy_through_pickle(net, x):
@@ -246,6 +251,13 @@ def test_only_so_many_plans_are_kept(mobile):
     for size in range(70, 70 + KEPT_PLANS + 4):
         mobile.forward(np.zeros((0, 3, size, 70), np.float32), ["pool1"])
     assert len(mobile._executors) == KEPT_PLANS
+
+
+def test_the_variable_counts_at_every_call(net, x, monkeypatch):
+    for name in ("winograd", "direct", "winograd"):
+        chosen = AlexNet(net.variant, net.weights, algorithm=name).forward(x[:1], ["conv3"])
+        monkeypatch.setenv("ALEXNET_CY_CONV", name)
+        assert_same_bits(net.forward(x[:1], ["conv3"])["conv3"], chosen["conv3"])
 
 
 def test_profile(mobile, small):

@@ -1,5 +1,6 @@
 """Threads that really run: how many, who limits them, and several callers at once."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -10,6 +11,7 @@ from support.networks import images, narrow, random_weights
 from support.operations import OPERATIONS
 
 from alexnet_cy import AlexNet, _runtime
+from alexnet_cy.array_network import KEPT_PLANS
 from alexnet_cy.engine.threads import available_processors, default_threads
 
 needs_openmp = pytest.mark.skipif(
@@ -109,6 +111,37 @@ def test_operations_from_several_python_threads(name):
         lambda part: operation.compute(part, *parameters, threads=2), list(x[:, None])
     )
     assert_same_bits(np.concatenate(parts), expected)
+
+
+class Yielding(dict):
+    """A dict that lets other threads run after every step of pushing something out."""
+
+    def __iter__(self):
+        iterator = super().__iter__()
+        time.sleep(1e-3)
+        return iterator
+
+    def __delitem__(self, key):
+        super().__delitem__(key)
+        time.sleep(1e-3)
+
+    def pop(self, *arguments):
+        value = super().pop(*arguments)
+        time.sleep(1e-3)
+        return value
+
+
+def test_python_threads_that_push_out_one_anothers_plans():
+    net = AlexNet(narrow("torchvision"), random_weights(narrow("torchvision")))
+    net._executors = Yielding()
+
+    def forward(first):
+        for size in range(70, 70 + 2 * KEPT_PLANS):
+            empty = np.empty((0, 3, size, first), np.float32)
+            assert net.forward(empty, ["conv1"])["conv1"].shape[:2] == (0, 64)
+
+    in_parallel(forward, range(70, 78))
+    assert len(net._executors) == KEPT_PLANS
 
 
 def test_sixteen_python_threads_share_a_model():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from threading import Lock
 
 import numpy as np
@@ -73,9 +73,9 @@ class PackedWeights:
                     packed = self._linears[name] = self._pack_linear(name)
         return packed
 
-    def take(self) -> None:
-        """Read every tensor now, as those of a caller's arrays must be, who may change them."""
-        for name in {key.rpartition(".")[0] for key in self.variant.parameter_shapes()}:
+    def take(self, names: Iterable[str]) -> None:
+        """Read the layers of these tensors now: a caller's arrays, say, who may change them."""
+        for name in dict.fromkeys(key.rpartition(".")[0] for key in names):
             if isinstance(self.variant.layer(name), Linear):
                 self.linear(name)
             else:

@@ -46,8 +46,8 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
 
 
 def test_all_at_once(packed, reads, weights):
-    packed.take()
-    packed.take()
+    packed.take(weights)
+    packed.take(weights)
     assert sorted(reads) == sorted(weights)
     heads = [name for name in weights if name.startswith("fc")]
     assert packed.packed_bytes >= sum(weights[name].nbytes for name in heads)
@@ -56,7 +56,7 @@ def test_all_at_once(packed, reads, weights):
 @pytest.mark.parametrize("name", ["conv2.weight", "conv2.bias", "fc6.weight", "fc8.bias"])
 def test_a_tensor_is_the_same_before_and_after_packing(packed, weights, name):
     before = packed.tensor(name)
-    packed.take()
+    packed.take(weights)
     after = packed.tensor(name)
     for fresh in (before, after):
         assert_same_bits(fresh, weights[name])
