@@ -33,6 +33,16 @@ settings.load_profile("alexnet_cy")
 FORCED_LEVEL = os.environ.get(ISA_VARIABLE)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def away_from_the_sources(tmp_path_factory):
+    """Run in an empty folder: in the repository, Python's child processes would import the package
+    from its sources, which have no compiled modules, instead of the one that is installed."""
+    here = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+    yield
+    os.chdir(here)
+
+
 @pytest.fixture(params=[FORCED_LEVEL] if FORCED_LEVEL else _runtime.runnable_levels())
 def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every instruction-set level that runs here, in force during the test.
