@@ -21,7 +21,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,6 @@ LIMIT = 1e-4
 NETWORKS = ("caffe", "torchvision")
 
 Row = tuple[str, ...]
-Tensors = Mapping[str, np.ndarray]
 
 
 def print_table(title: str, head: Row, rows: Iterator[tuple[Row, bool]]) -> bool:
