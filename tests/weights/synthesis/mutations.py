@@ -89,8 +89,8 @@ def mutate(data: bytes, generator: random.Random) -> bytes:
 
 
 def cuts(data: bytes) -> Iterator[bytes]:
-    """Cut a file short at every byte of its first 60 and last 30, and at 40 places between."""
+    """Cut a file short at every byte of its first 40 and last 20, and at 30 places between."""
     size = len(data)
-    places = {*range(min(60, size)), *range(max(0, size - 30), size)}
-    places |= set(random.Random(0).sample(range(size), min(40, size)))
+    places = {*range(min(40, size)), *range(max(0, size - 20), size)}
+    places |= set(random.Random(0).sample(range(size), min(30, size)))
     return (data[:place] for place in sorted(places))
