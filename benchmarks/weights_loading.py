@@ -178,8 +178,8 @@ def main() -> int:
         print(json.dumps(MEASUREMENTS[what](Path(path))))
         return 0
     head = (
-        "encoding | network | MB | read twice, ms | ready, ms | read twice, CPU ms | ready, CPU ms | "
-        "pass, ms | peak | conv5 reads"
+        "encoding | network | MB | read twice, ms | ready, ms | read twice, CPU ms | "
+        "ready, CPU ms | pass, ms | peak | conv5 reads"
     )
     print(f"| {head} |\n|{'---|' * 10}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
