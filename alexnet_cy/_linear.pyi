@@ -2,18 +2,21 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+PANEL_OUTPUTS: int
+
 class PackedLinear:
     in_features: int
     out_features: int
     finite: bool
     def __new__(
         cls,
-        weight: NDArray[np.float32],
+        out_features: int,
+        in_features: int,
         bias: NDArray[np.float32] | None,
         pixels: int,
         kernels: object,
-        threads: int,
     ) -> Self: ...
+    def pack_rows(self, first: int, rows: NDArray[np.float32]) -> None: ...
     @property
     def nbytes(self) -> int: ...
     def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...

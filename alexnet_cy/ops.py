@@ -20,9 +20,11 @@ from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.door import convolve_patches, convolve_tiles, to_nchw, to_nhwc
 from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.scalars import as_count, as_real
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
+from alexnet_cy.weights.array_tensors import array_tensor
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -304,7 +306,7 @@ def linear(
         )
     if offsets is not None and offsets.shape != matrix.shape[:1]:
         raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
-    packed = _linear.PackedLinear(matrix, offsets, 1, active_kernels(), n_threads)
+    packed = pack_linear(array_tensor(matrix), offsets, 1, active_kernels(), n_threads)
     y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
     _linear.linear(packed, vectors, y, relu, n_threads)
     return y

@@ -1,7 +1,6 @@
 """Fully connected layers: one packed copy of the weights for one image and for many."""
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
-from libc.math cimport isfinite
 from libc.stdint cimport int32_t
 
 from kernels cimport (
@@ -15,10 +14,9 @@ import numpy as np
 cdef enum:
     # The narrowest range of outputs given to one thread: 256 contiguous bytes of every weight row.
     TILE_OUTPUTS = 64
-    # Inputs and outputs transposed at a time while packing. For fc6 of AlexNet 16 outputs x 8
-    # channels x 36 pixels of weights are 18 KiB: they stay in the L1 cache.
-    PACK_OUTPUTS = 16
-    PACK_CHANNELS = 8
+
+PANEL_OUTPUTS = ACY_LINEAR_PANEL
+"""Outputs of a panel: whoever packs several ranges at once does well to take several panels."""
 
 
 cdef class PackedLinear:
@@ -28,14 +26,16 @@ cdef class PackedLinear:
     in turn, the weights of its outputs: what one input multiplies is contiguous. The inputs are
     taken as (C, H, W) and packed as (H, W, C), the order in which NHWC activations come.
 
+    The weights are zeros until `pack_rows` has been given them.
+
     Parameters
     ----------
-    weight : float32, shape (O, C * pixels), C-contiguous
+    out_features, in_features : int
+        O, and I = C * pixels.
     bias : float32, shape (O,), or None for zeros
     pixels : int
         H * W of the activations that the layer flattens; 1 if the inputs are already flat.
     kernels : capsule of `_runtime.kernels_of`
-    threads : int
     """
 
     cdef object capsule, weight_memory, bias_memory
@@ -47,35 +47,59 @@ cdef class PackedLinear:
     cdef Py_ssize_t padded_out_features, pixels
 
     def __cinit__(
-        self, const float[:, ::1] weight, const float[::1] bias, Py_ssize_t pixels, kernels,
-        Py_ssize_t threads
+        self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,
+        Py_ssize_t pixels, kernels
     ):
         self.capsule = kernels
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
-        self.out_features = weight.shape[0]
-        self.in_features = weight.shape[1]
+        self.out_features = out_features
+        self.in_features = in_features
         self.pixels = pixels
-        if pixels < 1 or self.in_features % pixels:
-            raise ValueError(f"pixels: {pixels} does not divide {self.in_features} inputs")
-        if self.in_features >= 2**31:
-            raise ValueError(f"weight: {self.in_features} inputs, at most 2**31 - 1 are possible")
-        if self.in_features < 1 or self.out_features < 1:
+        self.finite = True
+        if pixels < 1 or in_features % pixels:
+            raise ValueError(f"pixels: {pixels} does not divide {in_features} inputs")
+        if in_features >= 2**31:
+            raise ValueError(f"weight: {in_features} inputs, at most 2**31 - 1 are possible")
+        if in_features < 1 or out_features < 1:
             raise ValueError("weight: empty")
-        if bias is not None and bias.shape[0] != self.out_features:
-            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_features} outputs")
-        self.padded_out_features = (self.out_features + 15) // 16 * 16
-        self.weight_memory = AlignedMemory(4 * self.padded_out_features * self.in_features)
+        if bias is not None and bias.shape[0] != out_features:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
+        self.padded_out_features = (out_features + 15) // 16 * 16
+        self.weight_memory = AlignedMemory(4 * self.padded_out_features * in_features)
         self.bias_memory = AlignedMemory(4 * self.padded_out_features)
         cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
         self.bias = &packed_bias[0]
         self.weight = &packed[0]
         cdef Py_ssize_t o
-        for o in range(self.out_features if bias is not None else 0):
+        for o in range(out_features if bias is not None else 0):
             packed_bias[o] = bias[o]
-        self.finite = pack(
-            weight, pixels, self.weight, self.padded_out_features, threads_for(threads)
-        )
+
+    def pack_rows(self, Py_ssize_t first, const float[:, ::1] rows):
+        """Pack the weights of the outputs from `first` on; other threads may pack others.
+
+        Parameters
+        ----------
+        first : int
+        rows : float32, shape (outputs, I), C-contiguous
+        """
+        cdef Py_ssize_t end = first + rows.shape[0], channels = self.in_features // self.pixels
+        if rows.shape[1] != self.in_features or first < 0 or end > self.out_features:
+            raise ValueError("rows: shape does not match the weights")
+        cdef Py_ssize_t o = first, panel, n
+        cdef bint finite = True
+        with nogil:
+            while o < end:
+                panel = o // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
+                n = min(end, panel + ACY_LINEAR_PANEL) - o
+                finite &= self.kernels.pack_linear(
+                    &rows[o - first, 0], n, channels, self.pixels,
+                    min(ACY_LINEAR_PANEL, self.padded_out_features - panel),
+                    self.weight + panel * self.in_features + o - panel,
+                )
+                o += n
+        if not finite:
+            self.finite = False
 
     def unpack(self):
         """Return fresh copies of weight, (O, C * pixels), and bias, (O,), as they came."""
@@ -100,43 +124,6 @@ cdef class PackedLinear:
     def nbytes(self):
         """Bytes of the packed weights and bias."""
         return self.weight_memory.nbytes + self.bias_memory.nbytes
-
-
-cdef bint pack(
-    const float[:, ::1] weight, Py_ssize_t pixels, float *packed, Py_ssize_t padded_out_features,
-    int n_threads
-):
-    """Transpose the weights into panels; tell whether all of them are finite."""
-    cdef Py_ssize_t n_tiles = (weight.shape[0] + PACK_OUTPUTS - 1) // PACK_OUTPUTS
-    cdef Py_ssize_t tile, not_finite = 0
-    for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="static"):
-        not_finite += pack_outputs(
-            weight, pixels, packed, padded_out_features, tile * PACK_OUTPUTS
-        )
-    return not_finite == 0
-
-
-cdef Py_ssize_t pack_outputs(
-    const float[:, ::1] weight, Py_ssize_t pixels, float *packed, Py_ssize_t padded_out_features,
-    Py_ssize_t first
-) noexcept nogil:
-    """Pack the PACK_OUTPUTS outputs from `first` on; return how many weights are not finite."""
-    cdef Py_ssize_t n_inputs = weight.shape[1], channels = n_inputs // pixels
-    cdef Py_ssize_t panel = first // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
-    cdef Py_ssize_t width = min(ACY_LINEAR_PANEL, padded_out_features - panel)
-    cdef Py_ssize_t n = min(PACK_OUTPUTS, weight.shape[0] - first)
-    cdef float *to = packed + panel * n_inputs + (first - panel)
-    cdef Py_ssize_t n_blocks = (channels + PACK_CHANNELS - 1) // PACK_CHANNELS
-    cdef Py_ssize_t block, c, pixel, o, not_finite = 0
-    cdef float w
-    for block in range(n_blocks):
-        for pixel in range(pixels):
-            for c in range(block * PACK_CHANNELS, min((block + 1) * PACK_CHANNELS, channels)):
-                for o in range(n):
-                    w = weight[first + o, c * pixels + pixel]
-                    not_finite += not isfinite(w)
-                    to[(pixel * channels + c) * width + o] = w
-    return not_finite
 
 
 cdef Py_ssize_t list_inputs(

@@ -2,7 +2,7 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from kernels cimport (
     ACY_WINOGRAD_POINTS, ACY_WINOGRAD_TILES, acy_kernels, acy_transform, acy_winograd,
@@ -19,6 +19,8 @@ cdef enum:
     # but no fewer tiles: every block reads all of the transformed weights, and that many rows of
     # V make as many multiply-adds for each of them.
     FEWEST_TILES = 24
+    # Out channels of the widest panel of any level, 2 vectors of AVX-512.
+    WIDEST_PANEL = 32
 
 
 cdef class PackedWinograd:
@@ -70,6 +72,8 @@ cdef class PackedWinograd:
             raise ValueError("kernel_matrices: do not match the kernel")
         if self.points_h > ACY_WINOGRAD_POINTS or self.points_w > ACY_WINOGRAD_POINTS:
             raise ValueError(f"kernel_matrices: at most {ACY_WINOGRAD_POINTS} points are possible")
+        if self.kernels.panel_width > WIDEST_PANEL:
+            raise ValueError(f"kernels: panels of {self.kernels.panel_width} are too wide")
         self.matrices = transforms
         set_transforms(self.transforms_h, transforms[0])
         set_transforms(self.transforms_w, transforms[1])
@@ -131,24 +135,42 @@ cdef void transform_panel(
     const float[:, :, :, ::1] weight, const double[:, ::1] g_h, const double[:, ::1] g_w,
     Py_ssize_t first, Py_ssize_t n, Py_ssize_t width, Py_ssize_t pair_floats, float *to
 ) noexcept nogil:
-    """Transform out channels [first, first + n) into a panel `width` wide, for every pair."""
-    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS] half
-    cdef double total
+    """Transform out channels [first, first + n) into a panel `width` wide, for every pair.
+
+    The innermost loops run over out channels, which are contiguous, for vectors' sake.
+    """
+    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS][WIDEST_PANEL] half
+    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS][WIDEST_PANEL] taps
+    cdef double[WIDEST_PANEL] total
+    cdef double factor
+    cdef const float *kernel
+    cdef float *out
+    cdef Py_ssize_t kernel_h = weight.shape[2], kernel_w = weight.shape[3]
     cdef Py_ssize_t c, o, i, j, r, s
     for c in range(weight.shape[1]):
         for o in range(n):
-            for i in range(g_h.shape[0]):
-                for s in range(weight.shape[3]):
-                    total = 0.0
-                    for r in range(weight.shape[2]):
-                        total = total + g_h[i, r] * weight[first + o, c, r, s]
-                    half[i][s] = total
-            for i in range(g_h.shape[0]):
-                for j in range(g_w.shape[0]):
-                    total = 0.0
-                    for s in range(weight.shape[3]):
-                        total = total + half[i][s] * g_w[j, s]
-                    to[(i * g_w.shape[0] + j) * pair_floats + c * width + o] = <float> total
+            kernel = &weight[first + o, c, 0, 0]
+            for r in range(kernel_h):
+                for s in range(kernel_w):
+                    taps[r][s][o] = kernel[r * kernel_w + s]
+        for i in range(g_h.shape[0]):
+            for s in range(kernel_w):
+                memset(total, 0, sizeof(total))
+                for r in range(kernel_h):
+                    factor = g_h[i, r]
+                    for o in range(n):
+                        total[o] += taps[r][s][o] * factor
+                memcpy(half[i][s], total, sizeof(total))
+        for i in range(g_h.shape[0]):
+            for j in range(g_w.shape[0]):
+                memset(total, 0, sizeof(total))
+                for s in range(kernel_w):
+                    factor = g_w[j, s]
+                    for o in range(n):
+                        total[o] += half[i][s][o] * factor
+                out = to + (i * g_w.shape[0] + j) * pair_floats + c * width
+                for o in range(n):
+                    out[o] = <float> total[o]
 
 
 cdef void fill_tiles(

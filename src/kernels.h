@@ -149,6 +149,11 @@ typedef struct {
      * `scratch` holds ACY_LINEAR_SCRATCH floats. */
     void (*matrix_matrix)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
 
+    /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for the first `n_outputs` of
+     * a panel that is `width` outputs wide. Returns whether all of these weights are finite. */
+    int (*pack_linear)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
+                       ptrdiff_t pixels, ptrdiff_t width, float *packed);
+
     /* Output rows [row_begin, row_end) of one image. */
     void (*max_pool)(const acy_image *input, const acy_image *output, const acy_pool_window *window,
                      ptrdiff_t row_begin, ptrdiff_t row_end);

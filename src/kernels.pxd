@@ -126,6 +126,10 @@ cdef extern from "kernels.h" nogil:
         void (*matrix_matrix)(
             const acy_linear *linear, Py_ssize_t begin, Py_ssize_t end, float *scratch
         ) noexcept nogil
+        int (*pack_linear)(
+            const float *weight, Py_ssize_t n_outputs, Py_ssize_t channels, Py_ssize_t pixels,
+            Py_ssize_t width, float *packed
+        ) noexcept nogil
         void (*max_pool)(
             const acy_image *input, const acy_image *output, const acy_pool_window *window,
             Py_ssize_t row_begin, Py_ssize_t row_end

@@ -12,6 +12,7 @@ from alexnet_cy._linear import PackedLinear
 from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.threads import default_threads
 from alexnet_cy.engine.winograd import pack_winograd
 from alexnet_cy.network import Conv, Linear, Variant
@@ -137,8 +138,8 @@ class PackedWeights:
     def _pack_linear(self, name: str) -> PackedLinear:
         input_shape = self._shapes[name].input_shape
         pixels = input_shape[1] * input_shape[2] if len(input_shape) == 3 else 1
-        packed = PackedLinear(
-            self._tensors[f"{name}.weight"].read(),
+        packed = pack_linear(
+            self._tensors[f"{name}.weight"],
             self._tensors[f"{name}.bias"].read(),
             pixels,
             self.kernels,

@@ -129,14 +129,12 @@ class WeightsFile(os.PathLike[str]):
         target = target.cast("B") if target.nbytes else memoryview(b"")
         done = 0
         try:
-            with self._lock:
-                self._raw.seek(offset)
-                # One call reads at most 2 GiB - 4 KiB on Linux, and fewer bytes on some systems.
-                while done < len(target):
-                    count = self._raw.readinto(target[done:])
-                    if not count:
-                        break
-                    done += count
+            # One call reads at most 2 GiB - 4 KiB on Linux, and fewer bytes on some systems.
+            while done < len(target):
+                count = self._read_at(offset + done, target[done:])
+                if not count:
+                    break
+                done += count
         except (OSError, ValueError, OverflowError) as error:
             raise WeightsError(f"{self.path!r}: cannot be read: {error}") from error
         if done < len(target):
@@ -144,6 +142,14 @@ class WeightsFile(os.PathLike[str]):
                 f"{self.path!r}: truncated: needs {len(target)} bytes at offset {offset}, "
                 f"the file has {done} there"
             )
+
+    def _read_at(self, offset: int, target: memoryview) -> int:
+        """Read once, at most as many bytes as the target has; return how many came."""
+        if hasattr(os, "preadv"):  # no position to share: several threads read at once
+            return os.preadv(self._raw.fileno(), [target], offset)
+        with self._lock:
+            self._raw.seek(offset)
+            return self._raw.readinto(target)
 
     def read_bytes(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on.

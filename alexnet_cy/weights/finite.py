@@ -17,7 +17,7 @@ __all__ = ["check_finite"]
 _PIECE_ELEMENTS = 1 << 18
 
 
-def check_finite(name: str, tensor: NDArray[np.float32]) -> None:
+def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> None:
     """Refuse a tensor that holds NaN or infinity.
 
     Parameters
@@ -26,6 +26,8 @@ def check_finite(name: str, tensor: NDArray[np.float32]) -> None:
         What the error calls the tensor.
     tensor : float32 array
         C-contiguous.
+    first_row : int
+        What the error adds to the first index: `tensor` may be the rows of another from there on.
 
     Raises
     ------
@@ -37,8 +39,9 @@ def check_finite(name: str, tensor: NDArray[np.float32]) -> None:
         finite = np.isfinite(flat[start : start + _PIECE_ELEMENTS])
         if not finite.all():
             first = start + int(np.argmin(finite))
-            index = tuple(int(i) for i in np.unravel_index(first, tensor.shape))
+            index = [int(i) for i in np.unravel_index(first, tensor.shape)]
+            index[0] += first_row
             raise WeightsError(
-                f"{name}: the value at {list(index)} is {flat[first]}; weights must be finite "
+                f"{name}: the value at {index} is {flat[first]}; weights must be finite "
                 "(allow_nonfinite=True loads them all the same)"
             )

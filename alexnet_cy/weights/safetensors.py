@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import WeightsError
 from .files import as_weights_error, open_file, replace_file
 from .key_names import canonical_names
-from .stored_floats import FLOAT_BYTES, read_floats
+from .stored_floats import FLOAT_BYTES, fill_rows, read_floats
 from .tensors import NetworkFile, TensorRef
 from .writing import VARIANT_KEY, checked_tensors, file_metadata
 
@@ -73,6 +73,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
             entry.dtype,
             entry.end - entry.start,
             partial(read_floats, file, data_offset + entry.start, entry.dtype, entry.shape),
+            partial(fill_rows, file, data_offset + entry.start, entry.dtype),
         )
         for name, entry in entries.items()
     }

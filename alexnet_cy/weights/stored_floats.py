@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .files import WeightsFile
 
-__all__ = ["FLOAT_BYTES", "Fill", "fill_floats", "fill_view", "read_floats"]
+__all__ = ["FLOAT_BYTES", "Fill", "fill_floats", "fill_rows", "fill_view", "read_floats"]
 
 FLOAT_BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 """The floating-point formats that are read, with the bytes of one number."""
@@ -103,6 +103,29 @@ def fill_floats(
     fill_view(view, _STORED_TYPES[dtype], source)
     if crc32 is not None and source.checksum != crc32:
         raise WeightsError(f"{file.path!r}: corrupt: the checksum at offset {offset_bytes} differs")
+
+
+def fill_rows(
+    file: WeightsFile, offset_bytes: int, dtype: str, first: int, rows: NDArray[np.float32]
+) -> None:
+    """Read some rows of an array of little-endian numbers that lie one after the other.
+
+    Parameters
+    ----------
+    file, offset_bytes, dtype
+        As in `read_floats`, for the whole array.
+    first : int
+        The first row to read.
+    rows : float32 array, C-contiguous
+        Filled; its other axes are those of the whole array.
+
+    Raises
+    ------
+    WeightsError
+        As in `read_floats`.
+    """
+    row_bytes = prod(rows.shape[1:]) * FLOAT_BYTES[dtype]
+    fill_floats(file, offset_bytes + first * row_bytes, dtype, rows)
 
 
 def fill_view(view: NDArray[np.float32], stored_type: np.dtype[Any], fill: Fill) -> None:

@@ -36,12 +36,17 @@ class TensorRef:
         ``read()`` returns a float32 array, native-endian, C-contiguous, of `shape`, owned by the
         caller (writable or not). Every call reads the file again. Raises `WeightsError` if the
         file does not yield the array.
+    read_rows : callable, optional
+        ``read_rows(first, rows)`` fills a C-contiguous float32 array with the part of the array
+        that begins at index `first` of its first axis; from several threads at once. Raises
+        `WeightsError` as `read` does. None where the file yields only all of it.
     """
 
     shape: tuple[int, ...]
     dtype: str
     stored_bytes: int
     read: Callable[[], NDArray[np.float32]]
+    read_rows: Callable[[int, NDArray[np.float32]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

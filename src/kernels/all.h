@@ -19,6 +19,7 @@
 #include "limits.h"
 #include "linear.h"
 #include "lrn.h"
+#include "pack.h"
 #include "pool.h"
 #include "winograd.h"
 
@@ -39,6 +40,7 @@ const acy_kernels ACY_LEVEL = {
     .winograd_output = winograd_output,
     .matrix_vector = matrix_vector,
     .matrix_matrix = matrix_matrix,
+    .pack_linear = pack_linear,
     .max_pool = max_pool,
     .adaptive_avg_pool = adaptive_avg_pool,
     .local_response_norm = local_response_norm,

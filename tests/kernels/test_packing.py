@@ -6,7 +6,9 @@ from support.closeness import assert_same_bits
 from support.samples import around, normal
 
 from alexnet_cy import _conv, _linear
+from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.winograd import pack_winograd
+from alexnet_cy.weights.array_tensors import array_tensor
 
 
 @pytest.mark.parametrize("pixels", [1, 6])
@@ -14,7 +16,7 @@ from alexnet_cy.engine.winograd import pack_winograd
 def test_fully_connected_weights_come_back(kernels, pixels, channels):
     for width in [*around(1, 16, 512), 1030]:
         weight, bias = normal(0, width, channels * pixels), normal(1, width)
-        packed = _linear.PackedLinear(weight, bias, pixels, kernels, 2)
+        packed = pack_linear(array_tensor(weight), bias, pixels, kernels, 2)
         unpacked, offsets = packed.unpack()
         assert_same_bits(unpacked, weight)
         assert_same_bits(offsets, bias)
@@ -26,7 +28,7 @@ def test_fully_connected_weights_come_back(kernels, pixels, channels):
 def test_a_weight_that_is_not_finite_is_noticed(kernels, place, value):
     weight = normal(0, 600, 48)
     weight[place] = value
-    assert not _linear.PackedLinear(weight, None, 6, kernels, 2).finite
+    assert not pack_linear(array_tensor(weight), None, 6, kernels, 2).finite
 
 
 def test_pixels_are_multiplied_in_the_order_of_nhwc(kernels):
@@ -34,7 +36,8 @@ def test_pixels_are_multiplied_in_the_order_of_nhwc(kernels):
     weight, x = normal(0, 20, 7 * 6), normal(1, 2, 7, 2, 3)
     y = np.empty((2, 20), np.float32)
     rows = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(2, -1)
-    _linear.linear(_linear.PackedLinear(weight, None, 6, kernels, 1), rows, y, False, 1)
+    packed = pack_linear(array_tensor(weight), None, 6, kernels, 1)
+    _linear.linear(packed, rows, y, False, 1)
     np.testing.assert_allclose(y, x.reshape(2, -1) @ weight.T, rtol=1e-5, atol=1e-5)
 
 
@@ -59,12 +62,16 @@ def winograd(weight, bias, groups, kernels):
     return pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels, threads=1)
 
 
+def linear(weight, bias, pixels, kernels):
+    return pack_linear(array_tensor(weight), bias, pixels, kernels, threads=1)
+
+
 @pytest.mark.parametrize(
     ("pack", "arguments", "message"),
     [
         *[(_conv.PackedConv, *case) for case in CONV_ERRORS],
         *[(winograd, *case) for case in WINOGRAD_ERRORS],
-        *[(lambda *packing: _linear.PackedLinear(*packing, 1), *case) for case in LINEAR_ERRORS],
+        *[(linear, *case) for case in LINEAR_ERRORS],
     ],
 )
 def test_what_does_not_fit_is_refused(kernels, pack, arguments, message):

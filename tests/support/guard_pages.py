@@ -22,7 +22,9 @@ from support.samples import around, normal
 
 from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
 from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
+from alexnet_cy.weights.array_tensors import array_tensor
 
 PROT_NONE, PROT_READ = 0, 1
 
@@ -98,7 +100,7 @@ def linear() -> None:
         for pixels, threads in ((1, 1), (depth, 2)):
 
             def call(x, weight, bias, y, pixels=pixels, threads=threads):
-                packed = _linear.PackedLinear(weight, bias, pixels, kernels, threads)
+                packed = pack_linear(array_tensor(weight), bias, pixels, kernels, threads)
                 _linear.linear(packed, x, y, False, threads)
 
             arrays = [normal(0, images, depth), normal(1, width, depth), normal(2, width)]

@@ -32,3 +32,10 @@ def test_every_finite_value_passes():
     values = np.finfo(np.float32)
     check_finite("x", np.array([0, -0.0, values.max, values.min, values.smallest_subnormal], "=f4"))
     check_finite("x", np.empty((0, 3), np.float32))
+
+
+def test_a_part_of_a_tensor_is_named_by_its_place_in_the_whole():
+    rows = np.zeros((4, 5), np.float32)
+    rows[2, 3] = np.inf
+    with pytest.raises(WeightsError, match=re.escape("fc7.weight: the value at [102, 3] is inf")):
+        check_finite("fc7.weight", rows, 100)

@@ -1,0 +1,75 @@
+/* Packing of fully connected weights: from rows of inputs, as files have them, to panels in which
+ * the outputs of one input are contiguous. A transposition, in squares of 8 x 8 that fit the
+ * registers of every level: element by element each store would touch another cache line.
+ */
+
+typedef float square_row __attribute__((vector_size(32)));
+#if defined(__clang__)
+#define SQUARE_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t square_index __attribute__((vector_size(32)));
+#define SQUARE_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (square_index){__VA_ARGS__})
+#endif
+enum { SQUARE = 8 };
+
+/* to[j][i] = from[i][j] for i, j < 8. Returns a sum that is NaN if one of them is not finite. */
+ACY_INLINE float transpose_square(const float *from, ptrdiff_t from_stride, float *const *to) {
+    square_row row[SQUARE], pair[SQUARE], quad[SQUARE], not_finite = {0};
+    ACY_UNROLL for (int i = 0; i < SQUARE; i++) {
+        memcpy(&row[i], from + i * from_stride, sizeof row[i]);
+        not_finite += row[i] - row[i]; /* inf - inf is NaN */
+    }
+    ACY_UNROLL for (int i = 0; i < SQUARE; i += 2) { /* the lanes of two rows alternate */
+        pair[i] = SQUARE_SHUFFLE(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        pair[i + 1] = SQUARE_SHUFFLE(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    ACY_UNROLL for (int i = 0; i < SQUARE; i += 4) { /* four rows: lanes 0 and 4, 1 and 5, ... */
+        ACY_UNROLL for (int j = 0; j < 2; j++) {
+            quad[i + 2 * j] =
+                SQUARE_SHUFFLE(pair[i + j], pair[i + 2 + j], 0, 1, 8, 9, 4, 5, 12, 13);
+            quad[i + 2 * j + 1] =
+                SQUARE_SHUFFLE(pair[i + j], pair[i + 2 + j], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    }
+    ACY_UNROLL for (int j = 0; j < 4; j++) {
+        const square_row low = SQUARE_SHUFFLE(quad[j], quad[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        const square_row high = SQUARE_SHUFFLE(quad[j], quad[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        memcpy(to[j], &low, sizeof low);
+        memcpy(to[j + 4], &high, sizeof high);
+    }
+    float sum = 0;
+    ACY_UNROLL for (int i = 0; i < SQUARE; i++) sum += not_finite[i];
+    return sum;
+}
+
+/* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for outputs o < n_outputs of one
+ * panel, `width` outputs wide. Returns whether all of them are finite. */
+static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
+                       ptrdiff_t pixels, ptrdiff_t width, float *packed) {
+    const ptrdiff_t n_inputs = channels * pixels, whole = n_outputs / SQUARE * SQUARE;
+    ptrdiff_t c = 0, pixel = 0;
+    float not_finite = 0;
+    for (ptrdiff_t k = 0; k < n_inputs; k += SQUARE) {
+        const int n = n_inputs - k < SQUARE ? (int)(n_inputs - k) : SQUARE;
+        float *to[SQUARE];
+        for (int j = 0; j < n; j++) {
+            to[j] = packed + (pixel * channels + c) * width;
+            if (++pixel == pixels) {
+                pixel = 0;
+                c++;
+            }
+        }
+        ptrdiff_t o = 0;
+        for (; n == SQUARE && o < whole; o += SQUARE) {
+            not_finite += transpose_square(weight + o * n_inputs + k, n_inputs, to);
+            for (int j = 0; j < SQUARE; j++) to[j] += SQUARE;
+        }
+        for (ptrdiff_t i = o; i < n_outputs; i++)
+            for (int j = 0; j < n; j++) {
+                const float w = weight[i * n_inputs + k + j];
+                not_finite += w - w;
+                to[j][i - o] = w;
+            }
+    }
+    return not_finite == 0;
+}
