@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-Matrix = NDArray[np.float32]
+Transform = tuple[int, NDArray[np.float32], NDArray[np.float32]]
 
 class PackedWinograd:
     out_channels: int
@@ -16,7 +16,7 @@ class PackedWinograd:
         bias: NDArray[np.float32] | None,
         groups: int,
         kernel_matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
-        transforms: tuple[list[tuple[Matrix, Matrix]], list[tuple[Matrix, Matrix]]],
+        transforms: tuple[list[Transform], list[Transform]],
         kernels: object,
         threads: int,
     ) -> Self: ...

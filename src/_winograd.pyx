@@ -35,7 +35,8 @@ cdef class PackedWinograd:
     groups : int, divides O
     kernel_matrices : (G_h, G_w), float64, shapes (points, R) and (points, S)
     transforms : (for rows, for columns), each a list by the number of outputs 1, 2, ... of
-        (B^T, A^T), float32, shapes (points, points) and (outputs, points)
+        (first, B^T, A^T): the place of its first point among those of the kernel matrix, and
+        float32, shapes (points, points) and (outputs, points), of points symmetric about zero
     kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
     threads : int
     """
@@ -75,8 +76,8 @@ cdef class PackedWinograd:
         if self.kernels.panel_width > WIDEST_PANEL:
             raise ValueError(f"kernels: panels of {self.kernels.panel_width} are too wide")
         self.matrices = transforms
-        set_transforms(self.transforms_h, transforms[0])
-        set_transforms(self.transforms_w, transforms[1])
+        set_transforms(self.transforms_h, transforms[0], self.points_h)
+        set_transforms(self.transforms_w, transforms[1], self.points_w)
 
         cdef Py_ssize_t group_out = self.out_channels // groups, lanes = self.kernels.lanes
         self.padded_out_channels = (group_out + lanes - 1) // lanes * lanes
@@ -115,17 +116,22 @@ cdef class PackedWinograd:
         return self.weight_memory.nbytes + self.bias_memory.nbytes
 
 
-cdef int set_transforms(acy_transform *transforms, list matrices) except -1:
+cdef int set_transforms(
+    acy_transform *transforms, list matrices, Py_ssize_t n_points
+) except -1:
     """Point transforms[1], transforms[2], ... to the matrices, which the caller keeps alive."""
     cdef const float[:, ::1] input_matrix, output_matrix
     if len(matrices) > ACY_WINOGRAD_POINTS:
         raise ValueError("transforms: too many")
     memset(transforms, 0, (ACY_WINOGRAD_POINTS + 1) * sizeof(acy_transform))
-    for outputs, (to_points, to_outputs) in enumerate(matrices, 1):
+    for outputs, (first, to_points, to_outputs) in enumerate(matrices, 1):
         input_matrix = to_points
         output_matrix = to_outputs
+        if first < 0 or first + input_matrix.shape[0] > n_points:
+            raise ValueError("transforms: take points that the kernel matrices do not have")
         transforms[outputs].outputs = outputs
         transforms[outputs].points = <int> input_matrix.shape[0]
+        transforms[outputs].first = first
         transforms[outputs].input = &input_matrix[0, 0]
         transforms[outputs].output = &output_matrix[0, 0]
     return 0

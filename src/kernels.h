@@ -16,6 +16,7 @@
 
 /* The alignment of every buffer we allocate: one cache line, and the widest vector there is. */
 #define ACY_ALIGNMENT_BYTES 64
+#define ACY_CACHE_LINE_FLOATS 16
 
 /* The widest panel of packed fully connected weights, in outputs. A row of a panel is what one
  * non-zero input reads: 2 KiB is long enough for the hardware prefetchers, and short enough that
@@ -60,10 +61,12 @@ typedef struct {
 /* Tiles of a block of a Winograd convolution: their row pointers live on the stack (3 x 2 KiB). */
 #define ACY_WINOGRAD_TILES 256
 
-/* One-dimensional transforms of a tile of `outputs` pixels: F(outputs, kernel). */
+/* One-dimensional transforms of a tile of `outputs` pixels: F(outputs, kernel). The points are
+ * symmetric about zero, and the matrices as src/kernels/winograd.h says. */
 typedef struct {
     int outputs;         /* m */
     int points;          /* m + kernel - 1 */
+    int first;           /* of these points, among those of the transformed weights */
     const float *input;  /* B^T, [points][points] */
     const float *output; /* A^T, [outputs][points] */
 } acy_transform;
@@ -93,14 +96,16 @@ typedef struct {
     int relu;
 } acy_winograd;
 
-/* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for a range of outputs of one panel. */
+/* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for the outputs of one panel, where k runs
+ * over the inputs that are listed: the others are zero in all images. */
 typedef struct {
-    const float *input;  /* [N][depth] */
-    const float *weight; /* the panel, input-major: [depth][width] */
-    const float *bias;   /* [width] */
-    float *output;       /* [N][output_stride], at the panel's first output */
-    ptrdiff_t n_images;
-    ptrdiff_t depth;
+    const int32_t *index; /* the inputs that count, the rows of the weights to read; ascending */
+    const float *input;   /* their values, in blocks of ACY_LINEAR_BLOCK: [block][N][values] */
+    ptrdiff_t n_values;
+    const float *weight;   /* the panel, input-major: [inputs][width] */
+    const float *bias;     /* [width] */
+    float *output;         /* [N][output_stride], at the panel's first output */
+    ptrdiff_t n_images;    /* N, at most ACY_LINEAR_IMAGES */
     ptrdiff_t width;       /* outputs in a row of the panel, a multiple of 16, zero-padded */
     ptrdiff_t valid_width; /* outputs that exist */
     ptrdiff_t output_stride;
@@ -139,15 +144,9 @@ typedef struct {
                               ptrdiff_t pair_end, ptrdiff_t panel_begin, ptrdiff_t panel_end);
     void (*winograd_output)(const acy_winograd *winograd, ptrdiff_t tile_begin, ptrdiff_t tile_end);
 
-    /* Outputs [begin, end) of the panel for at most ACY_LINEAR_FEW images. `index` lists the inputs
-     * that count, the rows of the weights that are read, in ascending order, and `value` their
-     * values, [n_values][n_images]. */
-    void (*matrix_vector)(const acy_linear *linear, const int32_t *index, const float *value,
-                          ptrdiff_t n_values, ptrdiff_t begin, ptrdiff_t end);
-
-    /* Outputs [begin, end) of the panel for all images; adds in the order of matrix_vector.
-     * `scratch` holds ACY_LINEAR_SCRATCH floats. */
-    void (*matrix_matrix)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
+    /* Outputs [begin, end) of the panel, multiples of 16, for all images. `scratch` holds
+     * ACY_LINEAR_SCRATCH floats. */
+    void (*linear)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
 
     /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for the first `n_outputs` of
      * a panel that is `width` outputs wide. Returns whether all of these weights are finite. */
@@ -183,16 +182,14 @@ typedef struct {
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
 #define ACY_CONV_PIXELS 256
 
-/* The most images whose sums, 8 x 512 floats = 16 KiB, share the L1 cache with the weights of four
- * inputs. Up to there the weights come from memory more slowly than they are used. */
-#define ACY_LINEAR_FEW 8
-
-/* Inputs per block of the batched fully connected product: a block of weights, 64 x 512 floats =
- * 128 KiB, is laid out anew for the register tile and stays in the L2 cache, beside the next. */
+/* Inputs per block of a fully connected product: a block of a panel's weights, 64 x 512 floats =
+ * 128 KiB, stays in the L2 cache, beside the next one and the sums. */
 #define ACY_LINEAR_BLOCK 64
-/* Images of one round of the batched product: their row pointers live on the stack. */
+/* Images of one call of `linear`: their sums, 64 x 512 floats, are 128 KiB too. */
 #define ACY_LINEAR_IMAGES 64
-#define ACY_LINEAR_SCRATCH (ACY_LINEAR_BLOCK * (ACY_LINEAR_PANEL + ACY_LINEAR_IMAGES))
+/* A slice of a block, no wider than ACY_LINEAR_IMAGES floats, and the sums. */
+#define ACY_LINEAR_SCRATCH                                                                         \
+    (ACY_LINEAR_BLOCK * ACY_LINEAR_IMAGES + ACY_LINEAR_IMAGES * ACY_LINEAR_PANEL)
 
 /* The levels compiled into this build that this processor and its operating system can run, best
  * first, ending with NULL. The last one is always "generic". */

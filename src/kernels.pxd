@@ -7,7 +7,8 @@ cdef extern from "kernels.h" nogil:
         ACY_ALIGNMENT_BYTES
         ACY_LINEAR_PANEL
         ACY_LINEAR_SCRATCH
-        ACY_LINEAR_FEW
+        ACY_LINEAR_BLOCK
+        ACY_LINEAR_IMAGES
         ACY_CONV_PIXELS
         ACY_WINOGRAD_POINTS
         ACY_WINOGRAD_TILES
@@ -40,6 +41,7 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct acy_transform:
         int outputs
         int points
+        int first
         const float *input
         const float *output
 
@@ -73,12 +75,13 @@ cdef extern from "kernels.h" nogil:
         int relu
 
     ctypedef struct acy_linear:
+        const int32_t *index
         const float *input
+        Py_ssize_t n_values
         const float *weight
         const float *bias
         float *output
         Py_ssize_t n_images
-        Py_ssize_t depth
         Py_ssize_t width
         Py_ssize_t valid_width
         Py_ssize_t output_stride
@@ -119,11 +122,7 @@ cdef extern from "kernels.h" nogil:
         void (*winograd_output)(
             const acy_winograd *winograd, Py_ssize_t tile_begin, Py_ssize_t tile_end
         ) noexcept nogil
-        void (*matrix_vector)(
-            const acy_linear *linear, const int32_t *index, const float *value,
-            Py_ssize_t n_values, Py_ssize_t begin, Py_ssize_t end
-        ) noexcept nogil
-        void (*matrix_matrix)(
+        void (*linear)(
             const acy_linear *linear, Py_ssize_t begin, Py_ssize_t end, float *scratch
         ) noexcept nogil
         int (*pack_linear)(

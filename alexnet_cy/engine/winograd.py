@@ -14,18 +14,24 @@ Lavin & Gray, arXiv 1509.09308). With n - 1 finite points p and infinity, and l_
     B^T  row of p: the coefficients of l_p(x), times     row of infinity: the coefficients of the
          L_p(p) / l_p(p) (its last entry is 0)           product of (x - p) over all finite p
 
-Tiles of several sizes share one set of transformed weights if their points are nested: infinity
-comes first here, the finite points after it in a fixed order, and a tile that needs n points takes
-the first n. So G must not depend on m. Hence L_p above is l_p of the largest tile, and B^T of a
+Tiles of several sizes share one set of transformed weights if a small tile takes some of the points
+of a large one. So G must not depend on m. Hence L_p above is l_p of the largest tile, and B^T of a
 smaller tile makes up for it by L_p(p) / l_p(p), the product of (p - q) over the points q that it
-does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32;
-G alone has fractions such as 1/3, and the weights are transformed in double and rounded once.
+does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32,
+and L_p(p) is exact in double, in which all of this is computed. G alone has fractions such as 1/3,
+each of one division, and the weights are transformed in double and rounded once.
+
+The finite points of every tile are symmetric about zero: pairs p, -p, and perhaps zero. Then
+l_{-p}(x) is l_p(-x) but for its sign, so that the two rows of B^T differ in the signs of the odd
+columns alone, and the two columns of A^T in those of the odd rows: the transforms share half of
+their work (src/kernels/winograd.h). Hence the order of the points: infinity, zero where it is
+taken at all, pairs; a tile of an even number of points leaves the first of them out, and one of an
+odd number takes a single one, so that it takes neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 from functools import cache
 from math import prod
 
@@ -41,6 +47,7 @@ __all__ = [
     "block_taps",
     "blocked_weight",
     "cut_into_tiles",
+    "first_point",
     "input_matrix",
     "kernel_matrix",
     "largest_tile",
@@ -53,36 +60,59 @@ __all__ = [
 # exponentially with them (Barabasz et al., arXiv 1803.10986).
 MAX_POINTS = 8
 
-# The finite points, in the order in which tiles take them; chosen by their float32 error. With
-# seven points, infinity included, these six make half the error of 0, 1, -1, 1/2, -2, 2 at the same
-# cost. Five taps take an eighth point: F(4, 5) needs a quarter fewer products for 27 outputs than
-# F(3, 5), and its error, 1.8 times as large, is still that of the other layers. The search is
-# described in docs/numerics.md.
-_SEVEN_POINTS = (
-    Fraction(7, 8),
-    Fraction(-7, 8),
-    Fraction(-5, 16),
-    Fraction(7, 4),
-    Fraction(5, 16),
-    Fraction(-7, 4),
-)
-_EIGHT_POINTS = tuple(Fraction(p) for p in ("0", "1", "-1", "1/2", "-1/2", "2", "-2"))
+# The positive points of the pairs, in the order in which tiles take them; chosen by their float32
+# error. With seven points these three pairs and infinity make half the error of 0, 1, -1, 1/2, -2,
+# 2 and infinity. Five taps take eight points, zero too: F(4, 5) needs a quarter fewer products for
+# 27 outputs than F(3, 5), and its error, 1.8 times as large, is still that of the other layers. The
+# search is described in docs/numerics.md.
+_PAIRS_OF_SEVEN = (5 / 16, 7 / 4, 7 / 8)
+_PAIRS_OF_EIGHT = (1.0, 2.0, 1 / 2)
+
+# A zero times a negative number is -0.0; adding this makes it 0.0 and changes nothing else.
+_NO_NEGATIVE_ZERO = 0.0
 
 # Kernels with more taps would leave tiles of fewer than two outputs.
 LARGEST_KERNEL = 6
-
-
-def _points(kernel_size: int) -> tuple[Fraction, ...]:
-    return _EIGHT_POINTS if kernel_size == 5 else _SEVEN_POINTS
 
 
 def largest_tile(kernel_size: int) -> int:
     """Return the outputs along one axis of the largest tile for a kernel of so many taps.
 
     5 for 3 taps and 4 for 5 taps: F(5, 3) and F(4, 5). A single tap needs a product for every
-    output whatever the tile: there all three matrices are those of the identity, which is exact.
+    output whatever the tile, and takes infinity alone: there all three matrices are [[1]].
     """
-    return MAX_POINTS if kernel_size == 1 else len(_points(kernel_size)) + 2 - kernel_size
+    return _n_points(kernel_size) + 1 - kernel_size
+
+
+def _n_points(kernel_size: int) -> int:
+    return {1: 1, 5: 8}.get(kernel_size, 7)
+
+
+def _n_singles(points: int) -> int:
+    """Return how many of a tile's points are not in pairs, as WINOGRAD_SINGLES has it."""
+    return 2 if points == MAX_POINTS else points % 2
+
+
+def _finite_points(kernel_size: int) -> list[float]:
+    """Return the finite points, zero first where it is one."""
+    if kernel_size == 1:
+        return []
+    zero, pairs = ([0.0], _PAIRS_OF_EIGHT) if kernel_size == 5 else ([], _PAIRS_OF_SEVEN)
+    return zero + [point for p in pairs for point in (p, -p)]
+
+
+def first_point(outputs: int, kernel_size: int) -> int:
+    """Return the place of a tile's first point among all points; the others follow it."""
+    return _n_singles(_n_points(kernel_size)) - _n_singles(outputs + kernel_size - 1)
+
+
+def _taken(outputs: int, kernel_size: int) -> tuple[bool, list[float], list[float]]:
+    """Tell whether a tile takes infinity; return the finite points it takes, and the others."""
+    finite = _finite_points(kernel_size)
+    first = first_point(outputs, kernel_size)
+    end = first + outputs + kernel_size - 1  # infinity is the point before the finite ones
+    taken = finite[max(first - 1, 0) : end - 1]
+    return first == 0, taken, [p for p in finite if p not in taken]
 
 
 def cut_into_tiles(length: int, kernel_size: int) -> list[int]:
@@ -109,50 +139,50 @@ def cut_into_tiles(length: int, kernel_size: int) -> list[int]:
 
 
 @cache
-def kernel_matrix(kernel_size: int, points: int) -> NDArray[np.float64]:
-    """Return the first `points` rows of G, shape (points, kernel_size), infinity first."""
-    if kernel_size == 1:
-        return np.ones((points, 1))
-    finite = _points(kernel_size)
-    rows = [[Fraction(0)] * (kernel_size - 1) + [Fraction(1)]]
-    for p in finite[: points - 1]:
-        scale = prod(p - q for q in finite if q != p)
+def kernel_matrix(kernel_size: int) -> NDArray[np.float64]:
+    """Return G for all points, infinity first, shape (points, kernel_size)."""
+    finite = _finite_points(kernel_size)
+    rows = [[0.0] * (kernel_size - 1) + [1.0]]
+    for p in finite:
+        # -p has the scale of p: so rows of B^T differ in the signs of their odd columns alone
+        scale = _scale(abs(p), finite)
         rows.append([p**k / scale for k in range(kernel_size)])
-    return np.array(rows, np.float64)
+    return np.array(rows) + _NO_NEGATIVE_ZERO
 
 
 @cache
 def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
-    """Return A^T, shape (outputs, points)."""
-    if kernel_size == 1:
-        return np.eye(outputs, dtype=np.float32)
-    finite = _points(kernel_size)[: outputs + kernel_size - 2]
-    infinity = [Fraction(0)] * (outputs - 1) + [Fraction(1)]
-    columns = [infinity] + [[p**i for i in range(outputs)] for p in finite]
+    """Return A^T, shape (outputs, points), for the tile's points in their order."""
+    has_infinity, finite, _ = _taken(outputs, kernel_size)
+    columns = [[0.0] * (outputs - 1) + [1.0]] if has_infinity else []
+    columns += [[p**i for i in range(outputs)] for p in finite]
     return np.ascontiguousarray(np.array(columns, np.float32).T)
 
 
 @cache
 def input_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
-    """Return B^T, shape (points, points)."""
-    if kernel_size == 1:
-        return np.eye(outputs, dtype=np.float32)
-    n_finite = outputs + kernel_size - 2
-    finite, rest = _points(kernel_size)[:n_finite], _points(kernel_size)[n_finite:]
-    rows = [_product_of_roots(finite)]
+    """Return B^T, shape (points, points), for the tile's points in their order."""
+    has_infinity, finite, rest = _taken(outputs, kernel_size)
+    rows = [_product_of_roots(finite)] if has_infinity else []
     for p in finite:
-        scale = prod((p - q for q in rest), start=Fraction(1))
-        others = _product_of_roots([q for q in finite if q != p])
-        rows.append([scale * c for c in others] + [Fraction(0)])
-    return np.array(rows, np.float32)
+        others = [q for q in finite if q != p]
+        # L_p(p) / l_p(p), where L is that of |p|; both products are exact
+        scale = _scale(abs(p), finite + rest) / prod(p - q for q in others)
+        rows.append([scale * c for c in _product_of_roots(others)] + [0.0] * has_infinity)
+    return (np.array(rows) + _NO_NEGATIVE_ZERO).astype(np.float32)
 
 
-def _product_of_roots(roots: Iterable[Fraction]) -> list[Fraction]:
+def _scale(p: float, points: list[float]) -> float:
+    """Return L_p(p)."""
+    return prod(p - q for q in points if q != p)
+
+
+def _product_of_roots(roots: Iterable[float]) -> list[float]:
     """Return the coefficients, lowest first, of the product of (x - root)."""
-    coefficients = [Fraction(1)]
+    coefficients = [1.0]
     for root in roots:
-        shifted = [Fraction(0), *coefficients]
-        scaled = [-root * c for c in coefficients] + [Fraction(0)]
+        shifted = [0.0, *coefficients]
+        scaled = [-root * c for c in coefficients] + [0.0]
         coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
     return coefficients
 
@@ -216,9 +246,12 @@ def pack_winograd(
     if stride != (1, 1):
         weight = blocked_weight(weight, stride)
     taps = weight.shape[2], weight.shape[3]
-    matrices = tuple(kernel_matrix(r, largest_tile(r) + r - 1) for r in taps)
+    matrices = tuple(kernel_matrix(r) for r in taps)
     transforms = tuple(
-        [(input_matrix(m, r), output_matrix(m, r)) for m in range(1, largest_tile(r) + 1)]
+        [
+            (first_point(m, r), input_matrix(m, r), output_matrix(m, r))
+            for m in range(1, largest_tile(r) + 1)
+        ]
         for r in taps
     )
     return PackedWinograd(

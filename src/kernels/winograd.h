@@ -6,45 +6,100 @@
  *     y[p, q, o]       = relu(bias[o] + (A^T M A)[p, q])          output transform
  *
  * (i, j) is a pair of evaluation points. Tiles of different sizes share the transformed weights
- * U: their points are nested, so a small tile takes no part in the products of the last points.
+ * U: a small tile takes some of the points of a large one, and no part in the products of others.
  */
 
-/* y[i] = sum_j matrix[i][j] * x[j], i < rows, j < points, for `count` such columns; every element
- * is a vector. The x of a column stay in registers. */
-ACY_INLINE void transform_columns(const int points, int rows, const float *matrix, const float *x,
-                                  ptrdiff_t x_stride, ptrdiff_t x_next, float *y,
-                                  ptrdiff_t y_stride, ptrdiff_t y_next, int count) {
-    for (int column = 0; column < count; column++) {
+/* Transforms take a tile column by column: `count` columns of vectors, `next` floats apart, the
+ * vectors of each `stride` floats apart. */
+typedef struct {
+    ptrdiff_t stride, next;
+} acy_steps;
+
+/* Points come as alexnet_cy/engine/winograd.py arranges them: single ones (infinity, zero), then
+ * pairs p, -p. How many points there are tells how many of them are single. */
+#define WINOGRAD_SINGLES(points) ((points) % 2 ? 1 : (points) == ACY_WINOGRAD_POINTS ? 2 : 0)
+
+/* y[i] = sum_j matrix[i][j] * x[j],  i, j < points: B^T. The rows of p and -p differ in the signs
+ * of the odd columns alone, so that they share two half sums. The row of the last single point has
+ * entries in even columns only, that of the one before it in odd columns. */
+ACY_INLINE void input_columns(const int points, const float *matrix, const float *x, acy_steps from,
+                              float *y, acy_steps to, int count) {
+    const int singles = WINOGRAD_SINGLES(points);
+    for (; count > 0; count--, x += from.next, y += to.next) {
         vf in[ACY_WINOGRAD_POINTS];
-        ACY_UNROLL for (int j = 0; j < points; j++) in[j] =
-            vf_load(x + column * x_next + j * x_stride);
-        for (int i = 0; i < rows; i++) {
+        ACY_UNROLL for (int j = 0; j < points; j++) in[j] = vf_load(x + j * from.stride);
+        ACY_UNROLL for (int i = 0; i < singles; i++) {
             const float *const row = matrix + i * points;
-            vf sum = in[0] * row[0];
-            ACY_UNROLL for (int j = 1; j < points; j++) sum += in[j] * row[j];
-            vf_store(y + column * y_next + i * y_stride, sum);
+            const int first = singles - 1 - i;
+            vf sum = in[first] * row[first];
+            ACY_UNROLL for (int j = first + 2; j < points; j += 2) sum += in[j] * row[j];
+            vf_store(y + i * to.stride, sum);
+        }
+        ACY_UNROLL for (int i = singles; i < points; i += 2) {
+            const float *const row = matrix + i * points;
+            vf even = in[0] * row[0], odd = in[1] * row[1];
+            ACY_UNROLL for (int j = 2; j < points; j += 2) even += in[j] * row[j];
+            ACY_UNROLL for (int j = 3; j < points; j += 2) odd += in[j] * row[j];
+            vf_store(y + i * to.stride, even + odd);
+            vf_store(y + (i + 1) * to.stride, even - odd);
         }
     }
 }
 
-/* The same for any number of points up to ACY_WINOGRAD_POINTS, each with its own unrolled loop. */
-ACY_NOINLINE void transform(int points, int rows, const float *matrix, const float *x,
-                            ptrdiff_t x_stride, ptrdiff_t x_next, float *y, ptrdiff_t y_stride,
-                            ptrdiff_t y_next, int count) {
+/* The sum of a row of A^T: its single entries, and the first of every pair of entries. */
+ACY_INLINE vf output_row(const int points, const float *row, const vf *single, const vf *pair) {
+    const int singles = WINOGRAD_SINGLES(points);
+    vf sum = singles ? single[0] * row[0] : pair[0] * row[0];
+    ACY_UNROLL for (int j = 1; j < singles; j++) sum += single[j] * row[j];
+    ACY_UNROLL for (int j = singles ? singles : 2; j < points; j += 2) sum +=
+        pair[(j - singles) / 2] * row[j];
+    return sum;
+}
+
+/* y[i] = sum_j matrix[i][j] * x[j],  i < outputs, j < points: A^T. The columns of p and -p differ
+ * in the signs of the odd rows alone: x[p] + x[-p] serves the even rows, x[p] - x[-p] the odd ones.
+ */
+ACY_INLINE void output_columns(const int points, int outputs, const float *matrix, const float *x,
+                               acy_steps from, float *y, acy_steps to, int count) {
+    const int singles = WINOGRAD_SINGLES(points), pairs = (points - singles) / 2;
+    for (; count > 0; count--, x += from.next, y += to.next) {
+        vf single[2], sum[ACY_WINOGRAD_POINTS / 2], difference[ACY_WINOGRAD_POINTS / 2];
+        ACY_UNROLL for (int j = 0; j < singles; j++) single[j] = vf_load(x + j * from.stride);
+        ACY_UNROLL for (int k = 0; k < pairs; k++) {
+            const float *const pair = x + (singles + 2 * k) * from.stride;
+            const vf plus = vf_load(pair), minus = vf_load(pair + from.stride);
+            sum[k] = plus + minus;
+            difference[k] = plus - minus;
+        }
+        for (int i = 0; i < outputs; i += 2) {
+            const float *const row = matrix + i * points;
+            vf_store(y + i * to.stride, output_row(points, row, single, sum));
+            if (i + 1 < outputs)
+                vf_store(y + (i + 1) * to.stride,
+                         output_row(points, row + points, single, difference));
+        }
+    }
+}
+
+/* For any number of points, each with its own unrolled loops. */
+#define WINOGRAD_CASE(points, call)                                                                \
+    case points:                                                                                   \
+        call;                                                                                      \
+        break;
+ACY_NOINLINE void transform_input(int points, const float *matrix, const float *x, acy_steps from,
+                                  float *y, acy_steps to, int count) {
     switch (points) {
-#define TRANSFORM(n)                                                                               \
-    case n:                                                                                        \
-        transform_columns(n, rows, matrix, x, x_stride, x_next, y, y_stride, y_next, count);       \
-        break
-        TRANSFORM(1);
-        TRANSFORM(2);
-        TRANSFORM(3);
-        TRANSFORM(4);
-        TRANSFORM(5);
-        TRANSFORM(6);
-        TRANSFORM(7);
-        TRANSFORM(8);
-#undef TRANSFORM
+#define INPUT(n) WINOGRAD_CASE(n, input_columns(n, matrix, x, from, y, to, count))
+        INPUT(1) INPUT(2) INPUT(3) INPUT(4) INPUT(5) INPUT(6) INPUT(7) INPUT(8)
+#undef INPUT
+    }
+}
+ACY_NOINLINE void transform_output(int points, int outputs, const float *matrix, const float *x,
+                                   acy_steps from, float *y, acy_steps to, int count) {
+    switch (points) {
+#define OUTPUT(n) WINOGRAD_CASE(n, output_columns(n, outputs, matrix, x, from, y, to, count))
+        OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6) OUTPUT(7) OUTPUT(8)
+#undef OUTPUT
     }
 }
 
@@ -57,6 +112,7 @@ static void winograd_input(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
+        const ptrdiff_t first = down->first * w->points_w + across->first;
         for (ptrdiff_t c = 0; c < w->channels; c += ACY_LANES) {
             const float *x = w->tiles[t].input + c;
             ptrdiff_t row_stride = w->input_row_stride, pixel_stride = w->input_pixel_stride;
@@ -70,12 +126,18 @@ static void winograd_input(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_
                 row_stride = WINOGRAD_ROW;
                 pixel_stride = ACY_LANES;
             }
-            transform(down->points, down->points, down->input, x, row_stride, pixel_stride, half,
-                      WINOGRAD_ROW, ACY_LANES, across->points);
-            transform(across->points, across->points, across->input, half, ACY_LANES, WINOGRAD_ROW,
-                      w->v + t * w->v_row + c, w->v_pair, w->points_w * w->v_pair, down->points);
+            transform_input(down->points, down->input, x, (acy_steps){row_stride, pixel_stride},
+                            half, (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
+            transform_input(across->points, across->input, half,
+                            (acy_steps){ACY_LANES, WINOGRAD_ROW},
+                            w->v + first * w->v_pair + t * w->v_row + c,
+                            (acy_steps){w->v_pair, w->points_w * w->v_pair}, down->points);
         }
     }
+}
+
+ACY_INLINE int takes_point(const acy_transform *transform, int point) {
+    return point >= transform->first && point < transform->first + transform->points;
 }
 
 /* M[i, j][tile, o] = sum_c V[i, j][tile, c] * U[i, j][c, o] for the pairs [pair_begin, pair_end)
@@ -92,8 +154,8 @@ static void winograd_multiply(const acy_winograd *w, ptrdiff_t pair_begin, ptrdi
         const int i = (int)(pair / w->points_w), j = (int)(pair % w->points_w);
         ptrdiff_t n = 0;
         for (ptrdiff_t t = 0; t < w->n_tiles; t++)
-            if (i < w->transforms_h[w->tiles[t].outputs_h].points &&
-                j < w->transforms_w[w->tiles[t].outputs_w].points) {
+            if (takes_point(w->transforms_h + w->tiles[t].outputs_h, i) &&
+                takes_point(w->transforms_w + w->tiles[t].outputs_w, j)) {
                 a[n] = w->v + pair * w->v_pair + t * w->v_row;
                 m[n++] = w->m + pair * w->m_pair + t * w->m_row;
             }
@@ -113,12 +175,15 @@ static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
+        const ptrdiff_t first = down->first * w->points_w + across->first;
         for (ptrdiff_t o = 0; o < w->out_channels; o += ACY_LANES) {
-            transform(down->points, down->outputs, down->output, w->m + t * w->m_row + o,
-                      w->points_w * w->m_pair, w->m_pair, half, WINOGRAD_ROW, ACY_LANES,
-                      across->points);
-            transform(across->points, across->outputs, across->output, half, ACY_LANES,
-                      WINOGRAD_ROW, sums, ACY_LANES, WINOGRAD_ROW, down->outputs);
+            transform_output(down->points, down->outputs, down->output,
+                             w->m + first * w->m_pair + t * w->m_row + o,
+                             (acy_steps){w->points_w * w->m_pair, w->m_pair}, half,
+                             (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
+            transform_output(across->points, across->outputs, across->output, half,
+                             (acy_steps){ACY_LANES, WINOGRAD_ROW}, sums,
+                             (acy_steps){ACY_LANES, WINOGRAD_ROW}, down->outputs);
             const vf bias = vf_load(w->bias + o);
             const ptrdiff_t left = w->out_channels - o;
             for (int p = 0; p < down->outputs; p++) {

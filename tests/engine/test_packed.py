@@ -42,7 +42,7 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
     assert packed.conv("conv3") is conv3
     assert packed.packed_bytes == conv3.nbytes
     packed.linear("fc8")
-    assert reads[2:] == ["fc8.weight", "fc8.bias"]
+    assert reads[2:] == ["fc8.bias", "fc8.weight"]
 
 
 def test_all_at_once(packed, reads, weights):
@@ -95,7 +95,7 @@ def test_threads_that_want_a_layer_at_once_read_it_once(packed, reads):
         thread.join()
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
-    assert reads == ["fc6.weight", "fc6.bias"]
+    assert reads == ["fc6.bias", "fc6.weight"]
 
 
 def test_a_layer_that_could_not_be_read_can_be_read_later(weights):

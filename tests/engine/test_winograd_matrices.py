@@ -14,6 +14,7 @@ from alexnet_cy.engine.winograd import (
     block_taps,
     blocked_weight,
     cut_into_tiles,
+    first_point,
     input_matrix,
     kernel_matrix,
     largest_tile,
@@ -29,12 +30,16 @@ def exactly(matrix):
     return [[Fraction(float(entry)) for entry in row] for row in matrix]
 
 
+def finite_points(taps):
+    """The finite points, which A^T of the largest tile shows in its second row."""
+    largest = largest_tile(taps)
+    return [] if largest == 1 else exactly(output_matrix(largest, taps))[1][1:]
+
+
 def exact_kernel_matrix(taps):
-    """G in fractions, from the points that A^T of the largest tile shows in its second row."""
-    if taps == 1:
-        return [[Fraction(1)]] * MAX_POINTS
-    points = exactly(output_matrix(largest_tile(taps), taps))[1][1:]
-    scales = [prod(p - q for q in points if q != p) for p in points]
+    """G in fractions, infinity first; -p has the scale of p."""
+    points = finite_points(taps)
+    scales = [prod(abs(p) - q for q in points if q != abs(p)) for p in points]
     rows = [[p**k / scale for k in range(taps)] for p, scale in zip(points, scales, strict=True)]
     return [[Fraction(0)] * (taps - 1) + [Fraction(1)], *rows]
 
@@ -46,8 +51,9 @@ def test_the_matrices_compute_a_correlation(outputs, taps):
     A^T and B^T are taken as they are in float32: no entry of theirs has been rounded.
     """
     a_t, b_t = exactly(output_matrix(outputs, taps)), exactly(input_matrix(outputs, taps))
-    g = exact_kernel_matrix(taps)
     points = range(outputs + taps - 1)
+    first = first_point(outputs, taps)
+    g = exact_kernel_matrix(taps)[first : first + len(points)]
     for o in range(outputs):
         for k in range(taps):
             for i in points:
@@ -56,16 +62,33 @@ def test_the_matrices_compute_a_correlation(outputs, taps):
 
 @pytest.mark.parametrize("taps", TAPS)
 def test_transformed_kernels_are_rounded_once(taps):
-    points = largest_tile(taps) + taps - 1
     expected = [[float(entry) for entry in row] for row in exact_kernel_matrix(taps)]
-    np.testing.assert_array_equal(kernel_matrix(taps, points), expected)
+    np.testing.assert_array_equal(kernel_matrix(taps), expected)
 
 
 @pytest.mark.parametrize(("outputs", "taps"), TILES)
-def test_tiles_of_all_sizes_share_the_transformed_kernels(outputs, taps):
-    points = outputs + taps - 1
-    whole = kernel_matrix(taps, largest_tile(taps) + taps - 1)
-    np.testing.assert_array_equal(kernel_matrix(taps, points), whole[:points])
+def test_points_are_symmetric_as_the_transforms_take_them(outputs, taps):
+    """Single points first, then p and -p, of which B^T and A^T differ in signs alone."""
+    b_t, a_t = input_matrix(outputs, taps), output_matrix(outputs, taps)
+    points = len(b_t)
+    singles = points % 2 if points < MAX_POINTS else 2
+    odd_columns, odd_rows = (-1.0) ** np.arange(points), (-1.0) ** np.arange(outputs)
+    np.testing.assert_array_equal(b_t[singles + 1 :: 2], b_t[singles::2] * odd_columns)
+    np.testing.assert_array_equal(a_t[:, singles + 1 :: 2].T, a_t[:, singles::2].T * odd_rows)
+    for i in range(singles):  # the last single row has even columns only, one before it odd ones
+        assert not b_t[i, (singles - i) % 2 :: 2].any()
+
+
+@pytest.mark.parametrize(("outputs", "taps"), TILES)
+def test_tiles_take_neighbours_among_the_points(outputs, taps):
+    points, first = outputs + taps - 1, first_point(outputs, taps)
+    assert 0 <= first <= first + points <= len(kernel_matrix(taps))
+    if outputs > 1:
+        has_infinity = first == 0
+        taken = exactly(output_matrix(outputs, taps))[1][has_infinity:]
+        place = first - 1 + has_infinity
+        if outputs > 2:  # in a row of two the entry of infinity is 1 as well
+            assert taken == finite_points(taps)[place : place + points - has_infinity]
 
 
 @pytest.mark.parametrize(("outputs", "taps"), TILES)
@@ -74,7 +97,7 @@ def test_what_the_kernels_take(outputs, taps):
     for matrix, dtype, shape in (
         (input_matrix(outputs, taps), np.float32, (points, points)),
         (output_matrix(outputs, taps), np.float32, (outputs, points)),
-        (kernel_matrix(taps, points), np.float64, (points, taps)),
+        (kernel_matrix(taps), np.float64, (largest_tile(taps) + taps - 1, taps)),
     ):
         assert matrix.dtype == dtype
         assert matrix.shape == shape
@@ -82,14 +105,12 @@ def test_what_the_kernels_take(outputs, taps):
 
 
 def test_a_single_tap_is_the_identity():
-    for outputs in range(1, MAX_POINTS + 1):
-        np.testing.assert_array_equal(input_matrix(outputs, 1), np.eye(outputs))
-        np.testing.assert_array_equal(output_matrix(outputs, 1), np.eye(outputs))
-        np.testing.assert_array_equal(kernel_matrix(1, outputs), np.ones((outputs, 1)))
+    for matrix in input_matrix(1, 1), output_matrix(1, 1), kernel_matrix(1):
+        np.testing.assert_array_equal(matrix, [[1]])
 
 
 def test_the_largest_tiles():
-    assert [largest_tile(taps) for taps in TAPS] == [8, 6, 5, 4, 4, 2]
+    assert [largest_tile(taps) for taps in TAPS] == [1, 6, 5, 4, 4, 2]
     assert all(largest_tile(taps) + taps - 1 <= MAX_POINTS for taps in TAPS)
 
 

@@ -259,12 +259,15 @@ def test_the_variable_chooses_it(monkeypatch):
         ({"kernel_taps": 4}, "kernel_matrices: do not match the kernel"),
         ({"points": 9}, "kernel_matrices: at most 8 points are possible"),
         ({"tiles": 9}, "transforms: too many"),
+        ({"first": -1}, "transforms: take points that the kernel matrices do not have"),
+        ({"first": 1}, "transforms: take points that the kernel matrices do not have"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
-    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 5} | changes
-    matrix = np.resize(kernel_matrix(3, 7), (sizes["points"], sizes["kernel_taps"]))
-    transforms = [(input_matrix(5, 3), output_matrix(5, 3))] * sizes["tiles"]
+    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 5, "first": 0}
+    sizes |= changes
+    matrix = np.resize(kernel_matrix(3), (sizes["points"], sizes["kernel_taps"]))
+    transforms = [(sizes["first"], input_matrix(5, 3), output_matrix(5, 3))] * sizes["tiles"]
     with pytest.raises(ValueError, match=f"^{message}$"):
         _winograd.PackedWinograd(
             normal(0, 6, 2, 3, 3),

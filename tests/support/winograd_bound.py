@@ -21,6 +21,7 @@ from alexnet_cy import definitions
 from alexnet_cy.engine.winograd import (
     block_taps,
     blocked_weight,
+    first_point,
     input_matrix,
     kernel_matrix,
     largest_tile,
@@ -82,23 +83,25 @@ def _blocks(x: Array, outputs, taps, stride, padding) -> Oracle:
 def _sum_of_magnitudes(x: Oracle, weight: Array, outputs) -> Oracle:
     """Add the absolute values of all that the algorithm adds, tile by tile."""
     taps = weight.shape[2:]
-    down, across = (kernel_matrix(r, largest_tile(r) + r - 1) for r in taps)
+    down, across = (kernel_matrix(r) for r in taps)
     u = np.abs(np.einsum("ir,ocrs,js->ijoc", down, weight, across, optimize=True))
     rows, columns = (tile_cuts(m, r) for m, r in zip(outputs, taps, strict=True))
     total = np.zeros((len(x), len(weight), *outputs))
-    for top, bottom in pairwise(rows):
-        for left, right in pairwise(columns):
+    for top, bottom in pairwise(rows.tolist()):
+        for left, right in pairwise(columns.tolist()):
             b_h, a_h = _magnitudes(bottom - top, taps[0])
             b_w, a_w = _magnitudes(right - left, taps[1])
             patch = np.abs(x[:, :, top : top + len(b_h), left : left + len(b_w)])
             v = np.einsum("ip,ncpq,jq->ijnc", b_h, patch, b_w, optimize=True)
-            m = np.einsum("ijnc,ijoc->ijno", v, u[: len(b_h), : len(b_w)], optimize=True)
+            i, j = first_point(bottom - top, taps[0]), first_point(right - left, taps[1])
+            of_tile = u[i : i + len(b_h), j : j + len(b_w)]
+            m = np.einsum("ijnc,ijoc->ijno", v, of_tile, optimize=True)
             y = np.einsum("pi,ijno,qj->nopq", a_h, m, a_w, optimize=True)
             total[:, :, top:bottom, left:right] = y
     return total
 
 
 def _magnitudes(outputs: int, taps: int) -> tuple[Oracle, Oracle]:
-    matrices = input_matrix(int(outputs), taps), output_matrix(int(outputs), taps)
+    matrices = input_matrix(outputs, taps), output_matrix(outputs, taps)
     b_t, a_t = (np.abs(matrix).astype(np.float64) for matrix in matrices)
     return b_t, a_t

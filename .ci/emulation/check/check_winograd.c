@@ -1,8 +1,9 @@
 /* The three steps of a Winograd convolution, each against its definition.
  *
- * The kernels are linear maps for any matrices, so that whole numbers will do: every result is then
- * exact, in whatever order a step adds. With matrices of -1, 0, 1 and 8 points at most, 35 channels
- * at most and everything else from -4 to 4, no sum exceeds 4 * 64 * 4 * 35 * 64 + 4 < 2^24.
+ * The kernels are linear maps for any matrices of symmetric points, so that whole numbers will do:
+ * every result is then exact, in whatever order a step adds. With matrices of -1, 0, 1 and 8 points
+ * at most, 35 channels at most and everything else from -4 to 4, no sum exceeds 4 * 64 * 4 * 35 *
+ * 64 + 4 < 2^24.
  */
 #include "check.h"
 
@@ -20,18 +21,44 @@ static float random_sign(void) {
     return x > 1.0f ? 1.0f : x < -1.0f ? -1.0f : x;
 }
 
-static const float *random_signs(ptrdiff_t n) {
+static float *random_signs(ptrdiff_t n) {
     float *p = buffer(n);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = random_sign();
     return p;
 }
 
-/* The transforms of all sizes of tiles up to `outputs`; [0] stays empty. */
+static int n_singles(int points) { return points % 2 ? 1 : points == ACY_WINOGRAD_POINTS ? 2 : 0; }
+
+/* Rows of B^T: single ones with entries in even columns, the first of two in odd ones; then pairs
+ * that differ in the signs of the odd columns. */
+static const float *random_input_matrix(int points) {
+    float *matrix = random_signs(points * points);
+    const int singles = n_singles(points);
+    for (int i = 0; i < points; i++)
+        for (int j = 0; j < points; j++) {
+            float *entry = matrix + i * points + j;
+            if (i < singles && (singles - i + j) % 2 == 0) *entry = 0.0f;
+            if (i >= singles && (i - singles) % 2) *entry = entry[-points] * (j % 2 ? -1.0f : 1.0f);
+        }
+    return matrix;
+}
+
+/* Columns of A^T: single ones, then pairs that differ in the signs of the odd rows. */
+static const float *random_output_matrix(int outputs, int points) {
+    float *matrix = random_signs(outputs * points);
+    for (int i = 0; i < outputs; i++)
+        for (int j = n_singles(points) + 1; j < points; j += 2)
+            matrix[i * points + j] = matrix[i * points + j - 1] * (i % 2 ? -1.0f : 1.0f);
+    return matrix;
+}
+
+/* The transforms of all sizes of tiles up to `outputs`, the smaller ones with the last points of
+ * the largest; [0] stays empty. */
 static void make_transforms(int outputs, int kernel, acy_transform *transforms) {
     for (int m = 1; m <= outputs; m++) {
         const int points = m + kernel - 1;
-        transforms[m] =
-            (acy_transform){m, points, random_signs(points * points), random_signs(m * points)};
+        transforms[m] = (acy_transform){m, points, outputs - m, random_input_matrix(points),
+                                        random_output_matrix(m, points)};
     }
 }
 
@@ -58,12 +85,17 @@ static const acy_transform *across(const acy_winograd *w, ptrdiff_t t) {
     return &w->transforms_w[w->tiles[t].outputs_w];
 }
 
+/* The place of a tile's points i and j among those of the transformed weights. */
+static ptrdiff_t pair_of(const acy_winograd *w, ptrdiff_t t, int i, int j) {
+    return (down(w, t)->first + i) * w->points_w + across(w, t)->first + j;
+}
+
 static float *v_of(const acy_winograd *w, ptrdiff_t t, int i, int j) {
-    return w->v + (i * w->points_w + j) * w->v_pair + t * w->v_row;
+    return w->v + pair_of(w, t, i, j) * w->v_pair + t * w->v_row;
 }
 
 static float *m_of(const acy_winograd *w, ptrdiff_t t, int i, int j) {
-    return w->m + (i * w->points_w + j) * w->m_pair + t * w->m_row;
+    return w->m + pair_of(w, t, i, j) * w->m_pair + t * w->m_row;
 }
 
 /* 0 + x: -0 and 0 are the same sum. */
@@ -94,7 +126,7 @@ static void check_multiply_step(const acy_winograd *w, ptrdiff_t t, const float 
     for (int i = 0; i < down(w, t)->points; i++)
         for (int j = 0; j < across(w, t)->points; j++)
             for (ptrdiff_t o = 0; o < w->out_channels; o++) {
-                const ptrdiff_t pair = i * w->points_w + j;
+                const ptrdiff_t pair = pair_of(w, t, i, j);
                 float sum = 0.0f;
                 for (ptrdiff_t c = 0; c < w->channels; c++)
                     sum += v_of(w, t, i, j)[c] * u[(pair * w->out_channels + o) * w->channels + c];
