@@ -4,7 +4,8 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
 from kernels cimport (
-    ACY_LINEAR_FEW, ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
+    ACY_LINEAR_BLOCK, ACY_LINEAR_IMAGES, ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels,
+    acy_linear, capsule_name,
 )
 
 from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
@@ -127,29 +128,40 @@ cdef class PackedLinear:
 
 
 cdef Py_ssize_t list_inputs(
-    const float[:, ::1] x, bint skip_zeros, int32_t *index, float *value
+    const float *x, Py_ssize_t n_images, Py_ssize_t n_inputs, bint skip_zeros, int32_t *index
 ) noexcept nogil:
-    """List the inputs that count: all, or those not zero in every image (NaN is not zero).
-
-    `value` becomes [count][images].
-    """
-    cdef Py_ssize_t N = x.shape[0], i, n, count = 0
-    cdef bint counts
-    for i in range(x.shape[1]):
-        counts = not skip_zeros
-        for n in range(N):
-            value[count * N + n] = x[n, i]
-            counts |= x[n, i] != 0.0
-        index[count] = <int32_t> i
-        count += counts
+    """List the inputs that count: all, or those not zero in every image (NaN is not zero)."""
+    cdef Py_ssize_t i, n, count = 0
+    for i in range(n_inputs):
+        index[i] = not skip_zeros
+    for n in range(n_images if skip_zeros else 0):
+        for i in range(n_inputs):
+            index[i] |= x[n * n_inputs + i] != 0.0
+    for i in range(n_inputs):  # never writes beyond what it has read
+        if index[i]:
+            index[count] = <int32_t> i
+            count += 1
     return count
 
 
-cdef acy_linear panel_of(const acy_linear *layer, Py_ssize_t padded, Py_ssize_t panel) noexcept nogil:
+cdef void gather_block(
+    const float *x, Py_ssize_t n_images, Py_ssize_t n_inputs, const int32_t *index,
+    Py_ssize_t n_values, float *values
+) noexcept nogil:
+    """Copy the values of some inputs: values[n][k] = x[n, index[k]]."""
+    cdef Py_ssize_t n, k
+    for n in range(n_images):
+        for k in range(n_values):
+            values[n * n_values + k] = x[n * n_inputs + index[k]]
+
+
+cdef acy_linear panel_of(
+    const acy_linear *layer, Py_ssize_t depth, Py_ssize_t padded, Py_ssize_t panel
+) noexcept nogil:
     """The problem of one panel: `layer` describes the first one, as wide as all of them."""
     cdef acy_linear linear = layer[0]
     cdef Py_ssize_t first = panel * ACY_LINEAR_PANEL
-    linear.weight += first * layer.depth
+    linear.weight += first * depth
     linear.bias += first
     linear.output += first
     linear.width = min(ACY_LINEAR_PANEL, padded - first)
@@ -158,21 +170,16 @@ cdef acy_linear panel_of(const acy_linear *layer, Py_ssize_t padded, Py_ssize_t 
 
 
 cdef void run_tile(
-    const acy_kernels *kernels, const acy_linear *layer, Py_ssize_t padded, Py_ssize_t tile,
-    Py_ssize_t tiles_per_panel, const int32_t *index, const float *value, Py_ssize_t n_values,
-    float *scratch
+    const acy_kernels *kernels, const acy_linear *layer, Py_ssize_t depth, Py_ssize_t padded,
+    Py_ssize_t tile, Py_ssize_t tiles_per_panel, float *scratch
 ) noexcept nogil:
-    """Compute one range of outputs of one panel, for one image or for all."""
-    cdef acy_linear linear = panel_of(layer, padded, tile // tiles_per_panel)
+    """Compute one range of outputs of one panel."""
+    cdef acy_linear linear = panel_of(layer, depth, padded, tile // tiles_per_panel)
     cdef Py_ssize_t width = ACY_LINEAR_PANEL // tiles_per_panel
     cdef Py_ssize_t begin = tile % tiles_per_panel * width
     cdef Py_ssize_t end = min(begin + width, linear.width)
-    if begin >= end:
-        return
-    if index is not NULL:
-        kernels.matrix_vector(&linear, index, value, n_values, begin, end)
-    else:
-        kernels.matrix_matrix(&linear, begin, end, scratch)
+    if begin < end:
+        kernels.linear(&linear, begin, end, scratch)
 
 
 def linear(
@@ -181,10 +188,9 @@ def linear(
 ):
     """Write y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]).
 
-    Up to ACY_LINEAR_FEW images read only the weight rows of inputs that are not zero in all of
-    them. That is exact: the terms left out are zeros, provided that all weights are finite, which
-    the packing has found out; if they are not, every row is read, so that 0 * inf gives NaN as it
-    does in the dense product.
+    The weights of inputs that are zero in all images are not read. That is exact: the terms left
+    out are zeros, provided that all weights are finite, which the packing has found out; if they
+    are not, every row is read, so that 0 * inf gives NaN as it does in the dense product.
 
     Parameters
     ----------
@@ -194,24 +200,22 @@ def linear(
     relu : bool
     threads : int
     """
-    cdef Py_ssize_t N = x.shape[0]
+    cdef Py_ssize_t N = x.shape[0], first
     if x.shape[1] != packed.in_features or y.shape[1] != packed.out_features or y.shape[0] != N:
         raise ValueError("x, y: shapes do not match the weights")
-    if N == 0:
-        return
-    cdef acy_linear layer
-    layer.input = &x[0, 0]
-    layer.weight = packed.weight
-    layer.bias = packed.bias
-    layer.output = &y[0, 0]
-    layer.n_images = N
-    layer.depth = packed.in_features
-    layer.width = packed.padded_out_features
-    layer.valid_width = packed.out_features
-    layer.output_stride = packed.out_features
-    layer.relu = relu
+    for first in range(0, N, ACY_LINEAR_IMAGES):
+        run_images(
+            packed, &x[first, 0], &y[first, 0], min(N - first, ACY_LINEAR_IMAGES), relu, threads
+        )
 
-    cdef Py_ssize_t n_panels = (packed.padded_out_features + ACY_LINEAR_PANEL - 1) // ACY_LINEAR_PANEL
+
+cdef int run_images(
+    PackedLinear packed, const float *x, float *y, Py_ssize_t n_images, bint relu,
+    Py_ssize_t threads
+) except -1:
+    """At most ACY_LINEAR_IMAGES images: what one call of the kernel takes."""
+    cdef Py_ssize_t depth = packed.in_features, padded = packed.padded_out_features
+    cdef Py_ssize_t n_panels = (padded + ACY_LINEAR_PANEL - 1) // ACY_LINEAR_PANEL
     cdef Py_ssize_t tiles_per_panel = 1
     while (
         threads > 1 and n_panels * tiles_per_panel < 2 * threads
@@ -221,25 +225,39 @@ def linear(
     cdef Py_ssize_t tile, n_tiles = n_panels * tiles_per_panel
     cdef int n_threads = threads_for(min(threads, n_tiles))
 
+    memory = take_scratch(4 * (depth * (n_images + 1) + n_threads * ACY_LINEAR_SCRATCH))
+    cdef float[::1] floats = np.frombuffer(memory, np.float32)
+    cdef float *scratch = &floats[0]
+    cdef float *values = scratch + n_threads * ACY_LINEAR_SCRATCH
+    cdef int32_t *index = <int32_t *> (values + depth * n_images)
     cdef const acy_kernels *kernels = packed.kernels
-    cdef Py_ssize_t padded = packed.padded_out_features
-    cdef Py_ssize_t n_values = 0
-    cdef int32_t *index = NULL
-    cdef float *value = NULL
-    cdef bint few = N <= ACY_LINEAR_FEW
-    memory = take_scratch(
-        4 * (N + 1) * packed.in_features if few else 4 * n_threads * ACY_LINEAR_SCRATCH
-    )
-    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
-    if few:
-        index = <int32_t *> &scratch[0]
-        value = &scratch[packed.in_features]
-        n_values = list_inputs(x, packed.finite, index, value)
-    for tile in prange(
-        n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-    ):
-        run_tile(
-            kernels, &layer, padded, tile, tiles_per_panel, index, value, n_values,
-            &scratch[0] + threadid() * ACY_LINEAR_SCRATCH,
-        )
+    cdef acy_linear layer
+    layer.index = index
+    layer.input = values
+    layer.weight = packed.weight
+    layer.bias = packed.bias
+    layer.output = y
+    layer.n_images = n_images
+    layer.width = padded
+    layer.valid_width = packed.out_features
+    layer.output_stride = packed.out_features
+    layer.relu = relu
+    cdef bint finite = packed.finite
+    cdef Py_ssize_t n_values, first
+    with nogil:
+        n_values = list_inputs(x, n_images, depth, finite, index)
+        layer.n_values = n_values
+        for first in prange(
+            0, n_values, ACY_LINEAR_BLOCK, num_threads=n_threads, schedule="static"
+        ):
+            gather_block(
+                x, n_images, depth, index + first, min(n_values - first, ACY_LINEAR_BLOCK),
+                values + first * n_images,
+            )
+        for tile in prange(n_tiles, num_threads=n_threads, schedule="dynamic", chunksize=1):
+            run_tile(
+                kernels, &layer, depth, padded, tile, tiles_per_panel,
+                scratch + threadid() * ACY_LINEAR_SCRATCH,
+            )
     give_back(memory)
+    return 0

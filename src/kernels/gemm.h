@@ -51,43 +51,53 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
                         const float *b, const float *next, float *const *c, const float *initial,
                         int finish);
 
-/* One function per height and width of a tile; each is the loop above with constant bounds. */
+/* One function per height and width of a tile, each a loop with constant bounds: EVERY_TILE(F) is
+ * F(rows, vectors) for all of them, TILE_TABLE(f) their names f_<rows>x<vectors> as a table, by
+ * rows - 1 and vectors - 1. */
+/* clang-format off */
+#if ACY_TILE_VECTORS == 4
+#define TILES_OF_ROWS(F, rows) F(rows, 1) F(rows, 2) F(rows, 3) F(rows, 4)
+#define NAMES_OF_ROWS(f, rows) {f##_##rows##x1, f##_##rows##x2, f##_##rows##x3, f##_##rows##x4}
+#elif ACY_TILE_VECTORS == 2
+#define TILES_OF_ROWS(F, rows) F(rows, 1) F(rows, 2)
+#define NAMES_OF_ROWS(f, rows) {f##_##rows##x1, f##_##rows##x2}
+#else
+#error "ACY_TILE_VECTORS: 2 or 4"
+#endif
+#define TILES_TO_4(F) \
+    TILES_OF_ROWS(F, 1) TILES_OF_ROWS(F, 2) TILES_OF_ROWS(F, 3) TILES_OF_ROWS(F, 4)
+#define TILES_TO_6(F) TILES_TO_4(F) TILES_OF_ROWS(F, 5) TILES_OF_ROWS(F, 6)
+#define TILES_TO_12(F) TILES_TO_6(F) \
+    TILES_OF_ROWS(F, 7) TILES_OF_ROWS(F, 8) TILES_OF_ROWS(F, 9) \
+    TILES_OF_ROWS(F, 10) TILES_OF_ROWS(F, 11) TILES_OF_ROWS(F, 12)
+#define NAMES_TO_4(f) \
+    NAMES_OF_ROWS(f, 1), NAMES_OF_ROWS(f, 2), NAMES_OF_ROWS(f, 3), NAMES_OF_ROWS(f, 4)
+#define NAMES_TO_6(f) NAMES_TO_4(f), NAMES_OF_ROWS(f, 5), NAMES_OF_ROWS(f, 6)
+#define NAMES_TO_12(f) NAMES_TO_6(f), \
+    NAMES_OF_ROWS(f, 7), NAMES_OF_ROWS(f, 8), NAMES_OF_ROWS(f, 9), \
+    NAMES_OF_ROWS(f, 10), NAMES_OF_ROWS(f, 11), NAMES_OF_ROWS(f, 12)
+#if ACY_TILE_ROWS == 4
+#define EVERY_TILE(F) TILES_TO_4(F)
+#define TILE_TABLE(f) {NAMES_TO_4(f)}
+#elif ACY_TILE_ROWS == 6
+#define EVERY_TILE(F) TILES_TO_6(F)
+#define TILE_TABLE(f) {NAMES_TO_6(f)}
+#elif ACY_TILE_ROWS == 12
+#define EVERY_TILE(F) TILES_TO_12(F)
+#define TILE_TABLE(f) {NAMES_TO_12(f)}
+#else
+#error "ACY_TILE_ROWS: 4, 6 or 12"
+#endif
+/* clang-format on */
+
 #define GEMM(rows, vectors)                                                                        \
     ACY_NOINLINE void gemm_##rows##x##vectors(                                                     \
         const float *const *a, const acy_segment *segments, ptrdiff_t n_segments, const float *b,  \
         const float *next, float *const *c, const float *initial, int finish) {                    \
         gemm_tile(rows, vectors, a, segments, n_segments, b, next, c, initial, finish);            \
     }
-#if ACY_TILE_VECTORS == 4
-#define GEMM_ROW(rows) GEMM(rows, 1) GEMM(rows, 2) GEMM(rows, 3) GEMM(rows, 4)
-#define GEMM_NAMES(rows) {gemm_##rows##x1, gemm_##rows##x2, gemm_##rows##x3, gemm_##rows##x4}
-#elif ACY_TILE_VECTORS == 2
-#define GEMM_ROW(rows) GEMM(rows, 1) GEMM(rows, 2)
-#define GEMM_NAMES(rows) {gemm_##rows##x1, gemm_##rows##x2}
-#else
-#error "ACY_TILE_VECTORS: 2 or 4"
-#endif
-
-/* clang-format off */
-GEMM_ROW(1) GEMM_ROW(2) GEMM_ROW(3) GEMM_ROW(4)
-#if ACY_TILE_ROWS >= 6
-GEMM_ROW(5) GEMM_ROW(6)
-#endif
-#if ACY_TILE_ROWS >= 12
-GEMM_ROW(7) GEMM_ROW(8) GEMM_ROW(9) GEMM_ROW(10) GEMM_ROW(11) GEMM_ROW(12)
-#endif
-
-/* gemm_tiles[rows - 1][vectors - 1] */
-static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = {
-    GEMM_NAMES(1), GEMM_NAMES(2), GEMM_NAMES(3), GEMM_NAMES(4),
-#if ACY_TILE_ROWS >= 6
-    GEMM_NAMES(5), GEMM_NAMES(6),
-#endif
-#if ACY_TILE_ROWS >= 12
-    GEMM_NAMES(7), GEMM_NAMES(8), GEMM_NAMES(9), GEMM_NAMES(10), GEMM_NAMES(11), GEMM_NAMES(12),
-#endif
-};
-/* clang-format on */
+EVERY_TILE(GEMM)
+static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = TILE_TABLE(gemm);
 
 #define ACY_PANEL_WIDTH (ACY_TILE_VECTORS * ACY_LANES)
 

@@ -1,17 +1,17 @@
-/* matrix_vector and matrix_matrix against  y[n, o] = relu(bias[o] + sum_k x[n, k] w[k, o]). */
+/* `linear` against  y[n, o] = relu(bias[o] + sum_k x[n, k] w[k, o]). */
 #include "check.h"
 
 typedef struct {
-    ptrdiff_t images, depth, width, valid_width;
-    ptrdiff_t step; /* outputs of one call */
+    ptrdiff_t images, depth, width, valid_width; /* one panel */
+    ptrdiff_t step;                              /* outputs of one call */
     int relu;
     value_kind kind;
 } linear_case;
 
 enum { GAP = 5 /* floats between the outputs of an image and those of the next */ };
 
-/* Every third input is zero in all images, so that matrix_vector leaves these rows of the weights
- * unread; others are zero in some images only. */
+/* Every third input is zero in all images, so that these rows of the weights need not be read;
+ * others are zero in some images only. */
 static float *sparse_input(ptrdiff_t images, ptrdiff_t depth, value_kind kind) {
     float *x = random_buffer(images * depth, kind);
     for (ptrdiff_t i = 0; i < images * depth; i++)
@@ -28,12 +28,10 @@ static acy_linear make_layer(const linear_case *test) {
     }
     const ptrdiff_t stride = test->valid_width + GAP;
     return (acy_linear){
-        .input = sparse_input(test->images, test->depth, test->kind),
         .weight = weight,
         .bias = bias,
         .output = buffer(test->images * stride - GAP),
         .n_images = test->images,
-        .depth = test->depth,
         .width = test->width,
         .valid_width = test->valid_width,
         .output_stride = stride,
@@ -41,64 +39,62 @@ static acy_linear make_layer(const linear_case *test) {
     };
 }
 
-static float *expected_output(const acy_kernels *kernels, const acy_linear *layer) {
+static float *expected_output(const acy_kernels *kernels, const acy_linear *layer, const float *x,
+                              ptrdiff_t depth) {
     float *expected = buffer(layer->n_images * layer->output_stride - GAP);
     for (ptrdiff_t n = 0; n < layer->n_images; n++)
         for (ptrdiff_t o = 0; o < layer->valid_width; o++) {
             float sum = layer->bias[o];
-            for (ptrdiff_t k = 0; k < layer->depth; k++)
-                sum = multiply_add(kernels, layer->input[n * layer->depth + k],
-                                   layer->weight[k * layer->width + o], sum);
+            for (ptrdiff_t k = 0; k < depth; k++)
+                sum = multiply_add(kernels, x[n * depth + k], layer->weight[k * layer->width + o],
+                                   sum);
             sum += 0.0f;
             expected[n * layer->output_stride + o] = layer->relu ? cut_off(sum) : sum;
         }
     return expected;
 }
 
-static int counts(const acy_linear *layer, ptrdiff_t k) {
-    for (ptrdiff_t n = 0; n < layer->n_images; n++)
-        if (layer->input[n * layer->depth + k] != 0.0f) return 1;
+static int counts(const float *x, ptrdiff_t images, ptrdiff_t depth, ptrdiff_t k) {
+    for (ptrdiff_t n = 0; n < images; n++)
+        if (x[n * depth + k] != 0.0f) return 1;
     return 0;
 }
 
-/* matrix_vector over the inputs that are not zero in all of its images. */
-static void run_few(const acy_kernels *kernels, const acy_linear *layer, ptrdiff_t step) {
-    ptrdiff_t n_values = 0, i = 0;
-    for (ptrdiff_t k = 0; k < layer->depth; k++) n_values += counts(layer, k);
-    int32_t *index = (int32_t *)buffer(n_values);
-    float *value = buffer(n_values * layer->n_images);
-    for (ptrdiff_t k = 0; k < layer->depth; k++) {
-        if (!counts(layer, k)) continue;
+/* List all inputs, or those that are not zero in all images, and lay out their values. */
+static void list_inputs(acy_linear *layer, const float *x, ptrdiff_t depth, int skip_zeros) {
+    int32_t *index = (int32_t *)buffer(depth);
+    float *values = buffer(depth * layer->n_images);
+    layer->n_values = 0;
+    for (ptrdiff_t k = 0; k < depth; k++)
+        if (!skip_zeros || counts(x, layer->n_images, depth, k))
+            index[layer->n_values++] = (int32_t)k;
+    for (ptrdiff_t first = 0; first < layer->n_values; first += ACY_LINEAR_BLOCK) {
+        const ptrdiff_t n_values = smaller(ACY_LINEAR_BLOCK, layer->n_values - first);
         for (ptrdiff_t n = 0; n < layer->n_images; n++)
-            value[i * layer->n_images + n] = layer->input[n * layer->depth + k];
-        index[i++] = (int32_t)k;
+            for (ptrdiff_t k = 0; k < n_values; k++)
+                values[first * layer->n_images + n * n_values + k] =
+                    x[n * depth + index[first + k]];
     }
-    for (ptrdiff_t begin = 0; begin < layer->width; begin += step) {
-        const ptrdiff_t end = begin + step < layer->width ? begin + step : layer->width;
-        kernels->matrix_vector(layer, index, value, n_values, begin, end);
-    }
+    layer->index = index;
+    layer->input = values;
 }
 
 static void check_case(const acy_kernels *kernels, const linear_case *test) {
     describe("%td images, %td inputs, %td of %td outputs, %td a call, relu %d, kind %d",
              test->images, test->depth, test->valid_width, test->width, test->step, test->relu,
              (int)test->kind);
-    const acy_linear layer = make_layer(test);
+    acy_linear layer = make_layer(test);
+    const float *x = sparse_input(test->images, test->depth, test->kind);
     const ptrdiff_t floats = layer.n_images * layer.output_stride - GAP;
-    const float *expected = expected_output(kernels, &layer);
-
-    if (test->images <= ACY_LINEAR_FEW) {
-        run_few(kernels, &layer, test->step);
-        expect_same("matrix_vector", layer.output, expected, floats);
-    }
-
-    for (ptrdiff_t i = 0; i < floats; i++) layer.output[i] = UNTOUCHED;
+    const float *expected = expected_output(kernels, &layer, x, test->depth);
     float *scratch = buffer(ACY_LINEAR_SCRATCH);
-    for (ptrdiff_t begin = 0; begin < layer.width; begin += test->step) {
-        const ptrdiff_t end = begin + test->step < layer.width ? begin + test->step : layer.width;
-        kernels->matrix_matrix(&layer, begin, end, scratch);
+    for (int skip_zeros = 0; skip_zeros < 2; skip_zeros++) {
+        list_inputs(&layer, x, test->depth, skip_zeros);
+        for (ptrdiff_t i = 0; i < floats; i++) layer.output[i] = UNTOUCHED;
+        for (ptrdiff_t begin = 0; begin < layer.width; begin += test->step)
+            kernels->linear(&layer, begin, smaller(begin + test->step, layer.width), scratch);
+        expect_same(skip_zeros ? "without zeros" : "all", layer.output, expected, floats);
     }
-    expect_same("matrix_matrix", layer.output, expected, floats);
     release_buffers();
 }
 
@@ -112,7 +108,7 @@ static void check_all_ways(const acy_kernels *kernels, linear_case test) {
 
 void check_linear(const acy_kernels *kernels) {
     const ptrdiff_t rows = kernels->tile_rows;
-    for (ptrdiff_t images = 1; images <= 2 * rows + 1 || images <= ACY_LINEAR_FEW + 1; images++)
+    for (ptrdiff_t images = 1; images <= 2 * rows + 1; images++)
         check_all_ways(kernels, (linear_case){images, 5, 48, 35, 48});
     for (ptrdiff_t valid = 1; valid <= 65; valid += 4)
         check_all_ways(kernels, (linear_case){2, 7, (valid + 15) / 16 * 16, valid, 64});
@@ -126,13 +122,13 @@ void check_linear(const acy_kernels *kernels) {
 
     const linear_case cases[] = {
         {1, 1, 16, 1, 512},
-        {ACY_LINEAR_FEW, 9, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},
+        {8, 9, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},
         {2, ACY_LINEAR_BLOCK - 1, 80, 80, 64},
         {2, ACY_LINEAR_BLOCK, 80, 79, 32},
         {2, ACY_LINEAR_BLOCK + 1, 80, 65, 48},
-        {65, 3 * ACY_LINEAR_BLOCK + 2, 48, 33, 48},             /* more images than one call */
-        {2, 130, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},      /* a whole panel */
-        {13, 70, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL - 11, 128}, /* in ranges, the last cut off */
+        {ACY_LINEAR_IMAGES, 3 * ACY_LINEAR_BLOCK + 2, 48, 33, 48}, /* as many as one call takes */
+        {2, 130, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},         /* a whole panel */
+        {13, 70, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL - 11, 128},    /* in ranges, the last cut off */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_all_ways(kernels, cases[i]);
 }

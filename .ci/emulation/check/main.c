@@ -15,7 +15,7 @@ static const struct {
 } checks[] = {
     {"conv", check_conv},
     {"winograd", check_winograd},
-    {"matrix_vector, matrix_matrix", check_linear},
+    {"linear", check_linear},
     {"max_pool", check_max_pool},
     {"adaptive_avg_pool", check_adaptive_avg_pool},
     {"local_response_norm", check_local_response_norm},
