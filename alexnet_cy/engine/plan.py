@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.text_table import text_table
 from alexnet_cy.network import Layer, Shape, Variant
+from alexnet_cy.records import record
 
 __all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
 
@@ -20,7 +21,7 @@ TRUNK_BLOCK = 8
 HEAD_BLOCK = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One kernel call of a pass.
 
@@ -75,7 +76,7 @@ class Step:
         return 4 * (prod(self.input_shape) + prod(self.output_shape))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plan:
     """A pass, ready to run any number of times.
 

@@ -18,14 +18,14 @@ Tiles of several sizes share one set of transformed weights if their points are 
 comes first here, the finite points after it in a fixed order, and a tile that needs n points takes
 the first n. So G must not depend on m. Hence L_p above is l_p of the largest tile, and B^T of a
 smaller tile makes up for it by L_p(p) / l_p(p), the product of (p - q) over the points q that it
-does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32;
-G alone has fractions such as 1/3, and the weights are transformed in double and rounded once.
+does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32,
+and L_p(p) is exact in double, in which all of this is computed. G alone has fractions such as 1/3,
+each of one division, and the weights are transformed in double and rounded once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 from functools import cache
 from math import prod
 
@@ -58,21 +58,17 @@ MAX_POINTS = 8
 # cost. Five taps take an eighth point: F(4, 5) needs a quarter fewer products for 27 outputs than
 # F(3, 5), and its error, 1.8 times as large, is still that of the other layers. The search is
 # described in docs/numerics.md.
-_SEVEN_POINTS = (
-    Fraction(7, 8),
-    Fraction(-7, 8),
-    Fraction(-5, 16),
-    Fraction(7, 4),
-    Fraction(5, 16),
-    Fraction(-7, 4),
-)
-_EIGHT_POINTS = tuple(Fraction(p) for p in ("0", "1", "-1", "1/2", "-1/2", "2", "-2"))
+_SEVEN_POINTS = (7 / 8, -7 / 8, -5 / 16, 7 / 4, 5 / 16, -7 / 4)
+_EIGHT_POINTS = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0)
+
+# A zero times a negative scale is -0.0; adding this makes it 0.0 and changes nothing else.
+NO_NEGATIVE_ZERO = 0.0
 
 # Kernels with more taps would leave tiles of fewer than two outputs.
 LARGEST_KERNEL = 6
 
 
-def _points(kernel_size: int) -> tuple[Fraction, ...]:
+def _points(kernel_size: int) -> tuple[float, ...]:
     return _EIGHT_POINTS if kernel_size == 5 else _SEVEN_POINTS
 
 
@@ -114,11 +110,11 @@ def kernel_matrix(kernel_size: int, points: int) -> NDArray[np.float64]:
     if kernel_size == 1:
         return np.ones((points, 1))
     finite = _points(kernel_size)
-    rows = [[Fraction(0)] * (kernel_size - 1) + [Fraction(1)]]
+    rows = [[0.0] * (kernel_size - 1) + [1.0]]
     for p in finite[: points - 1]:
         scale = prod(p - q for q in finite if q != p)
         rows.append([p**k / scale for k in range(kernel_size)])
-    return np.array(rows, np.float64)
+    return np.array(rows) + NO_NEGATIVE_ZERO
 
 
 @cache
@@ -127,7 +123,7 @@ def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     if kernel_size == 1:
         return np.eye(outputs, dtype=np.float32)
     finite = _points(kernel_size)[: outputs + kernel_size - 2]
-    infinity = [Fraction(0)] * (outputs - 1) + [Fraction(1)]
+    infinity = [0.0] * (outputs - 1) + [1.0]
     columns = [infinity] + [[p**i for i in range(outputs)] for p in finite]
     return np.ascontiguousarray(np.array(columns, np.float32).T)
 
@@ -141,18 +137,18 @@ def input_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     finite, rest = _points(kernel_size)[:n_finite], _points(kernel_size)[n_finite:]
     rows = [_product_of_roots(finite)]
     for p in finite:
-        scale = prod((p - q for q in rest), start=Fraction(1))
+        scale = prod(p - q for q in rest)
         others = _product_of_roots([q for q in finite if q != p])
-        rows.append([scale * c for c in others] + [Fraction(0)])
-    return np.array(rows, np.float32)
+        rows.append([scale * c for c in others] + [0.0])
+    return (np.array(rows) + NO_NEGATIVE_ZERO).astype(np.float32)
 
 
-def _product_of_roots(roots: Iterable[Fraction]) -> list[Fraction]:
+def _product_of_roots(roots: Iterable[float]) -> list[float]:
     """Return the coefficients, lowest first, of the product of (x - root)."""
-    coefficients = [Fraction(1)]
+    coefficients = [1.0]
     for root in roots:
-        shifted = [Fraction(0), *coefficients]
-        scaled = [-root * c for c in coefficients] + [Fraction(0)]
+        shifted = [0.0, *coefficients]
+        scaled = [-root * c for c in coefficients] + [0.0]
         coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
     return coefficients
 
