@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
+from alexnet_cy._runtime import kernels_of
 from alexnet_cy.engine.arrays import Float32Array, as_float32
 from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE, algorithm_names
 from alexnet_cy.engine.executor import Executor
-from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.levels import active_level
 from alexnet_cy.engine.packed import PackedWeights, WeightsView
 from alexnet_cy.engine.plan import Plan
 from alexnet_cy.engine.planning import make_plan
@@ -57,7 +58,8 @@ class ArrayNetwork:
         self._exact = bool(exact)
         self._source = source
         tensors = _as_tensors(weights, self._variant)
-        self._packed = PackedWeights(self._variant, tensors, active_kernels())
+        self._level = active_level()
+        self._packed = PackedWeights(self._variant, tensors, kernels_of(self._level))
         self._executors: dict[object, Executor] = {}
         self._executors_lock = Lock()
         self._packed.take(
@@ -177,17 +179,21 @@ class ArrayNetwork:
         *,
         height: int | None = None,
         width: int | None = None,
+        threads: int | None = None,
     ) -> Plan:
-        """Say what a pass will do: steps, algorithms, sizes, memory. Prints as a table.
+        """Say what a pass will do: steps, algorithms, sizes, memory, costs. Prints as a table.
 
         Parameters
         ----------
         batch : int
-            Number of images that the sizes are for.
+            Number of images that the sizes and the expected times are for.
         layers : sequence of str, optional
             As for `forward`.
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
+        threads : int, optional
+            What the expected times are for, each on a processor of its own; None for the default.
+            Neither it nor `batch` changes what is done.
         """
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: need a whole number from 0 up, got {batch!r}")
@@ -200,7 +206,9 @@ class ArrayNetwork:
             self._names(layers),
             algorithm=self._algorithm,
             exact=self._exact,
+            level=self._level,
             batch=batch,
+            threads=resolve_threads(threads),
         )
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -250,6 +258,7 @@ class ArrayNetwork:
                 names,
                 algorithm=self._algorithm,
                 exact=self._exact,
+                level=self._level,
             )
             with self._executors_lock:
                 while len(self._executors) >= KEPT_PLANS:

@@ -94,7 +94,9 @@ def _measure_run(
     """Time our pass and NumPy's in turn, the limits before and after."""
     variant = settings.variant
     size, last = variant.input_size, variant.layers[-1].name
-    plan = make_plan(variant, size, size, (last,), algorithm=settings.algorithm, batch=batch)
+    plan = make_plan(
+        variant, size, size, (last,), algorithm=settings.algorithm, level=settings.level
+    )
     executor, images = Executor(plan, packed), noise(variant, batch)
     contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}
     if settings.with_baseline:
