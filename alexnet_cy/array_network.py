@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
+from alexnet_cy._runtime import kernels_of
 from alexnet_cy.engine.arrays import Float32Array, as_float32
 from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE, algorithm_names
 from alexnet_cy.engine.executor import Executor
-from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.levels import active_level
 from alexnet_cy.engine.packed import PackedWeights, WeightsView
 from alexnet_cy.engine.plan import Plan
 from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.given_tensors import given_tensors
 from alexnet_cy.network import Variant, get_variant, resolve_layer
-from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.tensors import TensorRef
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.profile import Profile
+    from alexnet_cy.engine.tuning import Tuning
 
 __all__ = ["ArrayNetwork"]
 
@@ -34,7 +36,8 @@ KEPT_PLANS = 16
 class ArrayNetwork:
     """What of `alexnet_cy.AlexNet` knows no files and no images.
 
-    It does not change once it is made and may be used from several threads at once.
+    It does not change once it is made, but for the algorithms that `tune` chooses, and may be used
+    from several threads at once.
 
     Parameters are those of `AlexNet`, which adds where weights come from and what reads images.
     """
@@ -56,10 +59,13 @@ class ArrayNetwork:
         self._algorithm = algorithm
         self._exact = bool(exact)
         self._source = source
-        tensors = _as_tensors(weights, self._variant)
-        self._packed = PackedWeights(self._variant, tensors, active_kernels())
+        tensors = given_tensors(weights, self._variant)
+        self._level = active_level()
+        self._packed = PackedWeights(self._variant, tensors, kernels_of(self._level))
         self._executors: dict[object, Executor] = {}
         self._executors_lock = Lock()
+        self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
+        self._tune_lock = Lock()
         self._packed.take(
             name for name, value in weights.items() if not isinstance(value, TensorRef)
         )
@@ -89,6 +95,7 @@ class ArrayNetwork:
             self._algorithm,
             self._exact,
             self._source,
+            dict(self._tuned),
         )
 
     @overload
@@ -177,22 +184,25 @@ class ArrayNetwork:
         *,
         height: int | None = None,
         width: int | None = None,
+        threads: int | None = None,
     ) -> Plan:
-        """Say what a pass will do: steps, algorithms, sizes, memory. Prints as a table.
+        """Say what a pass will do: steps, algorithms, sizes, memory, costs. Prints as a table.
 
         Parameters
         ----------
         batch : int
-            Number of images that the sizes are for.
+            Number of images that the sizes and the expected times are for.
         layers : sequence of str, optional
             As for `forward`.
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
+        threads : int, optional
+            What the expected times are for, each on a processor of its own; None for the default.
+            Neither it nor `batch` changes what is done.
         """
         if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 0:
             raise ValueError(f"batch: need a whole number from 0 up, got {batch!r}")
-        height = self._variant.input_size if height is None else height
-        width = height if width is None else width
+        height, width = self._size(height, width)
         return make_plan(
             self._variant,
             height,
@@ -200,8 +210,79 @@ class ArrayNetwork:
             self._names(layers),
             algorithm=self._algorithm,
             exact=self._exact,
+            tuned=self._tuned,
+            level=self._level,
             batch=batch,
+            threads=resolve_threads(threads),
         )
+
+    def tune(
+        self,
+        batch: int = 1,
+        *,
+        threads: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        fresh: bool = False,
+    ) -> Tuning:
+        """Time every algorithm on every convolution; from then on use the fastest of each.
+
+        That takes a second or two, once: the times are kept in ``tuning.json`` in
+        ``$ALEXNET_CY_HOME`` or this user's cache folder, and another call for the same processor,
+        instruction-set level, version, convolutions, batch and threads answers from there.
+
+        The choice holds for passes of any batch, any number of threads and any size of image, so
+        these still do not change a bit of a result. The choice itself may change the last bits
+        (docs/numerics.md). ALEXNET_CY_CONV has precedence over it.
+
+        Parameters
+        ----------
+        batch : int
+            Number of images to time, at least 1.
+        threads : int, optional
+            None for the default.
+        height, width : int, optional
+            Of the images, in pixels; the variant's own size if left out.
+        fresh : bool
+            Measure anew, whatever was kept.
+
+        Returns
+        -------
+        Tuning
+            Prints as a table: what every candidate took, and the choice.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit, or `algorithm` or ALEXNET_CY_CONV leaves nothing to choose.
+
+        Warns
+        -----
+        UserWarning
+            The times cannot be kept, or the file of kept ones cannot be used.
+        """
+        from alexnet_cy.cache_folder import cache_folder
+        from alexnet_cy.engine.tuning import tune
+        from alexnet_cy.engine.tuning_cache import FILE_NAME
+
+        if isinstance(batch, bool) or not hasattr(batch, "__index__") or batch < 1:
+            raise ValueError(f"batch: need a whole number from 1 up, got {batch!r}")
+        height, width = self._size(height, width)
+        with self._tune_lock:  # two at once would time each other
+            tuning = tune(
+                self._variant,
+                height,
+                width,
+                batch=batch,
+                threads=resolve_threads(threads),
+                level=self._level,
+                algorithm=self._algorithm,
+                exact=self._exact,
+                kept_in=cache_folder() / FILE_NAME,
+                fresh=fresh,
+            )
+            self._tuned = tuning.choices
+        return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the weights as safetensors, with the variant's name in its metadata.
@@ -228,6 +309,10 @@ class ArrayNetwork:
             raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
         return images
 
+    def _size(self, height: int | None, width: int | None) -> tuple[int, int]:
+        height = self._variant.input_size if height is None else height
+        return height, height if width is None else width
+
     def _names(self, layers: Sequence[str] | None) -> tuple[str, ...]:
         if layers is None:
             return (self._variant.layers[-1].name,)
@@ -240,7 +325,8 @@ class ArrayNetwork:
 
     def _executor(self, height: int, width: int, names: tuple[str, ...]) -> Executor:
         """Plan a pass, or find the plan of an earlier one."""
-        key = (height, width, names, os.environ.get(CONV_VARIABLE))
+        tuned = self._tuned
+        key = (height, width, names, os.environ.get(CONV_VARIABLE), tuple(tuned.items()))
         executor = self._executors.get(key)
         if executor is None:
             plan = make_plan(
@@ -250,6 +336,8 @@ class ArrayNetwork:
                 names,
                 algorithm=self._algorithm,
                 exact=self._exact,
+                tuned=tuned,
+                level=self._level,
             )
             with self._executors_lock:
                 while len(self._executors) >= KEPT_PLANS:
@@ -265,29 +353,9 @@ def _restore(
     algorithm: str,
     exact: bool,
     source: str,
+    tuned: Mapping[str, str],
 ) -> ArrayNetwork:
     """Make a pickled network anew, for the instruction-set level of this process."""
-    return kind(variant, weights, algorithm=algorithm, exact=exact, source=source)
-
-
-def _as_tensors(
-    weights: Mapping[str, ArrayLike | TensorRef], variant: Variant
-) -> dict[str, TensorRef]:
-    """Check every tensor against the variant; wrap arrays so that they read like files."""
-    wanted = variant.parameter_shapes()
-    tensors, problems = {}, []
-    for name, shape in wanted.items():
-        value = weights.get(name)
-        if value is None:
-            problems.append(f"{name} is missing, need shape {shape}")
-            continue
-        if not isinstance(value, TensorRef):
-            layout = {4: "(O, I / groups, R, S)", 2: "(out, in)", 1: "(out,)"}[len(shape)]
-            value = array_tensor(as_float32(value, name, len(shape), layout))
-        if value.shape != shape:
-            problems.append(f"{name} has shape {value.shape}, need {shape}")
-        tensors[name] = value
-    problems += [f"{name} is not in the network" for name in weights if name not in wanted]
-    if problems:
-        raise ValueError(f"weights do not fit variant {variant.name!r}: " + "; ".join(problems))
-    return tensors
+    network = kind(variant, weights, algorithm=algorithm, exact=exact, source=source)
+    network._tuned = tuned
+    return network

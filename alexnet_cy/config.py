@@ -10,6 +10,7 @@ from alexnet_cy import _runtime
 from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE, algorithm_names
 from alexnet_cy.engine.cpu_quota import cpu_quota
 from alexnet_cy.engine.levels import ISA_VARIABLE, active_level
+from alexnet_cy.engine.processor import processor_name
 from alexnet_cy.engine.threads import available_processors, default_threads
 from alexnet_cy.version import __version__
 
@@ -40,7 +41,7 @@ def config() -> dict[str, object]:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
         "platform": platform.platform(),
-        "processor": _processor_name(),
+        "processor": processor_name(),
         "compiler": _runtime.compiler(),
         "openmp": _runtime.openmp_version() or None,
         "isa_compiled": list(_runtime.compiled_levels()),
@@ -73,18 +74,6 @@ def show_config() -> None:
         else:
             text = "none" if value is None else str(value)
         print(f"{name:<{width}}  {text}")
-
-
-def _processor_name() -> str:
-    """Name the processor as the system does; Linux's platform.processor() is empty."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _huge_pages() -> str:

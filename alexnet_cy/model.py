@@ -29,7 +29,8 @@ class AlexNet(ArrayNetwork):
     """One of the AlexNets with its weights, ready to run.
 
     Made by `AlexNet.random`, `AlexNet.load` or `AlexNet.from_pretrained`, or from arrays. A model
-    does not change once it is made and may be used from several threads at once.
+    does not change once it is made, but for the algorithms that `tune` chooses, and may be used
+    from several threads at once.
 
     Parameters
     ----------

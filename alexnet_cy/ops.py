@@ -101,7 +101,15 @@ def conv2d(
     rows, columns = _output_size((height, width), (kernel_h, kernel_w), strides, pads)
 
     chosen = choose_algorithm(
-        ConvProblem(channels, out_channels, (kernel_h, kernel_w), strides, n_groups, at_door=True),
+        ConvProblem(
+            channels,
+            out_channels,
+            (kernel_h, kernel_w),
+            strides,
+            n_groups,
+            (rows, columns),
+            at_door=True,
+        ),
         algorithm,
     )
     y = aligned_zeros((n_images, rows, columns, out_channels))

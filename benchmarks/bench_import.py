@@ -1,15 +1,18 @@
 """What `import alexnet_cy` costs beyond NumPy's own import, and which modules cost it.
 
 Every round is a fresh interpreter that imports NumPy first, so that what is left is ours; the times
-are those of `python -X importtime`, which itself makes imports a little slower.
+are those of `python -X importtime`, which itself makes imports a little slower. The bytecode lies
+in a folder of this run, so that it is there whatever PYTHONDONTWRITEBYTECODE says.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from statistics import median
 
 CODE = "import numpy; import alexnet_cy"
@@ -21,8 +24,9 @@ LISTED = 10
 def main(argv: list[str] | None = None) -> int:
     """Measure, print; return 1 if the limit is passed, else 0."""
     args = parse(argv)
-    import_once()  # writes the bytecode files and fills the system's cache
-    rounds = [import_once() for _ in range(args.rounds)]
+    with tempfile.TemporaryDirectory() as folder:
+        import_once(folder)  # writes the bytecode files and fills the system's cache
+        rounds = [import_once(folder) for _ in range(args.rounds)]
     ours_ms = [cumulative["alexnet_cy"] / 1000 for cumulative, _ in rounds]
     numpys_ms = [cumulative["numpy"] / 1000 for cumulative, _ in rounds]
     modules = dearest_modules([own for _, own in rounds])
@@ -63,14 +67,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def import_once() -> tuple[dict[str, int], dict[str, int]]:
+def import_once(bytecode_folder: str) -> tuple[dict[str, int], dict[str, int]]:
     """Import in a fresh interpreter; return microseconds by module, of ours in the second.
 
     The first dict has the cumulative times of all modules, the second the own times of those that
     alexnet_cy brought.
     """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode_folder}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     run = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", CODE], capture_output=True, text=True, check=True
+        [sys.executable, "-X", "importtime", "-c", CODE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
     )
     cumulative: dict[str, int] = {}
     own: dict[str, int] = {}

@@ -48,7 +48,7 @@ def conditions_of(settings: Settings) -> dict[str, object]:
         "input_size": variant.input_size,
         "weights": "He-normal, seed 0",
         "input": "standard normal noise, seed 0",
-        "algorithm": settings.algorithm,
+        "algorithm": "tuned" if settings.tuned else settings.algorithm,
         "repeats": settings.repeats,
         "blas": blas_name(),
         "blas_threads_by": blas_threads_source(),

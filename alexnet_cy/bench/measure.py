@@ -16,10 +16,13 @@ from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
+from alexnet_cy.cache_folder import cache_folder
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.tuning import tune
+from alexnet_cy.engine.tuning_cache import FILE_NAME
 from alexnet_cy.network import Variant
 from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.random_weights import random_tensors
@@ -42,7 +45,7 @@ def count_steps(settings: Settings) -> int:
     contenders = 2 if settings.with_baseline else 1
     n_runs = len(settings.batches) * len(settings.threads)
     n_loops = len(settings.variant.layers) if settings.with_loops else 0
-    return 1 + n_loops + n_runs * (contenders * settings.repeats + 2)
+    return 1 + n_loops + n_runs * (contenders * settings.repeats + 2 + settings.tuned)
 
 
 def measure(settings: Settings, tell: Tell) -> Report:
@@ -92,16 +95,29 @@ def _measure_run(
     tell: Tell,
 ) -> RunResult:
     """Time our pass and NumPy's in turn, the limits before and after."""
+
+    def tell_run(what: str) -> None:
+        tell(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
+
     variant = settings.variant
     size, last = variant.input_size, variant.layers[-1].name
-    plan = make_plan(variant, size, size, (last,), algorithm=settings.algorithm, batch=batch)
+    if settings.tuned:
+        tell_run("tuning")
+    plan = make_plan(
+        variant,
+        size,
+        size,
+        (last,),
+        algorithm=settings.algorithm,
+        tuned=_tuned(settings, batch, threads) if settings.tuned else {},
+        level=settings.level,
+        batch=batch,
+        threads=threads,
+    )
     executor, images = Executor(plan, packed), noise(variant, batch)
     contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}
     if settings.with_baseline:
         contenders["NumPy"] = NumpyPass(variant, weights, images, threads)
-
-    def tell_run(what: str) -> None:
-        tell(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
 
     tell_run("limits")
     limits = measure_limits(settings.level, threads)
@@ -115,6 +131,20 @@ def _measure_run(
     return RunResult(
         batch, threads, limits, layers, _totals(batch, layers, times, loops), difference
     )
+
+
+def _tuned(settings: Settings, batch: int, threads: int) -> Mapping[str, str]:
+    """Choose the convolutions' algorithms as `AlexNet.tune` does, and keep the times with its."""
+    size = settings.variant.input_size
+    return tune(
+        settings.variant,
+        size,
+        size,
+        batch=batch,
+        threads=threads,
+        level=settings.level,
+        kept_in=cache_folder() / FILE_NAME,
+    ).choices
 
 
 def _layer_results(

@@ -30,6 +30,8 @@ class Settings:
         Passes that count, of ours and of NumPy's.
     with_baseline, with_loops : bool
         Whether NumPy is timed too, and plain Python loops.
+    tuned : bool
+        Whether the convolutions take the algorithms that are fastest here, as `AlexNet.tune` does.
     """
 
     variant: Variant
@@ -40,6 +42,7 @@ class Settings:
     repeats: int = DEFAULT_REPEATS
     with_baseline: bool = True
     with_loops: bool = False
+    tuned: bool = False
 
 
 def make_settings(
@@ -52,6 +55,7 @@ def make_settings(
     repeats: int = DEFAULT_REPEATS,
     with_baseline: bool = True,
     with_loops: bool = False,
+    tuned: bool = False,
 ) -> Settings:
     """Return settings that can be measured; the parameters are the attributes of `Settings`.
 
@@ -64,13 +68,19 @@ def make_settings(
     ------
     ValueError
         The level, the algorithm, or the environment variable that stands for one of them is
-        unknown or does not run here; the message lists what does.
+        unknown or does not run here; the message lists what does. Or an algorithm is forced, and
+        `tuned` has nothing to choose.
     """
     from alexnet_cy import _runtime
+    from alexnet_cy.engine.tuning import check_choice
 
     size = variant.input_size
     make_plan(variant, size, size, (variant.layers[-1].name,), algorithm=algorithm)
     if level is None:
         level = active_level()
     _runtime.kernels_of(level)
-    return Settings(variant, batches, threads, level, algorithm, repeats, with_baseline, with_loops)
+    if tuned:
+        check_choice(algorithm)
+    return Settings(
+        variant, batches, threads, level, algorithm, repeats, with_baseline, with_loops, tuned
+    )

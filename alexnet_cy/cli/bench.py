@@ -58,6 +58,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "--algorithm", choices=algorithm_names(), default="auto", help="of the convolutions"
     )
     parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="time the algorithms of every convolution first, once, and take the fastest",
+    )
+    parser.add_argument(
         "--repeats",
         type=whole_number(1),
         default=DEFAULT_REPEATS,
@@ -108,6 +113,7 @@ def _settings(args: argparse.Namespace) -> Settings:
             repeats=args.repeats,
             with_baseline=args.baseline,
             with_loops=args.loops,
+            tuned=args.tune,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error

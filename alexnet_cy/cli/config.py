@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
-    from alexnet_cy.weights.download import cache_folder
+    from alexnet_cy.cache_folder import cache_folder
 
     entries = {**config(), "weights_folder": str(cache_folder())}
     if args.json:

@@ -70,7 +70,7 @@ def _add_names(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from alexnet_cy.weights.download import cache_folder
+    from alexnet_cy.cache_folder import cache_folder
     from alexnet_cy.weights.registry import PUBLISHED
 
     if args.json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from alexnet_cy.engine.arena import Activation
+from alexnet_cy.engine.costs import Work, expected_ms, layer_work
 from alexnet_cy.engine.text_table import text_table
 from alexnet_cy.network import Layer, Shape, Variant
+from alexnet_cy.records import record
 
 __all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
 
@@ -20,7 +22,7 @@ TRUNK_BLOCK = 8
 HEAD_BLOCK = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One kernel call of a pass.
 
@@ -75,7 +77,7 @@ class Step:
         return 4 * (prod(self.input_shape) + prod(self.output_shape))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plan:
     """A pass, ready to run any number of times.
 
@@ -94,8 +96,10 @@ class Plan:
         The images, padded for the first convolution.
     arena_floats : int
         Of all activations of the trunk together, per image of a block.
-    batch : int
-        The number of images the table is for; the plan itself runs any number.
+    level : str
+        The instruction-set level that its costs are for.
+    batch, threads : int
+        The number of images and threads the table is for; the plan itself runs any number.
     """
 
     variant: Variant
@@ -105,7 +109,9 @@ class Plan:
     head: tuple[Step, ...]
     input_activation: Activation
     arena_floats: int
+    level: str
     batch: int = 1
+    threads: int = 1
     trunk_block: int = TRUNK_BLOCK
     head_block: int = HEAD_BLOCK
     steps: tuple[Step, ...] = field(init=False)
@@ -119,8 +125,22 @@ class Plan:
         """Bytes of activations that a pass over `batch` images holds at once."""
         return 4 * self.arena_floats * min(self.batch, self.trunk_block)
 
+    def expected_ms(self, step: Step) -> float:
+        """Estimate what a step costs: milliseconds for `batch` images on `threads` threads.
+
+        `alexnet_cy.engine.costs` says what the estimate counts, and what it leaves out.
+        """
+        if step.relu_only:
+            work = Work(passed_bytes=step.activation_bytes)
+        else:
+            work = layer_work(
+                step.layer, step.algorithm, step.input_shape, step.output_shape, self.level
+            )
+        block = self.head_block if step.target is None else self.trunk_block
+        return expected_ms(work, self.level, batch=self.batch, block=block, threads=self.threads)
+
     def rows(self) -> list[dict[str, object]]:
-        """Return the table as data, one dict per step; sizes are for `batch` images."""
+        """Return the table as data, one dict per step; for `batch` images on `threads` threads."""
         return [
             {
                 "layer": step.name,
@@ -135,6 +155,7 @@ class Plan:
                     if step.target is not None
                     else None
                 ),
+                "expected_ms": self.expected_ms(step),
             }
             for step in self.steps
         ]
@@ -151,18 +172,22 @@ class Plan:
                 f"{step.weight_bytes / 1e6:.2f}" if step.weight_bytes else "",
                 f"{step.activation_bytes * self.batch / 1e6:.2f}",
                 "" if row["arena_offset_bytes"] is None else f"{_megabytes(row):.2f}",
+                f"{row['expected_ms']:.3f}",
             )
             for step, row in zip(self.steps, self.rows(), strict=True)
         ]
         total = sum(step.macs for step in self.steps) * self.batch
         weights = sum(step.weight_bytes for step in self.steps)
+        expected = sum(self.expected_ms(step) for step in self.steps)
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         footer = (
             f"{self.variant.name}, batch {self.batch}: {total / 1e6:.1f} MMAC, "
             f"{weights / 1e6:.1f} MB of weights, arena {self.arena_bytes / 1e6:.2f} MB "
             f"(blocks of {self.trunk_block} images, {self.head_block} in the fully connected "
-            "layers)"
+            f"layers); {expected:.2f} ms expected on {threads}"
         )
-        return text_table(header, lines, right_aligned=range(4, 8)) + "\n" + footer
+        table = text_table((*header, "expected ms"), lines, right_aligned=range(4, 9))
+        return f"{table}\n{footer}"
 
 
 def _times(shape: Shape) -> str:

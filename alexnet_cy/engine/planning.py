@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from alexnet_cy.engine.arena import NO_PADDING, Activation, place
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm, takes_blocks
+from alexnet_cy.engine.levels import active_level
 from alexnet_cy.engine.plan import Plan, Step
 from alexnet_cy.engine.winograd import block_taps
 from alexnet_cy.network import (
@@ -27,6 +29,8 @@ from alexnet_cy.network.names import PRE_SUFFIX
 
 __all__ = ["make_plan"]
 
+NOTHING_TUNED: Mapping[str, str] = MappingProxyType({})
+
 
 def make_plan(
     variant: Variant,
@@ -36,7 +40,10 @@ def make_plan(
     *,
     algorithm: str = "auto",
     exact: bool = False,
+    tuned: Mapping[str, str] = NOTHING_TUNED,
+    level: str | None = None,
     batch: int = 1,
+    threads: int = 1,
 ) -> Plan:
     """Plan a pass over images of one size that hands out the values named by `layers`.
 
@@ -52,8 +59,12 @@ def make_plan(
         What `conv_algorithms.choose_algorithm` takes.
     exact : bool
         Leave out Winograd.
-    batch : int
-        The number of images that the printed table is for.
+    tuned : mapping of str to str
+        The measured choice by the names of convolutions, for those that are not forced.
+    level : str, optional
+        The instruction-set level whose costs count; the one in force if left out.
+    batch, threads : int
+        The number of images and of threads that the printed table is for.
 
     Raises
     ------
@@ -68,8 +79,12 @@ def make_plan(
     shapes = variant.shapes(height, width, last=last)
     n_trunk = sum(not isinstance(shape.layer, Linear | Softmax) for shape in shapes)
 
+    level = active_level() if level is None else level
+
     def steps(i: int, source: Activation | None, target: Activation | None) -> list[Step]:
-        chosen = _algorithm_of(shapes[i], algorithm, exact=exact, at_door=i == 0)
+        chosen = _algorithm_of(
+            shapes[i], algorithm, exact=exact, at_door=i == 0, tuned=tuned, level=level
+        )
         return _steps(shapes[i], features, chosen, source, target)
 
     input_activation = activation = _input_activation(shapes[0], steps(0, None, None)[0].algorithm)
@@ -101,7 +116,9 @@ def make_plan(
         tuple(head),
         input_activation,
         place(activations),
+        level,
         batch,
+        threads,
     )
 
 
@@ -151,10 +168,20 @@ def _steps(
     ]
 
 
-def _algorithm_of(shape: LayerShapes, requested: str, *, exact: bool, at_door: bool) -> str:
+def _algorithm_of(
+    shape: LayerShapes,
+    requested: str,
+    *,
+    exact: bool,
+    at_door: bool,
+    tuned: Mapping[str, str],
+    level: str,
+) -> str:
     layer = shape.layer
     if isinstance(layer, Conv):
-        return choose_algorithm(_problem(shape, layer, at_door=at_door), requested, exact=exact)
+        problem = _problem(shape, layer, at_door=at_door)
+        measured = tuned.get(layer.name)
+        return choose_algorithm(problem, requested, exact=exact, level=level, tuned=measured)
     if isinstance(layer, LRN):
         return "in place"
     if isinstance(layer, MaxPool):
@@ -165,14 +192,7 @@ def _algorithm_of(shape: LayerShapes, requested: str, *, exact: bool, at_door: b
 
 
 def _problem(shape: LayerShapes, layer: Conv, *, at_door: bool) -> ConvProblem:
-    return ConvProblem(
-        shape.input_shape[0],
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.groups,
-        at_door,
-    )
+    return ConvProblem.of(layer, shape.input_shape, shape.output_shape, at_door=at_door)
 
 
 def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:

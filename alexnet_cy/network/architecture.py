@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from math import prod
 
 from alexnet_cy.network.specs import AdaptiveAvgPool, Layer, Linear, Shape
 from alexnet_cy.network.windows import as_pair
+from alexnet_cy.records import record
 
 __all__ = ["LayerShapes", "Variant"]
 
 IMAGE_CHANNELS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LayerShapes:
     """One layer at one input size.
 
@@ -42,7 +43,7 @@ class LayerShapes:
         return sum(prod(shape) for shape in self.layer.parameter_shapes(self.input_shape).values())
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Variant:
     """One of the networks that are called AlexNet.
 

@@ -6,11 +6,11 @@ Shapes are those of one image, ``(channels, height, width)`` or ``(features,)``,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
 from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
+from alexnet_cy.records import record
 
 __all__ = ["LRN", "AdaptiveAvgPool", "Conv", "Layer", "Linear", "MaxPool", "Shape", "Softmax"]
 
@@ -34,7 +34,7 @@ class _WithoutParameters:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Conv:
     """A convolution (a correlation: the kernel is not flipped) with bias and, mostly, a ReLU.
 
@@ -109,7 +109,7 @@ class Conv:
         return prod(self.output_shape(input_shape)) * prod(weight[1:])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LRN(_WithoutParameters):
     """Local response normalisation across channels.
 
@@ -150,7 +150,7 @@ class LRN(_WithoutParameters):
         return _image_shape(self.name, input_shape)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MaxPool(_WithoutParameters):
     """Max pooling over windows that are clipped at the image's border.
 
@@ -183,7 +183,7 @@ class MaxPool(_WithoutParameters):
         return (channels, *_window_counts(self, height, width, ceil_mode=self.ceil_mode))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AdaptiveAvgPool(_WithoutParameters):
     """Average pooling to a fixed size: output i averages pixels floor(i*H/O) up to ceil((i+1)*H/O).
 
@@ -208,7 +208,7 @@ class AdaptiveAvgPool(_WithoutParameters):
         return (channels, *self.output_size)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Linear:
     """A fully connected layer; an image is read in the order channel, row, column.
 
@@ -245,7 +245,7 @@ class Linear:
         return prod(self.parameter_shapes(input_shape)["weight"])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Softmax(_WithoutParameters):
     """Probabilities: ``y[i] = exp(x[i]) / sum over j of exp(x[j])``.
 

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from alexnet_cy.cache_folder import cache_folder
+
 from .checksum import GIT_BLOB, file_hash
 from .registry import PublishedFile, get_published, torch_checkpoints
 from .resumable import DownloadError, Progress, ResumableDownloader
 
-__all__ = ["HOME_VARIABLE", "cache_folder", "fetch", "find_here", "how_to_get", "places"]
+__all__ = ["fetch", "find_here", "how_to_get", "places"]
 
-HOME_VARIABLE = "ALEXNET_CY_HOME"
 TIMEOUT_S = 30.0
 
 _HASH_COMMANDS = {
@@ -29,16 +30,6 @@ _HASH_COMMANDS = {
     "sha1": "sha1sum",
     "sha256": "sha256sum",
 }
-
-
-def cache_folder() -> Path:
-    """Return the folder for published files; it may not exist yet."""
-    home = os.environ.get(HOME_VARIABLE)
-    if home:
-        return Path(home).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("alexnet_cy"))
 
 
 def places(file: PublishedFile) -> list[Path]:

@@ -7,8 +7,9 @@ one needs to know nothing of the format.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from alexnet_cy.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NetworkFile", "TensorRef"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TensorRef:
     """One array in a file, read only when asked for.
 
@@ -49,7 +50,7 @@ class TensorRef:
     read_rows: Callable[[int, NDArray[np.float32]], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class NetworkFile:
     """A weight file whose structure has been read and checked, and whose tensors have not.
 

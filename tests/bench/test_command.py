@@ -65,6 +65,13 @@ class TestOutputs:
         assert data["conditions"]["algorithm"] == "im2col"
         assert data["runs"][0]["layers"][0]["algorithm"] == "im2col"
 
+    def test_tuned(self, capsys, monkeypatch, tmp_path):
+        monkeypatch.setenv("ALEXNET_CY_HOME", str(tmp_path))
+        assert run("--tune", "--json", *FAST) == 0
+        data = json.loads(capsys.readouterr().out)
+        assert data["conditions"]["algorithm"] == "tuned"
+        assert (tmp_path / "tuning.json").is_file()
+
     def test_numbers_that_come_twice_count_once(self, capsys):
         assert run("--batch", "1,1", "--threads", "1,1", "--json", *FAST) == 0
         assert len(json.loads(capsys.readouterr().out)["runs"]) == 1
@@ -89,6 +96,7 @@ class TestOutputs:
         (["--variant", "resnet"], "caffenet"),
         (["--algorithm", "fft"], "direct"),
         (["--isa", "x87"], "generic"),
+        (["--tune", "--algorithm", "direct"], "tune: nothing to choose"),
         (["--json", "/no/such/folder/bench.json"], "--json: cannot write"),
         (["--json", "{tmp}"], "is a folder"),
         (["--plot", "/no/such/folder/bench.png"], "--plot: cannot write"),

@@ -7,6 +7,7 @@ from alexnet_cy.bench import measure
 from alexnet_cy.bench.limits import Limits, higher
 from alexnet_cy.bench.passes import NumpyPass
 from alexnet_cy.bench.settings import make_settings
+from alexnet_cy.engine import tuning
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
@@ -88,6 +89,26 @@ def test_the_algorithm_is_the_one_asked_for(tiny):
         assert run.layers[0].algorithm == run.layers[3].algorithm == algorithm
 
 
+def test_the_algorithms_are_those_that_were_measured(tiny, monkeypatch, tmp_path):
+    monkeypatch.setenv("ALEXNET_CY_HOME", str(tmp_path))
+    asked = []
+
+    def measure_ms(variant, height, width, **settings):
+        asked.append((settings["batch"], settings["threads"]))
+        fastest = {"im2col": 1.0, "direct": 2.0, "winograd": 3.0}
+        return {"conv1": fastest, "conv2": {"winograd": 1.0, "direct": 2.0, "im2col": 3.0}}
+
+    monkeypatch.setattr(tuning, "measure_ms", measure_ms)
+    for runs in (2, 0):  # the second time they are known
+        report = measured(tiny, (1, 2), (1,), repeats=1, with_baseline=False, tuned=True)
+        for run in report.runs:
+            chosen = {layer.name: layer.algorithm for layer in run.layers}
+            assert (chosen["conv1"], chosen["conv2"]) == ("im2col", "winograd")
+        assert report.conditions["algorithm"] == "tuned"
+        assert len(asked) == runs
+        asked.clear()
+
+
 def test_a_batch_begins_with_the_images_of_a_smaller_one(tiny):
     assert np.array_equal(measure.noise(tiny, 3)[:2], measure.noise(tiny, 2))
 
@@ -98,7 +119,11 @@ def test_a_limit_is_the_most_that_was_reached():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"level": "x87"}, "x87.*generic"), ({"algorithm": "fft"}, "fft")],
+    [
+        ({"level": "x87"}, "x87.*generic"),
+        ({"algorithm": "fft"}, "fft"),
+        ({"algorithm": "direct", "tuned": True}, "tune: nothing to choose, algorithm"),
+    ],
 )
 def test_settings_that_cannot_be_measured(tiny, settings, message):
     with pytest.raises(ValueError, match=message):

@@ -95,7 +95,9 @@ def test_import_guards_a_limit(bench_import, limit, exit_code, capsys):
 
 
 @pytest.mark.usefixtures("importable")
-def test_import_in_a_real_interpreter():
-    cumulative, own = script("bench_import").import_once()
+def test_import_in_a_real_interpreter(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    cumulative, own = script("bench_import").import_once(str(tmp_path))
     assert cumulative["alexnet_cy"] >= own["alexnet_cy"] > 0
     assert "numpy" not in own
+    assert list(tmp_path.rglob("alexnet_cy/model.*.pyc"))

@@ -6,21 +6,25 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy import AlexNet, ops
+from alexnet_cy import AlexNet, _runtime, ops
 from alexnet_cy.engine.conv_algorithms import (
     CONV_VARIABLE,
     ConvProblem,
+    able_algorithms,
     algorithm_names,
     choose_algorithm,
     takes_blocks,
 )
+from alexnet_cy.network import VARIANTS, Conv, get_variant
 
-GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1, at_door=True)
-FEW_CHANNELS = ConvProblem(8, 8, (3, 3), (1, 1), 1, at_door=True)
-CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, at_door=False)
-LARGE_KERNEL = ConvProblem(16, 16, (7, 3), (1, 1), 1, at_door=True)
-STRIDE_INSIDE = ConvProblem(64, 64, (3, 3), (2, 2), 1, at_door=False)
-STRIDE_IN_GROUPS = ConvProblem(64, 64, (3, 3), (2, 2), 2, at_door=True)
+LEVELS = _runtime.runnable_levels()
+
+GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1, (13, 13), at_door=True)
+FEW_CHANNELS = ConvProblem(8, 8, (3, 3), (1, 1), 1, (13, 13), at_door=True)
+CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), at_door=False)
+LARGE_KERNEL = ConvProblem(16, 16, (7, 3), (1, 1), 1, (13, 13), at_door=True)
+STRIDE_INSIDE = ConvProblem(64, 64, (3, 3), (2, 2), 1, (13, 13), at_door=False)
+STRIDE_IN_GROUPS = ConvProblem(64, 64, (3, 3), (2, 2), 2, (13, 13), at_door=True)
 NOT_FOR_WINOGRAD = [LARGE_KERNEL, STRIDE_INSIDE, STRIDE_IN_GROUPS]
 
 
@@ -34,17 +38,50 @@ def test_the_names_start_with_auto():
     assert {"winograd", "direct", "im2col"} <= set(algorithm_names())
 
 
-def test_auto_takes_the_first_that_can_and_pays():
+def test_auto_takes_the_cheapest():
     assert choose_algorithm(CONV3) == "winograd"
     assert choose_algorithm(FEW_CHANNELS) == "direct"
     assert choose_algorithm(GREY) == "direct"
     assert choose_algorithm(CONV3, exact=True) == "direct"
     for problem in NOT_FOR_WINOGRAD:
         assert choose_algorithm(problem) == "direct"
+    one_output = CONV3._replace(output_size=(1, 1))  # a tile of one output saves nothing
+    assert choose_algorithm(one_output) == "direct"
+
+
+def test_a_measured_choice_comes_after_what_is_asked_for(monkeypatch):
+    for name in ("direct", "im2col"):
+        assert choose_algorithm(CONV3, tuned=name) == name
+        assert choose_algorithm(CONV3, "winograd", tuned=name) == "winograd"
+        monkeypatch.setenv(CONV_VARIABLE, "winograd")
+        assert choose_algorithm(CONV3, tuned=name) == "winograd"
+        monkeypatch.delenv(CONV_VARIABLE)
+    assert choose_algorithm(GREY, tuned="winograd") == "winograd"
+    assert choose_algorithm(GREY, tuned="winograd", exact=True) == "direct"
+    for problem in NOT_FOR_WINOGRAD:
+        assert choose_algorithm(problem, tuned="winograd") == "direct"
+
+
+@pytest.mark.parametrize("problem", [*NOT_FOR_WINOGRAD, CONV3])
+def test_what_can_compute_a_convolution(problem):
+    able = ("direct", "im2col") if problem in NOT_FOR_WINOGRAD else ("winograd", "direct", "im2col")
+    assert able_algorithms(problem) == able
+    assert able_algorithms(problem, exact=True) == ("direct", "im2col")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_winograd_computes_the_six_networks(name, level):
+    for i, shape in enumerate(get_variant(name).shapes()):
+        if isinstance(shape.layer, Conv):
+            problem = ConvProblem.of(
+                shape.layer, shape.input_shape, shape.output_shape, at_door=i == 0
+            )
+            assert choose_algorithm(problem, level=level) == "winograd", shape.layer.name
 
 
 def test_only_winograd_with_a_stride_takes_blocks():
-    conv1 = ConvProblem(3, 96, (11, 11), (4, 4), 1, at_door=True)
+    conv1 = ConvProblem(3, 96, (11, 11), (4, 4), 1, (55, 55), at_door=True)
     assert takes_blocks(conv1, "winograd")
     assert not takes_blocks(conv1, "direct")
     assert not takes_blocks(CONV3, "winograd")

@@ -90,9 +90,9 @@ def test_an_algorithm_for_all_convolutions(algorithm):
 
 
 def test_the_table():
-    plan = plan_of(batch=16)
+    plan = plan_of(batch=16, threads=2)
     lines = str(plan).splitlines()
-    header = "layer algorithm input output MMAC weights MB data MB at MB"
+    header = "layer algorithm input output MMAC weights MB data MB at MB expected ms"
     assert lines[0].split() == header.split()
     assert set(lines[1]) == {"-", " "}
     assert [line.split()[0] for line in lines[2:-1]] == [layer.name for layer in CAFFE.layers]
@@ -103,6 +103,45 @@ def test_the_table():
     assert lines[-1].startswith(f"caffe, batch 16: {16 * macs / 1e6:.1f} MMAC, ")
     assert f"{4 * CAFFE.parameter_count / 1e6:.1f} MB of weights" in lines[-1]
     assert f"arena {plan.arena_bytes / 1e6:.2f} MB" in lines[-1]
+    expected = [row["expected_ms"] for row in plan.rows()]
+    assert [line.split()[-1] for line in lines[2:-1]] == [f"{ms:.3f}" for ms in expected]
+    assert lines[-1].endswith(f"; {sum(expected):.2f} ms expected on 2 threads")
+    assert str(plan_of()).endswith(" ms expected on 1 thread")
+
+
+def test_expected_times():
+    """They grow with the images and shrink with threads; what the plan does depends on neither."""
+    one, more, most = plan_of(batch=1), plan_of(batch=8), plan_of(batch=9)
+    for step_1, step_8, step_9 in zip(one.steps, more.steps, most.steps, strict=True):
+        assert step_1 == step_8 == step_9
+        a, b, c = one.expected_ms(step_1), more.expected_ms(step_8), most.expected_ms(step_9)
+        assert 0 < a < b < c
+        assert b <= 8 * a * (1 + 1e-9)
+        # a ninth image is a second block of the trunk, which reads the weights again
+        assert (c - b > (b - a) / 7 * (1 + 1e-9)) == step_1.name.startswith("conv")
+    assert all(row["expected_ms"] == 0 for row in plan_of(batch=0).rows())
+    for threads in (2, 4):
+        faster = plan_of(threads=threads)
+        assert faster.steps == one.steps
+        for step in one.steps:
+            assert (
+                one.expected_ms(step) / threads <= faster.expected_ms(step) < one.expected_ms(step)
+            )
+
+
+def test_a_relu_alone_passes_over_its_values():
+    plan = plan_of("conv1_pre", "conv2")
+    relu = next(step for step in plan.steps if step.relu_only)
+    norm = next(step for step in plan.steps if step.name == "norm1")
+    assert plan.expected_ms(relu) == plan.expected_ms(norm)
+
+
+def test_a_measured_choice():
+    plan = plan_of(tuned={"conv2": "im2col", "conv9": "direct"})
+    chosen = {step.name: step.algorithm for step in plan.steps}
+    assert (chosen["conv1"], chosen["conv2"], chosen["conv3"]) == ("winograd", "im2col", "winograd")
+    forced = plan_of(tuned={"conv2": "im2col"}, algorithm="direct")
+    assert {step.algorithm for step in forced.steps if step.name.startswith("conv")} == {"direct"}
 
 
 @pytest.mark.parametrize(

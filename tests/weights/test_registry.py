@@ -14,11 +14,12 @@ from types import MappingProxyType
 import pytest
 from support.http_server import FileServer, serving
 
+from alexnet_cy.cache_folder import cache_folder
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.weights import registry
 from alexnet_cy.weights.checksum import file_hash
-from alexnet_cy.weights.download import cache_folder, fetch, find_here, how_to_get, places
+from alexnet_cy.weights.download import fetch, find_here, how_to_get, places
 from alexnet_cy.weights.registry import (
     PUBLISHED,
     SMALLEST,

@@ -1,0 +1,20 @@
+"""Where the package keeps what it has fetched or measured."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["HOME_VARIABLE", "cache_folder"]
+
+HOME_VARIABLE = "ALEXNET_CY_HOME"
+
+
+def cache_folder() -> Path:
+    """Return ``$ALEXNET_CY_HOME``, or pooch's folder for this package; it may not exist yet."""
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return Path(home).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("alexnet_cy"))
