@@ -11,3 +11,13 @@ def local_response_norm(
     k: float,
     threads: int,
 ) -> None: ...
+def norm_and_pool(
+    kernels: object,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    norm: tuple[int, float, float, float],
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    threads: int,
+) -> None: ...

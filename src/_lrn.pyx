@@ -1,32 +1,41 @@
-"""Local response normalisation of NHWC images."""
+"""Local response normalisation of NHWC images, alone and with the max pooling that follows it."""
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 
-from kernels cimport acy_image, acy_kernels, capsule_name
+from kernels cimport (
+    acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name, image_of,
+)
 
 from alexnet_cy._runtime import give_back, take_scratch, threads_for
 
 import numpy as np
 
 
+cdef acy_norm make_norm(Py_ssize_t size, double alpha, double beta, double k, Py_ssize_t channels):
+    cdef acy_norm norm
+    # A wider window than this sees all channels from each of them, and nothing but zeros beside.
+    norm.size = min(size, 2 * channels + 1)
+    norm.alpha = <float> (alpha / size)
+    norm.beta = <float> beta
+    norm.k = <float> k
+    return norm
+
+
+cdef Py_ssize_t scratch_floats_of(
+    const acy_kernels *kernels, const acy_norm *norm, Py_ssize_t channels
+) noexcept:
+    """What normalising a row takes, and one cache line between the scratch of two threads."""
+    return (channels + norm.size + 2 * kernels.lanes + 31) // 16 * 16
+
+
 cdef void norm_row(
-    const acy_kernels *kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t size,
-    float alpha, float beta, float k, Py_ssize_t row, float *scratch
+    const acy_kernels *kernels, float[:, :, :, :] x, float[:, :, :, :] y, const acy_norm *norm,
+    Py_ssize_t row, float *scratch
 ) noexcept nogil:
     """Row `row` of the flattened (N, H)."""
     cdef Py_ssize_t n = row // x.shape[1], h = row % x.shape[1]
-    cdef acy_image image, normed
-    image.data = <float *> (<char *> &x[0, 0, 0, 0] + n * x.strides[0])
-    image.height = x.shape[1]
-    image.width = x.shape[2]
-    image.channels = x.shape[3]
-    image.row_stride = x.strides[1] // sizeof(float)
-    image.pixel_stride = x.strides[2] // sizeof(float)
-    normed = image
-    normed.data = <float *> (<char *> &y[0, 0, 0, 0] + n * y.strides[0])
-    normed.row_stride = y.strides[1] // sizeof(float)
-    normed.pixel_stride = y.strides[2] // sizeof(float)
-    kernels.local_response_norm(&image, &normed, size, alpha, beta, k, h, h + 1, scratch)
+    cdef acy_image image = image_of(x, n), normed = image_of(y, n)
+    kernels.local_response_norm(&image, &normed, norm, h, h + 1, scratch)
 
 
 def local_response_norm(
@@ -55,18 +64,74 @@ def local_response_norm(
     cdef Py_ssize_t row, n_rows = x.shape[0] * x.shape[1]
     if n_rows * x.shape[2] * x.shape[3] == 0:
         return
-    cdef float alpha_per_channel = <float> (alpha / size)
-    # A wider window than this sees all channels from each of them, and nothing but zeros beside.
-    cdef Py_ssize_t window = min(size, 2 * x.shape[3] + 1)
-    cdef float exponent = <float> beta, offset = <float> k
+    cdef acy_norm norm = make_norm(size, alpha, beta, k, x.shape[3])
     cdef int n_threads = threads_for(min(threads, n_rows))
-    # One cache line between the scratch of two threads.
-    cdef Py_ssize_t scratch_floats = (x.shape[3] + window + 2 * table.lanes + 31) // 16 * 16
+    cdef Py_ssize_t scratch_floats = scratch_floats_of(table, &norm, x.shape[3])
     memory = take_scratch(4 * n_threads * scratch_floats)
     cdef float[::1] scratch = np.frombuffer(memory, np.float32)
     for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-        norm_row(
-            table, x, y, window, alpha_per_channel, exponent, offset, row,
-            &scratch[threadid() * scratch_floats],
+        norm_row(table, x, y, &norm, row, &scratch[threadid() * scratch_floats])
+    give_back(memory)
+
+
+cdef void norm_and_pool_part(
+    const acy_kernels *kernels, float[:, :, :, :] x, float[:, :, :, :] y, const acy_norm *norm,
+    const acy_pool_window *window, Py_ssize_t task, Py_ssize_t n_parts, float *scratch
+) noexcept nogil:
+    """One of `n_parts` ranges of output rows of one image."""
+    cdef Py_ssize_t n = task // n_parts, part = task % n_parts, rows = y.shape[1]
+    cdef acy_image image = image_of(x, n), pooled = image_of(y, n)
+    kernels.norm_and_pool(
+        &image, &pooled, norm, window, part * rows // n_parts, (part + 1) * rows // n_parts, scratch
+    )
+
+
+def norm_and_pool(
+    kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple norm, tuple kernel_size, tuple stride,
+    tuple padding, Py_ssize_t threads
+):
+    """Write the max pooling of the local response normalisation of x, which never stands whole.
+
+    The same bits as one after the other. Threads that share an image both normalise the rows where
+    their parts meet.
+
+    Parameters
+    ----------
+    kernels : capsule of `_runtime.kernels_of`
+    x : float32, shape (N, H, W, C), channels contiguous
+    y : float32, shape (N, P, Q, C), channels contiguous; every window meets the image
+    norm : (size, alpha, beta, k)
+        As for `local_response_norm`.
+    kernel_size, stride : (height, width)
+    padding : (top, left)
+    threads : int
+    """
+    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
+        kernels, capsule_name()
+    )
+    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
+        raise ValueError("x, y: images or channels differ")
+    if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
+        raise ValueError("x, y: channels must be contiguous")
+    if y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3] == 0:
+        return
+    cdef acy_norm of_row = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])
+    cdef acy_pool_window window
+    window.kernel_h, window.kernel_w = kernel_size
+    window.stride_h, window.stride_w = stride
+    window.padding_top, window.padding_left = padding
+    # Parts of images for every thread, if there are not images enough.
+    cdef Py_ssize_t n_parts = 1
+    if y.shape[0] % threads:
+        n_parts = min(threads, y.shape[1])
+    cdef Py_ssize_t task, n_tasks = y.shape[0] * n_parts
+    cdef int n_threads = threads_for(min(threads, n_tasks))
+    cdef Py_ssize_t scratch_floats = scratch_floats_of(table, &of_row, x.shape[3])
+    scratch_floats += (window.kernel_h * x.shape[2] * x.shape[3] + 15) // 16 * 16
+    memory = take_scratch(4 * n_threads * scratch_floats)
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+    for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
+        norm_and_pool_part(
+            table, x, y, &of_row, &window, task, n_parts, &scratch[threadid() * scratch_floats]
         )
     give_back(memory)

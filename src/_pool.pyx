@@ -2,21 +2,9 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
-from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name
+from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name, image_of
 
 from alexnet_cy._runtime import threads_for
-
-
-cdef acy_image image_of(float[:, :, :, :] x, Py_ssize_t n) noexcept nogil:
-    """Image n of a batch (N, H, W, C) whose channels are contiguous."""
-    cdef acy_image image
-    image.data = <float *> (<char *> &x[0, 0, 0, 0] + n * x.strides[0])
-    image.height = x.shape[1]
-    image.width = x.shape[2]
-    image.channels = x.shape[3]
-    image.row_stride = x.strides[1] // sizeof(float)
-    image.pixel_stride = x.strides[2] // sizeof(float)
-    return image
 
 
 cdef void check(float[:, :, :, :] x, float[:, :, :, :] y) except *:

@@ -118,6 +118,13 @@ typedef struct {
     ptrdiff_t padding_top, padding_left; /* padding never contributes: windows are clipped */
 } acy_pool_window;
 
+/* y = x * (k + alpha * sum of the squares of `size` channels)^-beta */
+typedef struct {
+    ptrdiff_t size;
+    float alpha; /* already divided by `size` */
+    float beta, k;
+} acy_norm;
+
 /* A view of one image: NHWC without the N. Channels are contiguous. */
 typedef struct {
     float *data;
@@ -159,11 +166,17 @@ typedef struct {
     void (*adaptive_avg_pool)(const acy_image *input, const acy_image *output, ptrdiff_t row_begin,
                               ptrdiff_t row_end);
 
-    /* Rows [row_begin, row_end) of one image; input and output may be the same. `alpha` is
-     * already divided by `size`. `scratch` holds channels + size + 2 * lanes floats. */
-    void (*local_response_norm)(const acy_image *input, const acy_image *output, ptrdiff_t size,
-                                float alpha, float beta, float k, ptrdiff_t row_begin,
-                                ptrdiff_t row_end, float *scratch);
+    /* Rows [row_begin, row_end) of one image; input and output may be the same. `scratch` holds
+     * channels + size + 2 * lanes floats. */
+    void (*local_response_norm)(const acy_image *input, const acy_image *output,
+                                const acy_norm *norm, ptrdiff_t row_begin, ptrdiff_t row_end,
+                                float *scratch);
+
+    /* Both, for output rows [row_begin, row_end). `scratch` holds what local_response_norm needs,
+     * and kernel_h rows of the input without gaps. */
+    void (*norm_and_pool)(const acy_image *input, const acy_image *output, const acy_norm *norm,
+                          const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end,
+                          float *scratch);
 
     /* y = exp(x - max(x)) / sum(exp(x - max(x))) of one row; x and y may be the same. */
     void (*softmax)(const float *x, float *y, ptrdiff_t n);

@@ -95,6 +95,12 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t padding_top
         Py_ssize_t padding_left
 
+    ctypedef struct acy_norm:
+        Py_ssize_t size
+        float alpha
+        float beta
+        float k
+
     ctypedef struct acy_image:
         float *data
         Py_ssize_t height
@@ -138,8 +144,12 @@ cdef extern from "kernels.h" nogil:
             Py_ssize_t row_begin, Py_ssize_t row_end
         ) noexcept nogil
         void (*local_response_norm)(
-            const acy_image *input, const acy_image *output, Py_ssize_t size, float alpha,
-            float beta, float k, Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
+            const acy_image *input, const acy_image *output, const acy_norm *norm,
+            Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
+        ) noexcept nogil
+        void (*norm_and_pool)(
+            const acy_image *input, const acy_image *output, const acy_norm *norm,
+            const acy_pool_window *window, Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
         ) noexcept nogil
         void (*softmax)(const float *x, float *y, Py_ssize_t n) noexcept nogil
         void (*relu)(const float *x, float *y, Py_ssize_t n) noexcept nogil
@@ -154,3 +164,15 @@ cdef extern from "kernels.h" nogil:
 # The name under which _runtime hands out a level's kernels, in a PyCapsule.
 cdef inline const char *capsule_name() noexcept nogil:
     return b"alexnet_cy.acy_kernels"
+
+
+cdef inline acy_image image_of(float[:, :, :, :] x, Py_ssize_t n) noexcept nogil:
+    """Image n of a batch (N, H, W, C) whose channels are contiguous."""
+    cdef acy_image image
+    image.data = <float *> (<char *> &x[0, 0, 0, 0] + n * x.strides[0])
+    image.height = x.shape[1]
+    image.width = x.shape[2]
+    image.channels = x.shape[3]
+    image.row_stride = x.strides[1] // sizeof(float)
+    image.pixel_stride = x.strides[2] // sizeof(float)
+    return image

@@ -154,16 +154,16 @@ def _layer_results(
     times: Mapping[str, list[PassTimes]],
     loops: Loops,
 ) -> tuple[LayerResult, ...]:
-    def times_of(contender: str, layer: str) -> Times | None:
+    def times_of(contender: str, names: tuple[str, ...]) -> Times | None:
         if contender not in times:
             return None
-        return Times.of([one.layers_s[layer] for one in times[contender]])
+        return Times.of([sum(one.layers_s[name] for name in names) for one in times[contender]])
 
     results = []
     for step in executor.plan.steps:
-        ours = times_of("alexnet_cy", step.name)
+        ours = times_of("alexnet_cy", (step.name,))
         assert ours is not None
-        in_loops = loops.get(step.name)
+        in_loops = [loops[name] for name in step.layer_names if name in loops]
         results.append(
             LayerResult(
                 step.name,
@@ -171,9 +171,9 @@ def _layer_results(
                 step.macs * batch,
                 step.weight_bytes + step.activation_bytes * batch,
                 ours,
-                times_of("NumPy", step.name),
-                None if in_loops is None else batch * in_loops.ms,
-                None if in_loops is None else in_loops.computed,
+                times_of("NumPy", step.layer_names),
+                batch * sum(timing.ms for timing in in_loops) if in_loops else None,
+                min(timing.computed for timing in in_loops) if in_loops else None,
                 limits,
             )
         )

@@ -120,14 +120,15 @@ class Executor:
         elif isinstance(layer, Conv):
             self._run_conv(layer, step, source[0], inside, threads)
         elif isinstance(layer, LRN):
-            _lrn.local_response_norm(
-                kernels, inside, inside, layer.size, layer.ops_alpha, layer.beta, layer.k, threads
-            )
+            _lrn.local_response_norm(kernels, inside, inside, *_norm_of(layer), threads)
         elif isinstance(layer, MaxPool):
             padding = (layer.padding[0][0], layer.padding[1][0])
-            _pool.max_pool2d(
-                kernels, source[1], inside, layer.kernel_size, layer.stride, padding, threads
-            )
+            window = (layer.kernel_size, layer.stride, padding)
+            if step.norm is None:
+                _pool.max_pool2d(kernels, source[1], inside, *window, threads)
+            else:
+                norm = _norm_of(step.norm)
+                _lrn.norm_and_pool(kernels, source[1], inside, norm, *window, threads)
         else:
             assert isinstance(layer, AdaptiveAvgPool)
             _pool.adaptive_avg_pool2d(kernels, source[1], inside, threads)
@@ -196,3 +197,7 @@ class Executor:
         except IndexError:
             size, arena = -1, aligned_zeros((0,))
         return arena if size == block else aligned_zeros((self.plan.arena_floats * block,))
+
+
+def _norm_of(layer: LRN) -> tuple[int, float, float, float]:
+    return layer.size, layer.ops_alpha, layer.beta, layer.k

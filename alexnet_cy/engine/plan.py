@@ -8,7 +8,7 @@ from math import prod
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.costs import Work, expected_ms, layer_work
 from alexnet_cy.engine.text_table import text_table
-from alexnet_cy.network import Layer, Shape, Variant
+from alexnet_cy.network import LRN, Layer, Shape, Variant
 from alexnet_cy.records import record
 
 __all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
@@ -36,6 +36,8 @@ class Step:
         (C, H, W) or (F,) of one image.
     relu : bool
         Whether max(0, y) is part of the step.
+    norm : LRN or None
+        A normalisation that a max pooling computes on its way: the layer before `layer`.
     relu_only : bool
         The step is just the ReLU of `layer`, in place, because the value before it was asked for.
     features : tuple of str
@@ -49,6 +51,7 @@ class Step:
     input_shape: Shape
     output_shape: Shape
     relu: bool = False
+    norm: LRN | None = None
     relu_only: bool = False
     features: tuple[str, ...] = ()
     source: Activation | None = None
@@ -56,8 +59,13 @@ class Step:
 
     @property
     def name(self) -> str:
-        """The layer's name, or "relu" and the layer's name."""
-        return f"relu {self.layer.name}" if self.relu_only else self.layer.name
+        """The layer's name; "norm1+pool1" for two in one; or "relu" and the layer's name."""
+        return f"relu {self.layer.name}" if self.relu_only else "+".join(self.layer_names)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The names of the layers that the step computes."""
+        return (self.layer.name,) if self.norm is None else (self.norm.name, self.layer.name)
 
     @property
     def macs(self) -> int:

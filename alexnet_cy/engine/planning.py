@@ -103,6 +103,11 @@ def make_plan(
             )
             activations.append(activation)
         for step in steps(i, source, activation):
+            norm = _norm_to_join(step, trunk)
+            if norm is not None:
+                del trunk[-1]
+                step = replace(step, algorithm="in one pass", norm=norm)
+                activation.first_step = len(trunk)
             source.last_step = activation.last_step = len(trunk)
             trunk.append(step)
     head = [step for i in range(n_trunk, len(shapes)) for step in steps(i, None, None)]
@@ -166,6 +171,14 @@ def _steps(
             source=target,
         ),
     ]
+
+
+def _norm_to_join(step: Step, before: Sequence[Step]) -> LRN | None:
+    """Return the normalisation before a max pooling, which computes it too if nobody asks for it."""
+    if not (isinstance(step.layer, MaxPool) and before):
+        return None
+    layer = before[-1].layer
+    return layer if isinstance(layer, LRN) and not before[-1].features else None
 
 
 def _algorithm_of(

@@ -43,6 +43,7 @@ const acy_kernels ACY_LEVEL = {
     .max_pool = max_pool,
     .adaptive_avg_pool = adaptive_avg_pool,
     .local_response_norm = local_response_norm,
+    .norm_and_pool = norm_and_pool,
     .softmax = softmax,
     .relu = relu,
     .fma_floats = FMA_CHAINS * ACY_LANES,

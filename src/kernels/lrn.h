@@ -20,10 +20,10 @@ ACY_INLINE vf power_of_minus_beta(vf s, float beta) {
     return power;
 }
 
-static void local_response_norm(const acy_image *input, const acy_image *output, ptrdiff_t size,
-                                float alpha, float beta, float k, ptrdiff_t row_begin,
-                                ptrdiff_t row_end, float *scratch) {
-    const ptrdiff_t channels = input->channels, below = size / 2;
+static void local_response_norm(const acy_image *input, const acy_image *output,
+                                const acy_norm *norm, ptrdiff_t row_begin, ptrdiff_t row_end,
+                                float *scratch) {
+    const ptrdiff_t channels = input->channels, size = norm->size, below = size / 2;
     /* squares[c] = x[c]^2, with `size` zeros about it and whole vectors to read at the end */
     float *const squares = scratch + below;
     memset(scratch, 0, (size_t)(channels + size + 2 * ACY_LANES) * sizeof(float));
@@ -40,7 +40,7 @@ static void local_response_norm(const acy_image *input, const acy_image *output,
             for (c = 0; c < channels; c += ACY_LANES) {
                 vf sum = vf_zero();
                 for (ptrdiff_t j = 0; j < size; j++) sum += vf_load(squares + c - below + j);
-                const vf scale = power_of_minus_beta(k + alpha * sum, beta);
+                const vf scale = power_of_minus_beta(norm->k + norm->alpha * sum, norm->beta);
                 const ptrdiff_t left = channels - c;
                 if (left < ACY_LANES)
                     vf_store_first(y + c, vf_load_first(x + c, left) * scale, left);

@@ -12,37 +12,74 @@ ACY_INLINE acy_range window_range(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t paddi
 }
 
 /* The maximum starts with the window's first element, not with -inf, so that a window of -inf or
- * NaN keeps its value; NaN wins wherever it stands (PyTorch's rule, not Caffe's). */
-ACY_INLINE vf window_max(const acy_image *input, acy_range rows, acy_range columns, ptrdiff_t c,
-                         ptrdiff_t n) {
+ * NaN keeps its value; NaN wins wherever it stands (PyTorch's rule, not Caffe's). Row h of the
+ * input lies at h % ring. */
+ACY_INLINE vf window_max(const acy_image *input, ptrdiff_t ring, acy_range rows, acy_range columns,
+                         ptrdiff_t c, ptrdiff_t n) {
     vf largest = vf_zero();
-    for (ptrdiff_t h = rows.begin; h < rows.end; h++)
-        for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
-            const float *x = input->data + h * input->row_stride + w * input->pixel_stride + c;
+    ptrdiff_t place = rows.begin % ring;
+    for (ptrdiff_t h = rows.begin; h < rows.end; h++) {
+        const float *x =
+            input->data + place * input->row_stride + columns.begin * input->pixel_stride + c;
+        for (ptrdiff_t w = columns.begin; w < columns.end; w++, x += input->pixel_stride) {
             const vf v = n < ACY_LANES ? vf_load_first(x, n) : vf_load(x);
             const int first = h == rows.begin && w == columns.begin;
             largest = first ? v : vf_max(largest, v);
         }
+        if (++place == ring) place = 0;
+    }
     return largest;
 }
 
-/* y[p, q, c] = max over (h, w) in window(p, q) of x[h, w, c] */
+/* y[p, q, c] = max over (h, w) in window(p, q) of x[h, w, c] for one p, whose rows are given */
+static void max_pool_row(const acy_image *input, ptrdiff_t ring, acy_range rows,
+                         const acy_image *output, const acy_pool_window *window, ptrdiff_t p) {
+    const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
+    float *y = output->data + p * output->row_stride;
+    for (ptrdiff_t q = 0; q < output->width; q++, y += output->pixel_stride) {
+        const acy_range columns =
+            window_range(q, window->stride_w, window->padding_left, window->kernel_w, input->width);
+        for (ptrdiff_t c = 0; c < whole; c += ACY_LANES)
+            vf_store(y + c, window_max(input, ring, rows, columns, c, ACY_LANES));
+        if (whole < channels)
+            vf_store_first(y + whole,
+                           window_max(input, ring, rows, columns, whole, channels - whole),
+                           channels - whole);
+    }
+}
+
+ACY_INLINE acy_range window_rows(const acy_pool_window *window, ptrdiff_t p, ptrdiff_t height) {
+    return window_range(p, window->stride_h, window->padding_top, window->kernel_h, height);
+}
+
 static void max_pool(const acy_image *input, const acy_image *output, const acy_pool_window *window,
                      ptrdiff_t row_begin, ptrdiff_t row_end) {
-    const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
+    for (ptrdiff_t p = row_begin; p < row_end; p++)
+        max_pool_row(input, input->height, window_rows(window, p, input->height), output, window,
+                     p);
+}
+
+/* Both layers in one pass: the normalised rows of a window stand in a ring of kernel_h rows, so
+ * that each is computed once for all windows that it is in, and pooled while it is in the cache. */
+static void norm_and_pool(const acy_image *input, const acy_image *output, const acy_norm *norm,
+                          const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end,
+                          float *scratch) {
+    const ptrdiff_t ring = window->kernel_h;
+    acy_image normed = *input;
+    normed.data = scratch;
+    normed.pixel_stride = input->channels;
+    normed.row_stride = input->width * input->channels;
+    ptrdiff_t done = 0; /* rows before this one have been normalised, or are not needed */
     for (ptrdiff_t p = row_begin; p < row_end; p++) {
-        const acy_range rows =
-            window_range(p, window->stride_h, window->padding_top, window->kernel_h, input->height);
-        for (ptrdiff_t q = 0; q < output->width; q++) {
-            const acy_range columns = window_range(q, window->stride_w, window->padding_left,
-                                                   window->kernel_w, input->width);
-            float *y = output->data + p * output->row_stride + q * output->pixel_stride;
-            for (ptrdiff_t c = 0; c < whole; c += ACY_LANES)
-                vf_store(y + c, window_max(input, rows, columns, c, ACY_LANES));
-            if (whole < channels)
-                vf_store_first(y + whole, window_max(input, rows, columns, whole, channels - whole),
-                               channels - whole);
+        const acy_range rows = window_rows(window, p, input->height);
+        for (ptrdiff_t h = rows.begin > done ? rows.begin : done; h < rows.end; h++) {
+            acy_image from = *input, to = normed;
+            from.data += h * input->row_stride;
+            to.data += h % ring * normed.row_stride;
+            local_response_norm(&from, &to, norm, 0, 1, scratch + ring * normed.row_stride);
         }
+        done = rows.end;
+        max_pool_row(&normed, ring, rows, output, window, p);
     }
 }
 

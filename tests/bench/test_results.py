@@ -56,7 +56,7 @@ def test_json_is_complete_and_follows_from_its_parts(report):
     assert [run["batch"] for run in data["runs"]] == [1, 3]
     for run in data["runs"]:
         assert [one["name"] for one in run["layers"]] == [
-            "conv1", "norm1", "pool1", "conv2", "avgpool", "fc6", "fc8", "prob",
+            "conv1", "norm1+pool1", "conv2", "avgpool", "fc6", "fc8", "prob",
         ]  # fmt: skip
         for one in [*run["layers"], run["total"]]:
             assert one["speedup"] == pytest.approx(one["numpy"]["median_ms"] / one["median_ms"])

@@ -54,7 +54,8 @@ def test_a_real_contender(network, place, name):
     with ContenderProcess(find_peer(name), network, place) as process:
         assert process.ask(do="prepare")["version"]
         for batch in (1, 2):
-            assert process.ask(do="load", batch=batch)["error"] < 1e-5
+            # Logits of some hundred carry their error of 1e-7 times their size into the exponent.
+            assert process.ask(do="load", batch=batch)["error"] < 1e-4
         times_ms = process.ask(do="burst", seconds=0, passes=2)["times_ms"]
         assert len(times_ms) == 2
         assert min(times_ms) > 0

@@ -23,12 +23,16 @@ def test_the_rows_are_the_layers_of_the_variant(name, batch):
     variant = get_variant(name)
     plan = plan_of(variant=variant, batch=batch)
     rows = plan.rows()
-    assert [row["layer"] for row in rows] == [layer.name for layer in variant.layers]
-    for row, shape in zip(rows, variant.shapes(), strict=True):
-        assert row["input"] == list(shape.input_shape)
-        assert row["output"] == list(shape.output_shape)
-        assert row["macs"] == batch * shape.macs
-        assert row["weight_bytes"] == 4 * shape.parameter_count
+    assert [name for row in rows for name in row["layer"].split("+")] == [
+        layer.name for layer in variant.layers
+    ]
+    shapes = {shape.layer.name: shape for shape in variant.shapes()}
+    for row in rows:
+        parts = [shapes[name] for name in row["layer"].split("+")]
+        assert row["input"] == list(parts[0].input_shape)
+        assert row["output"] == list(parts[-1].output_shape)
+        assert row["macs"] == batch * sum(part.macs for part in parts)
+        assert row["weight_bytes"] == 4 * sum(part.parameter_count for part in parts)
     assert sum(row["weight_bytes"] for row in rows) == 4 * variant.parameter_count
     assert json.loads(json.dumps(rows)) == rows
 
@@ -44,11 +48,19 @@ def test_only_the_trunk_lies_in_the_arena():
     assert HEAD_BLOCK % TRUNK_BLOCK == 0
 
 
-def test_normalisation_works_in_place():
-    plan = plan_of()
+def test_normalisation_works_in_place_where_it_is_asked_for():
+    plan = plan_of("norm1", "prob")
     for step in plan.trunk:
         assert (step.source is step.target) == (step.algorithm == "in place")
-    assert [step.name for step in plan.trunk if step.source is step.target] == ["norm1", "norm2"]
+    assert [step.name for step in plan.trunk if step.source is step.target] == ["norm1"]
+    assert [step.name for step in plan.trunk[:5]] == [
+        *["conv1", "norm1", "pool1", "conv2", "norm2+pool2"]
+    ]
+
+
+def test_pooling_before_normalisation_stays_apart():
+    names = [step.name for step in make_plan(get_variant("caffenet"), 227, 227, ["prob"]).trunk]
+    assert names[:4] == ["conv1", "pool1", "norm1", "conv2"]
 
 
 @pytest.mark.parametrize("name", ["conv1", "pool2", "conv5_pre", "fc6", "fc7_pre", "fc8"])
@@ -95,7 +107,8 @@ def test_the_table():
     header = "layer algorithm input output MMAC weights MB data MB at MB expected ms"
     assert lines[0].split() == header.split()
     assert set(lines[1]) == {"-", " "}
-    assert [line.split()[0] for line in lines[2:-1]] == [layer.name for layer in CAFFE.layers]
+    names = [name for line in lines[2:-1] for name in line.split()[0].split("+")]
+    assert names == [layer.name for layer in CAFFE.layers]
     conv1 = lines[2].split()
     assert conv1[2:5] == ["3x227x227", "96x55x55", "1686.6"]
     assert max(map(len, lines[:-1])) <= 100
@@ -130,7 +143,7 @@ def test_expected_times():
 
 
 def test_a_relu_alone_passes_over_its_values():
-    plan = plan_of("conv1_pre", "conv2")
+    plan = plan_of("conv1_pre", "norm1")
     relu = next(step for step in plan.steps if step.relu_only)
     norm = next(step for step in plan.steps if step.name == "norm1")
     assert plan.expected_ms(relu) == plan.expected_ms(norm)

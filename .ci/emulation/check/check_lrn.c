@@ -29,8 +29,9 @@ static void check_case(const acy_kernels *kernels, ptrdiff_t channels, ptrdiff_t
     const acy_image input = {x, height, width, channels, row, pixel};
     const acy_image output = {y, height, width, channels, row, pixel};
     float *scratch = buffer(channels + size + 2 * kernels->lanes);
-    kernels->local_response_norm(&input, &output, size, alpha, beta, k, 0, 1, scratch);
-    kernels->local_response_norm(&input, &output, size, alpha, beta, k, 1, height, scratch);
+    const acy_norm norm = {size, alpha, beta, k};
+    kernels->local_response_norm(&input, &output, &norm, 0, 1, scratch);
+    kernels->local_response_norm(&input, &output, &norm, 1, height, scratch);
 
     const float *outside = in_place ? copy : NULL; /* what stands between the pixels of y */
     const float untouched = UNTOUCHED;
@@ -55,10 +56,39 @@ static void check_exact(const acy_kernels *kernels) {
     describe("local_response_norm with alpha = 0, k = 256");
     const acy_image input = {x, 1, 1, channels, channels, channels};
     const acy_image output = {y, 1, 1, channels, channels, channels};
-    kernels->local_response_norm(&input, &output, 5, 0.0f, 0.75f, 256.0f, 0, 1,
+    const acy_norm norm = {5, 0.0f, 0.75f, 256.0f};
+    kernels->local_response_norm(&input, &output, &norm, 0, 1,
                                  buffer(channels + 5 + 2 * kernels->lanes));
     expect_same("output", y, expected, channels);
     release_buffers();
+}
+
+/* Both layers in one pass, against one after the other. */
+void check_norm_and_pool(const acy_kernels *kernels) {
+    const acy_pool_window windows[] = {
+        {3, 3, 2, 2, 0, 0}, {3, 2, 2, 1, 1, 0}, {1, 1, 1, 1, 0, 0}, {2, 3, 4, 3, 0, 1}};
+    const ptrdiff_t height = 9, width = 7, rows = 3, columns = 2;
+    for (ptrdiff_t channels = 1; channels <= 2 * kernels->lanes + 1; channels++)
+        for (int i = 0; i < 4; i++) {
+            describe("norm_and_pool of %td channels, window %d", channels, i);
+            const acy_norm norm = {5, 0.01f, i % 2 ? 0.6f : 0.75f, 2.0f};
+            float *x = random_buffer(height * width * channels, FULL_MANTISSAS);
+            float *normed = buffer(height * width * channels);
+            float *expected = buffer(rows * columns * channels);
+            float *y = buffer(rows * columns * channels);
+            float *scratch =
+                buffer(channels + 5 + 2 * kernels->lanes + windows[i].kernel_h * width * channels);
+            const acy_image input = {x, height, width, channels, width * channels, channels};
+            const acy_image between = {normed, height, width, channels, width * channels, channels};
+            acy_image output = {expected, rows, columns, channels, columns * channels, channels};
+            kernels->local_response_norm(&input, &between, &norm, 0, height, scratch);
+            kernels->max_pool(&between, &output, &windows[i], 0, rows);
+            output.data = y;
+            kernels->norm_and_pool(&input, &output, &norm, &windows[i], 0, 1, scratch);
+            kernels->norm_and_pool(&input, &output, &norm, &windows[i], 1, rows, scratch);
+            expect_same("output", y, expected, rows * columns * channels);
+            release_buffers();
+        }
 }
 
 void check_local_response_norm(const acy_kernels *kernels) {

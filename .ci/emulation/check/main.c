@@ -19,6 +19,7 @@ static const struct {
     {"max_pool", check_max_pool},
     {"adaptive_avg_pool", check_adaptive_avg_pool},
     {"local_response_norm", check_local_response_norm},
+    {"norm_and_pool", check_norm_and_pool},
     {"relu", check_relu},
     {"softmax", check_softmax},
     {"multiply_add, read_all", check_limits},
