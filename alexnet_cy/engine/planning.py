@@ -174,7 +174,7 @@ def _steps(
 
 
 def _norm_to_join(step: Step, before: Sequence[Step]) -> LRN | None:
-    """Return the normalisation before a max pooling, which computes it too if nobody asks for it."""
+    """Return the normalisation before a max pooling if nobody asks for it: both are one step."""
     if not (isinstance(step.layer, MaxPool) and before):
         return None
     layer = before[-1].layer
