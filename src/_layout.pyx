@@ -53,23 +53,23 @@ cdef void blocks_of_row(
 ) noexcept nogil:
     """Fill row i of blocks of image n: `block_h` rows of the padded image."""
     cdef Py_ssize_t C = x.shape[1], H = x.shape[2], W = x.shape[3]
-    cdef Py_ssize_t dy, h, c, w, j, dx
+    cdef Py_ssize_t dy, h, c, j, dx, begin, end, channel_stride = H * W
+    cdef const float *row
+    cdef float *to
     memset(&y[n, i, 0, 0], 0, y.shape[2] * y.shape[3] * sizeof(float))
     for dy in range(block_h):
         h = i * block_h + dy - top
         if h < 0 or h >= H:
             continue
-        for c in range(C):
-            j = left // block_w
-            dx = left % block_w
-            for w in range(W):
-                if j == y.shape[2]:
-                    break
-                y[n, i, j, (dy * block_w + dx) * C + c] = x[n, c, h, w]
-                dx += 1
-                if dx == block_w:
-                    dx = 0
-                    j += 1
+        row = &x[n, 0, h, 0]
+        for j in range(y.shape[2]):
+            # Columns [begin, end) of the block lie inside the image; what is written is contiguous.
+            begin = max(0, left - j * block_w)
+            end = min(block_w, W + left - j * block_w)
+            to = &y[n, i, j, dy * block_w * C]
+            for dx in range(begin, end):
+                for c in range(C):
+                    to[dx * C + c] = row[c * channel_stride + j * block_w + dx - left]
 
 
 def space_to_depth(

@@ -76,7 +76,7 @@ static void conv_pixels(const acy_conv *conv, ptrdiff_t pixel_begin, ptrdiff_t p
             const ptrdiff_t stored = (width + ACY_LANES - 1) / ACY_LANES * ACY_LANES;
             for (ptrdiff_t i = 0; i < n_pixels; i++)
                 c[i] = width == stored ? output[i] + o : narrow + i * ACY_PANEL_WIDTH;
-            gemm_rows(rows, n_pixels, width, segments, n_segments,
+            gemm_rows(rows, n_pixels, width, segments, n_segments, depth,
                       conv->weight + o * conv->depth + k * stored,
                       conv->weight + o * conv->depth + k * stored, c,
                       block == 0 ? conv->bias + o : NULL, finish);

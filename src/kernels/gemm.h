@@ -7,8 +7,8 @@
  * pointer per row, and the k of a row run over a list of segments, so that a patch of an image can
  * be multiplied where it stands.
  *
- * `next` is where the memory to be read after this panel begins: every step of k of the first tile
- * asks for as much of it as it reads of b, so that it is in the cache when its turn comes.
+ * `next` is where the memory to be read after this panel begins: every step of k asks for the next
+ * `next_step` floats of it, so that it is in the cache when its turn comes.
  *
  * Every element of c is one chain of fused multiply-adds in ascending k, whatever the size of the
  * tile it falls into: that is why results do not depend on the number of threads or images.
@@ -20,7 +20,8 @@ enum { ACY_PARTIAL, ACY_FINAL, ACY_FINAL_RELU };
 
 ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const *a,
                           const acy_segment *segments, ptrdiff_t n_segments, const float *b,
-                          const float *next, float *const *c, const float *initial, int finish) {
+                          const float *next, ptrdiff_t next_step, float *const *c,
+                          const float *initial, int finish) {
     vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS];
     ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
         acc[i][j] = vf_load((initial ? initial : c[i]) + j * ACY_LANES);
@@ -33,9 +34,10 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
             ACY_UNROLL for (int j = 0; j < vectors; j++) b_k[j] = vf_load(b + j * ACY_LANES);
             ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
                 acc[i][j] += b_k[j] * row[i][k];
-            __builtin_prefetch(next, 0, 2);
+            ACY_UNROLL for (int j = 0; j < vectors * ACY_LANES; j += ACY_CACHE_LINE_FLOATS)
+                __builtin_prefetch(next + j, 0, 2);
             b += vectors * ACY_LANES;
-            next += vectors * ACY_LANES;
+            next += next_step;
         }
     }
 
@@ -48,8 +50,8 @@ ACY_INLINE void gemm_tile(const int rows, const int vectors, const float *const 
 }
 
 typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrdiff_t n_segments,
-                        const float *b, const float *next, float *const *c, const float *initial,
-                        int finish);
+                        const float *b, const float *next, ptrdiff_t next_step, float *const *c,
+                        const float *initial, int finish);
 
 /* One function per height and width of a tile, each a loop with constant bounds: EVERY_TILE(F) is
  * F(rows, vectors) for all of them, TILE_TABLE(f) their names f_<rows>x<vectors> as a table, by
@@ -91,27 +93,32 @@ typedef void (*gemm_fn)(const float *const *a, const acy_segment *segments, ptrd
 /* clang-format on */
 
 #define GEMM(rows, vectors)                                                                        \
-    ACY_NOINLINE void gemm_##rows##x##vectors(                                                     \
-        const float *const *a, const acy_segment *segments, ptrdiff_t n_segments, const float *b,  \
-        const float *next, float *const *c, const float *initial, int finish) {                    \
-        gemm_tile(rows, vectors, a, segments, n_segments, b, next, c, initial, finish);            \
+    ACY_NOINLINE void gemm_##rows##x##vectors(const float *const *a, const acy_segment *segments,  \
+                                              ptrdiff_t n_segments, const float *b,                \
+                                              const float *next, ptrdiff_t next_step,              \
+                                              float *const *c, const float *initial, int finish) { \
+        gemm_tile(rows, vectors, a, segments, n_segments, b, next, next_step, c, initial, finish); \
     }
 EVERY_TILE(GEMM)
 static const gemm_fn gemm_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = TILE_TABLE(gemm);
 
 #define ACY_PANEL_WIDTH (ACY_TILE_VECTORS * ACY_LANES)
 
-/* The product of `n` rows and one panel of at most ACY_PANEL_WIDTH columns. The rows are shared
- * out evenly: 13 rows of tiles of 6 are 5 + 4 + 4, not 6 + 6 + 1, because a low tile has too few
- * accumulators to hide the latency of its additions. */
+/* The product of `n` rows and one panel of at most ACY_PANEL_WIDTH columns, `depth` long. The rows
+ * are shared out evenly: 13 rows of tiles of 6 are 5 + 4 + 4, not 6 + 6 + 1, because a low tile has
+ * too few accumulators to hide the latency of its additions. So is what they ask for of `next`, as
+ * large as the panel: memory is asked all the time, and never for more than it gives. */
 ACY_INLINE void gemm_rows(const float *const *a, ptrdiff_t n, ptrdiff_t columns,
-                          const acy_segment *segments, ptrdiff_t n_segments, const float *b,
-                          const float *next, float *const *c, const float *initial, int finish) {
+                          const acy_segment *segments, ptrdiff_t n_segments, ptrdiff_t depth,
+                          const float *b, const float *next, float *const *c, const float *initial,
+                          int finish) {
     const ptrdiff_t vectors = (columns + ACY_LANES - 1) / ACY_LANES;
     const ptrdiff_t n_tiles = (n + ACY_TILE_ROWS - 1) / ACY_TILE_ROWS;
     for (ptrdiff_t tile = 0; tile < n_tiles; tile++) {
         const ptrdiff_t begin = tile * n / n_tiles, end = (tile + 1) * n / n_tiles;
+        const ptrdiff_t next_step = (vectors * ACY_LANES + n_tiles - 1) / n_tiles;
         gemm_tiles[end - begin - 1][vectors - 1](a + begin, segments, n_segments, b,
-                                                 tile == 0 ? next : b, c + begin, initial, finish);
+                                                 next + tile * next_step * depth, next_step,
+                                                 c + begin, initial, finish);
     }
 }

@@ -102,7 +102,7 @@ static void add_block(const acy_linear *linear, ptrdiff_t k, ptrdiff_t n_values,
         for (ptrdiff_t n = 0; n < linear->n_images; n++) c[n] = sums_of(sums, linear, s, n);
         gather_tiles[n_first - 1][width / ACY_LANES - 1](x, linear->index + k, n_values,
                                                          linear->weight + o, &ahead, slice, c);
-        gemm_rows(x + n_first, n_rest, width, &whole, 1, slice, slice, c + n_first, NULL,
+        gemm_rows(x + n_first, n_rest, width, &whole, 1, n_values, slice, slice, c + n_first, NULL,
                   ACY_PARTIAL);
     }
 }

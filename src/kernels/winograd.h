@@ -164,7 +164,8 @@ static void winograd_multiply(const acy_winograd *w, ptrdiff_t pair_begin, ptrdi
             const ptrdiff_t width = left < ACY_PANEL_WIDTH ? left : ACY_PANEL_WIDTH;
             for (ptrdiff_t row = 0; row < n; row++) c[row] = m[row] + o;
             const float *const u = w->weight + (pair * padded + o) * w->channels;
-            gemm_rows(a, n, width, &whole, 1, u, u + width * w->channels, c, zeros, ACY_PARTIAL);
+            gemm_rows(a, n, width, &whole, 1, w->channels, u, u + width * w->channels, c, zeros,
+                      ACY_PARTIAL);
         }
     }
 }
