@@ -35,7 +35,7 @@ from alexnet_cy.engine.winograd import block_taps, cut_into_tiles, largest_tile
 from alexnet_cy.network import Conv, Layer, Linear, Shape
 from alexnet_cy.network.windows import Pair
 
-__all__ = ["Work", "conv_work", "expected_ms", "layer_work"]
+__all__ = ["FLOAT_BYTES", "Work", "conv_work", "expected_ms", "layer_work"]
 
 FLOAT_BYTES = 4
 
@@ -61,8 +61,8 @@ class _Rates(NamedTuple):
 # Fitted to AlexNet.profile of caffe, ungrouped and torchvision with every algorithm, one thread,
 # batches of 1 and 8, on an AMD EPYC (Zen 3, two cores); its registers do 113 and 45 GFLOP/s of
 # multiply-adds at these two levels. A wrong rate costs speed and nothing else.
-_X86_64_V3 = _Rates(products=95.0, transforms=25.0, passed=11.0)
-_GENERIC = _Rates(products=30.0, transforms=10.0, passed=5.0)
+_X86_64_V3 = _Rates(products=95.0, transforms=33.0, passed=11.0)
+_GENERIC = _Rates(products=30.0, transforms=13.0, passed=5.0)
 
 # The machine that these were measured on has neither AVX-512 nor NEON: both levels take the rates
 # of x86-64-v3. That is right for what decides, the ratio of products to transforms to memory, if

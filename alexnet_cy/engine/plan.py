@@ -6,7 +6,7 @@ from dataclasses import field
 from math import prod
 
 from alexnet_cy.engine.arena import Activation
-from alexnet_cy.engine.costs import Work, expected_ms, layer_work
+from alexnet_cy.engine.costs import FLOAT_BYTES, Work, expected_ms, layer_work
 from alexnet_cy.engine.text_table import text_table
 from alexnet_cy.network import LRN, Layer, Shape, Variant
 from alexnet_cy.records import record
@@ -140,6 +140,9 @@ class Plan:
         """
         if step.relu_only:
             work = Work(passed_bytes=step.activation_bytes)
+        elif step.norm is not None:  # what the normalisation reads and writes, then the pooling
+            norm_bytes = 2 * FLOAT_BYTES * prod(step.input_shape)
+            work = Work(passed_bytes=norm_bytes + step.activation_bytes)
         else:
             work = layer_work(
                 step.layer, step.algorithm, step.input_shape, step.output_shape, self.level
