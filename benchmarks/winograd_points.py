@@ -26,7 +26,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet_cy.engine.winograd import largest_tile, output_matrix
+from alexnet_cy.engine.winograd import tile_points
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print(f"{'':9}{'in use':>14}{'usual':>14}   mean and largest k_p")
     for outputs, taps in TILES:
-        row = [amplification(points, outputs, taps) for points in (points_in_use(taps), USUAL)]
+        has_infinity, finite = tile_points(outputs, taps)
+        row = [
+            amplification(finite, outputs, taps, has_infinity=has_infinity),
+            amplification(USUAL[: outputs + taps - 2], outputs, taps),
+        ]
         cells = "".join(f"{k.mean():8.1f}{k.max():6.1f}" for k in row)
         print(f"F({outputs}, {taps})  {cells}")
     if args.search:
@@ -59,26 +63,24 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def points_in_use(taps: int) -> list[float]:
-    """Return the finite points for kernels of so many taps: A^T has them in its second row."""
-    return [float(point) for point in output_matrix(largest_tile(taps), taps)[1, 1:]]
-
-
-def amplification(points: Sequence[float], outputs: int, taps: int) -> Array:
-    """Return k_p for every output p of a tile that takes the first of these points."""
-    finite = np.array(points[: outputs + taps - 2])
+def amplification(
+    points: Sequence[float], outputs: int, taps: int, *, has_infinity: bool = True
+) -> Array:
+    """Return k_p for every output p of a tile that takes these finite points, and infinity."""
+    finite = np.array(points)
     differences = finite[:, np.newaxis] - finite
     np.fill_diagonal(differences, 1)
-    # |G[i]|^2 |B^T[i]|^2 of infinity, then of every point; the scale 1 / N may stand in either
-    norms = [np.sum(np.poly(finite) ** 2)]
+    # |G[i]|^2 |B^T[i]|^2 and column of A^T of every point; the scale 1 / N may stand in either
+    norms, columns = [], []
+    if has_infinity:
+        norms.append(np.sum(np.poly(finite) ** 2))
+        columns.append(np.arange(outputs) == outputs - 1)
     for i, point in enumerate(finite):
         g = point ** np.arange(taps)
         b_t = np.atleast_1d(np.poly(np.delete(finite, i))) / differences[i].prod()
         norms.append(np.sum(g**2) * np.sum(b_t**2))
-    a_t = np.zeros((outputs, len(norms)))
-    a_t[-1, 0] = 1
-    a_t[:, 1:] = finite ** np.arange(outputs)[:, np.newaxis]
-    k: Array = a_t**2 @ np.array(norms) / taps
+        columns.append(point ** np.arange(outputs))
+    k: Array = np.array(columns).T ** 2 @ np.array(norms) / taps
     return k
 
 

@@ -54,6 +54,7 @@ __all__ = [
     "output_matrix",
     "pack_winograd",
     "tile_cuts",
+    "tile_points",
 ]
 
 # Points of a transform, infinity included: ACY_WINOGRAD_POINTS of src/kernels.h. The error grows
@@ -106,13 +107,11 @@ def first_point(outputs: int, kernel_size: int) -> int:
     return _n_singles(_n_points(kernel_size)) - _n_singles(outputs + kernel_size - 1)
 
 
-def _taken(outputs: int, kernel_size: int) -> tuple[bool, list[float], list[float]]:
-    """Tell whether a tile takes infinity; return the finite points it takes, and the others."""
-    finite = _finite_points(kernel_size)
+def tile_points(outputs: int, kernel_size: int) -> tuple[bool, list[float]]:
+    """Tell whether a tile takes infinity, and return the finite points that it takes."""
     first = first_point(outputs, kernel_size)
     end = first + outputs + kernel_size - 1  # infinity is the point before the finite ones
-    taken = finite[max(first - 1, 0) : end - 1]
-    return first == 0, taken, [p for p in finite if p not in taken]
+    return first == 0, _finite_points(kernel_size)[max(first - 1, 0) : end - 1]
 
 
 def cut_into_tiles(length: int, kernel_size: int) -> list[int]:
@@ -153,7 +152,7 @@ def kernel_matrix(kernel_size: int) -> NDArray[np.float64]:
 @cache
 def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     """Return A^T, shape (outputs, points), for the tile's points in their order."""
-    has_infinity, finite, _ = _taken(outputs, kernel_size)
+    has_infinity, finite = tile_points(outputs, kernel_size)
     columns = [[0.0] * (outputs - 1) + [1.0]] if has_infinity else []
     columns += [[p**i for i in range(outputs)] for p in finite]
     return np.ascontiguousarray(np.array(columns, np.float32).T)
@@ -162,12 +161,12 @@ def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
 @cache
 def input_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     """Return B^T, shape (points, points), for the tile's points in their order."""
-    has_infinity, finite, rest = _taken(outputs, kernel_size)
+    has_infinity, finite = tile_points(outputs, kernel_size)
     rows = [_product_of_roots(finite)] if has_infinity else []
     for p in finite:
         others = [q for q in finite if q != p]
         # L_p(p) / l_p(p), where L is that of |p|; both products are exact
-        scale = _scale(abs(p), finite + rest) / prod(p - q for q in others)
+        scale = _scale(abs(p), _finite_points(kernel_size)) / prod(p - q for q in others)
         rows.append([scale * c for c in _product_of_roots(others)] + [0.0] * has_infinity)
     return (np.array(rows) + _NO_NEGATIVE_ZERO).astype(np.float32)
 

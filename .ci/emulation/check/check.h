@@ -15,6 +15,7 @@
 void check_conv(const acy_kernels *kernels);
 void check_winograd(const acy_kernels *kernels);
 void check_linear(const acy_kernels *kernels);
+void check_pack_linear(const acy_kernels *kernels);
 void check_max_pool(const acy_kernels *kernels);
 void check_adaptive_avg_pool(const acy_kernels *kernels);
 void check_local_response_norm(const acy_kernels *kernels);

@@ -16,6 +16,7 @@ static const struct {
     {"conv", check_conv},
     {"winograd", check_winograd},
     {"linear", check_linear},
+    {"pack_linear", check_pack_linear},
     {"max_pool", check_max_pool},
     {"adaptive_avg_pool", check_adaptive_avg_pool},
     {"local_response_norm", check_local_response_norm},
