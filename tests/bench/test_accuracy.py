@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from support.networks import narrow
 
+from alexnet_cy.engine.winograd import tile_points
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():
     pytest.skip("benchmarks/ is not here", allow_module_level=True)
@@ -106,8 +108,8 @@ def test_amplification():
     points = script("winograd_points")
     np.testing.assert_allclose(points.amplification([], 1, 1), [1])
     np.testing.assert_allclose(points.amplification([0], 2, 1), [1, 1])
-    in_use, usual = (
-        points.amplification(finite, 5, 3).mean()
-        for finite in (points.points_in_use(3), points.USUAL)
-    )
-    assert in_use < 0.6 * usual
+    has_infinity, finite = tile_points(5, 3)
+    in_use = points.amplification(finite, 5, 3, has_infinity=has_infinity).mean()
+    assert in_use < 0.6 * points.amplification(points.USUAL, 5, 3).mean()
+    pairs = points.amplification(tile_points(4, 3)[1], 4, 3, has_infinity=False)
+    assert pairs.mean() < points.amplification(finite[:5], 4, 3).mean()
