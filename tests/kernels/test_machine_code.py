@@ -85,8 +85,8 @@ def test_pointers_stay_in_registers(compiled):
     """All of them, where 14 general registers are enough for one a row and five more.
 
     In the highest tiles of x86-64-v4 they are not. Five more loads from the L1 cache cost nothing
-    there: with two of b, twelve of a and two prefetches they take half of 21 cycles, beside half of 24
-    for the multiply-adds. The tiles that gather rows of the weights have five pointers more.
+    there: with two of b, twelve of a and two prefetches they take half of 21 cycles, beside half of
+    24 for the multiply-adds. The tiles that gather rows of the weights have five pointers more.
     """
     for level, kind, rows, vectors, loop in tiles(compiled):
         on_stack = [text for text in loop if re.search(STACK[level.machine], text)]
