@@ -5,8 +5,10 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from kernels cimport (
-    ACY_WINOGRAD_POINTS, ACY_WINOGRAD_TILES, acy_kernels, acy_transform, acy_winograd,
-    acy_winograd_tile, capsule_name,
+    ACY_WINOGRAD_POINTS, acy_kernels, acy_transform, acy_winograd, acy_winograd_tile, capsule_name,
+)
+from winograd_blocks cimport (
+    Cut, cut_into_blocks, describe_block, fill_tiles, odd_lines, repeat_tiles,
 )
 
 from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
@@ -14,11 +16,6 @@ from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_
 import numpy as np
 
 cdef enum:
-    # A block's V and M are about this large: 1 MiB, between the L2 caches of today's servers.
-    BLOCK_FLOATS = 262144
-    # but no fewer tiles: every block reads all of the transformed weights, and that many rows of
-    # V make as many multiply-adds for each of them.
-    FEWEST_TILES = 24
     # Out channels of the widest panel of any level, 2 vectors of AVX-512.
     WIDEST_PANEL = 32
 
@@ -179,44 +176,6 @@ cdef void transform_panel(
                     out[o] = <float> total[o]
 
 
-cdef void fill_tiles(
-    acy_winograd_tile *tiles, const float[:, :, :, ::1] x, float[:, :, :, :] y,
-    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns
-) noexcept nogil:
-    """List all tiles, image by image; `rows` and `columns` hold where tiles begin, and the end."""
-    cdef Py_ssize_t n, p, q, t = 0
-    for n in range(x.shape[0]):
-        for p in range(rows.shape[0] - 1):
-            for q in range(columns.shape[0] - 1):
-                tiles[t].input = &x[n, rows[p], columns[q], 0]
-                tiles[t].output = &y[n, rows[p], columns[q], 0]
-                tiles[t].outputs_h = <int> (rows[p + 1] - rows[p])
-                tiles[t].outputs_w = <int> (columns[q + 1] - columns[q])
-                t += 1
-
-
-cdef Py_ssize_t odd_lines(Py_ssize_t n_floats) noexcept nogil:
-    """Round up to an odd number of cache lines: rows that far apart fill all sets of a cache."""
-    return ((n_floats + 15) // 16 | 1) * 16
-
-
-cdef void describe_block(
-    const acy_winograd *layer, const acy_winograd_tile *tiles, Py_ssize_t n_tiles,
-    Py_ssize_t n_blocks, Py_ssize_t job, Py_ssize_t group_floats, Py_ssize_t padded,
-    float *scratch, acy_winograd *block
-) noexcept nogil:
-    """Describe the block of one job, a part of the tiles for one group."""
-    cdef Py_ssize_t group = job // n_blocks, part = job % n_blocks
-    cdef Py_ssize_t first = part * n_tiles // n_blocks
-    block[0] = layer[0]
-    block.tiles = tiles + group * n_tiles + first
-    block.n_tiles = (part + 1) * n_tiles // n_blocks - first
-    block.weight += group * group_floats
-    block.bias += group * padded
-    block.v = scratch
-    block.m = scratch + layer.points_h * layer.points_w * layer.v_pair
-
-
 cdef void run_whole(
     const acy_kernels *kernels, const acy_winograd *block, Py_ssize_t n_pairs, Py_ssize_t n_panels
 ) noexcept nogil:
@@ -240,6 +199,37 @@ cdef void run_shared(
         kernels.winograd_output(block, i, i + 1)
 
 
+cdef acy_winograd describe_layer(
+    PackedWinograd packed, const float[:, :, :, ::1] x, float[:, :, :, :] y, bint relu,
+    Py_ssize_t largest
+):
+    """Describe a block of `largest` tiles but for what differs from block to block."""
+    cdef acy_winograd layer
+    cdef Py_ssize_t lanes = packed.kernels.lanes
+    layer.tiles = NULL
+    layer.n_tiles = 0
+    layer.transforms_h = packed.transforms_h
+    layer.transforms_w = packed.transforms_w
+    layer.points_h = packed.points_h
+    layer.points_w = packed.points_w
+    layer.channels = packed.group_channels
+    layer.out_channels = packed.out_channels // packed.groups
+    layer.input_row_stride = x.shape[2] * x.shape[3]
+    layer.input_pixel_stride = x.shape[3]
+    layer.output_row_stride = y.strides[1] // sizeof(float)
+    layer.output_pixel_stride = y.strides[2] // sizeof(float)
+    layer.weight = packed.weight
+    layer.bias = packed.bias
+    layer.v = NULL
+    layer.m = NULL
+    layer.v_row = (layer.channels + lanes - 1) // lanes * lanes
+    layer.m_row = packed.padded_out_channels
+    layer.v_pair = odd_lines(largest * layer.v_row)
+    layer.m_pair = odd_lines(largest * layer.m_row)
+    layer.relu = relu
+    return layer
+
+
 def conv2d(
     PackedWinograd packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
     const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns, bint relu, Py_ssize_t threads
@@ -259,97 +249,81 @@ def conv2d(
     relu : bool
     threads : int
     """
-    cdef Py_ssize_t C = packed.group_channels * packed.groups, P = y.shape[1], Q = y.shape[2]
-    if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
-        raise ValueError("x, y: shapes do not match the weights")
-    if P + packed.kernel_h - 1 > x.shape[1] or Q + packed.kernel_w - 1 > x.shape[2]:
-        raise ValueError("x: too small for the output")
-    if y.strides[3] != sizeof(float):
-        raise ValueError("y: out channels must be contiguous")
-    check_cuts(rows, P, packed.transforms_h, "rows")
-    check_cuts(columns, Q, packed.transforms_w, "columns")
+    check_shapes(packed, x, y)
+    check_cuts(rows, y.shape[1], packed.transforms_h, "rows")
+    check_cuts(columns, y.shape[2], packed.transforms_w, "columns")
     cdef Py_ssize_t n_tiles = x.shape[0] * (rows.shape[0] - 1) * (columns.shape[0] - 1)
     if n_tiles == 0:
         return
 
-    cdef const acy_kernels *kernels = packed.kernels
-    cdef Py_ssize_t lanes = kernels.lanes, n_pairs = packed.points_h * packed.points_w
-    cdef Py_ssize_t padded = packed.padded_out_channels
-    cdef acy_winograd layer
-    layer.transforms_h = packed.transforms_h
-    layer.transforms_w = packed.transforms_w
-    layer.points_h = packed.points_h
-    layer.points_w = packed.points_w
-    layer.channels = packed.group_channels
-    layer.out_channels = packed.out_channels // packed.groups
-    layer.input_row_stride = x.shape[2] * C
-    layer.input_pixel_stride = C
-    layer.output_row_stride = y.strides[1] // sizeof(float)
-    layer.output_pixel_stride = y.strides[2] // sizeof(float)
-    layer.weight = packed.weight
-    layer.bias = packed.bias
-    layer.relu = relu
-    layer.v_row = (layer.channels + lanes - 1) // lanes * lanes
-    layer.m_row = padded
-
-    cdef Py_ssize_t tile_floats = n_pairs * (layer.v_row + layer.m_row)
-    cdef Py_ssize_t largest = min(
-        ACY_WINOGRAD_TILES, max(FEWEST_TILES, BLOCK_FLOATS // tile_floats)
+    cdef Py_ssize_t n_pairs = packed.points_h * packed.points_w
+    cdef acy_winograd layer = describe_layer(packed, x, y, relu, 1)
+    cdef Cut cut = cut_into_blocks(
+        n_tiles, n_pairs * (layer.v_row + layer.m_row), packed.groups, threads
     )
-    cdef Py_ssize_t n_blocks = (n_tiles + largest - 1) // largest
-    cdef Py_ssize_t n_jobs = packed.groups * n_blocks
-    cdef bint shared = n_jobs < threads
-    if not shared and n_jobs % threads:
-        # As many blocks for every thread, if they stay large enough.
-        n_jobs = (n_jobs + threads - 1) // threads * threads
-        if n_jobs % packed.groups == 0:
-            n_blocks = n_jobs // packed.groups
-        n_jobs = packed.groups * n_blocks
-    largest = (n_tiles + n_blocks - 1) // n_blocks
-    layer.v_pair = odd_lines(largest * layer.v_row)
-    layer.m_pair = odd_lines(largest * layer.m_row)
+    layer = describe_layer(packed, x, y, relu, cut.largest)
+    cdef int n_threads = threads_for(threads if cut.shared else min(threads, cut.n_jobs))
     cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
-    cdef Py_ssize_t n_panels = (layer.out_channels + kernels.panel_width - 1) // kernels.panel_width
-    cdef Py_ssize_t group_floats = n_pairs * padded * layer.channels
-
-    cdef int n_threads = threads_for(threads if shared else min(threads, n_jobs))
-    cdef Py_ssize_t job, group, t
-    memory = take_scratch(4 * scratch_floats * (1 if shared else n_threads))
+    memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
     cdef float[::1] scratch = np.frombuffer(memory, np.float32)
-    cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
     cdef acy_winograd_tile *tiles = <acy_winograd_tile *> malloc(
         packed.groups * n_tiles * sizeof(acy_winograd_tile)
     )
+    cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
     try:
         if blocks is NULL or tiles is NULL:
             raise MemoryError(f"no memory to list {n_tiles} tiles")
         fill_tiles(tiles, x, y, rows, columns)
-        for group in range(1, packed.groups):
-            for t in range(n_tiles):
-                tiles[group * n_tiles + t] = tiles[t]
-                tiles[group * n_tiles + t].input += group * layer.channels
-                tiles[group * n_tiles + t].output += group * layer.out_channels
-        if shared:
-            for job in range(n_jobs):
-                describe_block(
-                    &layer, tiles, n_tiles, n_blocks, job, group_floats, padded, &scratch[0],
-                    blocks,
-                )
-                with nogil:
-                    run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
-        else:
-            for job in prange(
-                n_jobs, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-            ):
-                describe_block(
-                    &layer, tiles, n_tiles, n_blocks, job, group_floats, padded,
-                    &scratch[threadid() * scratch_floats], blocks + threadid(),
-                )
-                run_whole(kernels, blocks + threadid(), n_pairs, n_panels)
+        repeat_tiles(tiles, n_tiles, packed.groups, layer.channels, layer.out_channels)
+        run_blocks(packed.kernels, &layer, &cut, tiles, blocks, &scratch[0], n_threads)
     finally:
         free(blocks)
         free(tiles)
         give_back(memory)
+
+
+cdef void run_blocks(
+    const acy_kernels *kernels, const acy_winograd *layer, const Cut *cut,
+    const acy_winograd_tile *tiles, acy_winograd *blocks, float *scratch, int n_threads
+) noexcept:
+    """Run every block; `blocks` and `scratch` have a part for each thread, or are shared."""
+    cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w, job
+    cdef Py_ssize_t n_panels = (
+        layer.out_channels + kernels.panel_width - 1
+    ) // kernels.panel_width
+    cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
+    with nogil:
+        if cut.shared:
+            for job in range(cut.n_jobs):
+                describe_block(layer, cut, tiles, job, scratch, blocks)
+                run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
+        else:
+            for job in prange(
+                cut.n_jobs, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                describe_block(
+                    layer, cut, tiles, job, scratch + threadid() * scratch_floats,
+                    blocks + threadid(),
+                )
+                run_whole(kernels, blocks + threadid(), n_pairs, n_panels)
+
+
+cdef int check_shapes(
+    PackedWinograd packed, const float[:, :, :, ::1] x, float[:, :, :, :] y
+) except -1:
+    if (
+        x.shape[3] != packed.group_channels * packed.groups or y.shape[0] != x.shape[0]
+        or y.shape[3] != packed.out_channels
+    ):
+        raise ValueError("x, y: shapes do not match the weights")
+    if (
+        y.shape[1] + packed.kernel_h - 1 > x.shape[1]
+        or y.shape[2] + packed.kernel_w - 1 > x.shape[2]
+    ):
+        raise ValueError("x: too small for the output")
+    if y.strides[3] != sizeof(float):
+        raise ValueError("y: out channels must be contiguous")
+    return 0
 
 
 cdef int check_cuts(

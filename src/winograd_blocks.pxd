@@ -1,0 +1,92 @@
+# The tiles of a Winograd convolution, and how they are cut into blocks for the threads.
+from kernels cimport ACY_WINOGRAD_TILES, acy_winograd, acy_winograd_tile
+
+
+cdef enum:
+    # A block's V and M are about this large: 1 MiB, between the L2 caches of today's servers.
+    BLOCK_FLOATS = 262144
+    # but no fewer tiles: every block reads all of the transformed weights, and that many rows of
+    # V make as many multiply-adds for each of them.
+    FEWEST_TILES = 24
+
+
+cdef inline void fill_tiles(
+    acy_winograd_tile *tiles, const float[:, :, :, ::1] x, float[:, :, :, :] y,
+    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns
+) noexcept nogil:
+    """List all tiles, image by image; `rows` and `columns` hold where tiles begin, and the end."""
+    cdef Py_ssize_t n, p, q, t = 0
+    for n in range(x.shape[0]):
+        for p in range(rows.shape[0] - 1):
+            for q in range(columns.shape[0] - 1):
+                tiles[t].input = &x[n, rows[p], columns[q], 0]
+                tiles[t].output = &y[n, rows[p], columns[q], 0]
+                tiles[t].outputs_h = <int> (rows[p + 1] - rows[p])
+                tiles[t].outputs_w = <int> (columns[q + 1] - columns[q])
+                t += 1
+
+
+cdef inline Py_ssize_t odd_lines(Py_ssize_t n_floats) noexcept nogil:
+    """Round up to an odd number of cache lines: rows that far apart fill all sets of a cache."""
+    return ((n_floats + 15) // 16 | 1) * 16
+
+
+cdef struct Cut:
+    # How the tiles are shared out.
+    Py_ssize_t n_tiles    # of one group
+    Py_ssize_t n_blocks   # of one group
+    Py_ssize_t n_jobs     # blocks of all groups
+    bint shared           # threads share the steps of a block, as there are too few blocks
+    Py_ssize_t largest    # tiles of the largest block
+
+
+cdef inline Cut cut_into_blocks(
+    Py_ssize_t n_tiles, Py_ssize_t tile_floats, Py_ssize_t groups, Py_ssize_t threads
+) noexcept nogil:
+    """Cut the tiles of every group into blocks whose V and M, `tile_floats` a tile, fit a cache."""
+    cdef Cut cut
+    cdef Py_ssize_t most = min(
+        ACY_WINOGRAD_TILES, max(FEWEST_TILES, BLOCK_FLOATS // tile_floats)
+    )
+    cut.n_tiles = n_tiles
+    cut.n_blocks = (n_tiles + most - 1) // most
+    cut.n_jobs = groups * cut.n_blocks
+    cut.shared = cut.n_jobs < threads
+    if not cut.shared and cut.n_jobs % threads:
+        # As many blocks for every thread, if they stay large enough.
+        cut.n_jobs = (cut.n_jobs + threads - 1) // threads * threads
+        if cut.n_jobs % groups == 0:
+            cut.n_blocks = cut.n_jobs // groups
+        cut.n_jobs = groups * cut.n_blocks
+    cut.largest = (n_tiles + cut.n_blocks - 1) // cut.n_blocks
+    return cut
+
+
+cdef inline void repeat_tiles(
+    acy_winograd_tile *tiles, Py_ssize_t n_tiles, Py_ssize_t groups, Py_ssize_t channels,
+    Py_ssize_t out_channels
+) noexcept nogil:
+    """List the tiles of the first group for the others, at their channels."""
+    cdef Py_ssize_t group, t
+    for group in range(1, groups):
+        for t in range(n_tiles):
+            tiles[group * n_tiles + t] = tiles[t]
+            tiles[group * n_tiles + t].input += group * channels
+            tiles[group * n_tiles + t].output += group * out_channels
+
+
+cdef inline void describe_block(
+    const acy_winograd *layer, const Cut *cut, const acy_winograd_tile *tiles, Py_ssize_t job,
+    float *scratch, acy_winograd *block
+) noexcept nogil:
+    """Describe the block of one job, a part of the tiles for one group."""
+    cdef Py_ssize_t group = job // cut.n_blocks, part = job % cut.n_blocks
+    cdef Py_ssize_t first = part * cut.n_tiles // cut.n_blocks
+    cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w
+    block[0] = layer[0]
+    block.tiles = tiles + group * cut.n_tiles + first
+    block.n_tiles = (part + 1) * cut.n_tiles // cut.n_blocks - first
+    block.weight += group * n_pairs * layer.m_row * layer.channels
+    block.bias += group * layer.m_row
+    block.v = scratch
+    block.m = scratch + n_pairs * layer.v_pair
