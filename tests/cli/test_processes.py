@@ -22,7 +22,15 @@ DEADLINE_S = 60.0
 
 
 @pytest.fixture
-def features_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def interruptible() -> Iterator[None]:
+    """Heed interrupts: what a shell runs in the background ignores them, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def features_run(tmp_path: Path, interruptible: None) -> Iterator[subprocess.Popen[str]]:
     """A run of `features` over many images that has begun to write."""
     image = tmp_path / "image.png"
     Image.new("RGB", (64, 64), (200, 100, 50)).save(image)
