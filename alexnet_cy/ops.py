@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from alexnet_cy import _linear, _lrn, _pool, _softmax
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
 from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
-from alexnet_cy.engine.door import convolve_patches, convolve_tiles, to_nchw, to_nhwc
+from alexnet_cy.engine.door import convolve, to_nchw, to_nhwc
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.scalars import as_count, as_real
@@ -113,31 +113,18 @@ def conv2d(
         algorithm,
     )
     y = aligned_zeros((n_images, rows, columns, out_channels))
-    if chosen == "winograd":
-        convolve_tiles(
-            images,
-            kernel,
-            offsets,
-            y,
-            stride=strides,
-            padding=pads,
-            groups=n_groups,
-            relu=relu,
-            threads=n_threads,
-        )
-    else:
-        convolve_patches(
-            images,
-            kernel,
-            offsets,
-            y,
-            stride=strides,
-            padding=pads,
-            groups=n_groups,
-            relu=relu,
-            copy_columns=chosen == "im2col",
-            threads=n_threads,
-        )
+    convolve(
+        images,
+        kernel,
+        offsets,
+        y,
+        algorithm=chosen,
+        stride=strides,
+        padding=pads,
+        groups=n_groups,
+        relu=relu,
+        threads=n_threads,
+    )
     return to_nchw(y, n_threads)
 
 

@@ -10,58 +10,40 @@ from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.winograd import block_taps, pack_winograd, tile_cuts
 from alexnet_cy.network.windows import Padding, Pair
 
-__all__ = ["convolve_patches", "convolve_tiles", "to_nchw", "to_nhwc"]
+__all__ = ["convolve", "to_nchw", "to_nhwc"]
 
 
-def convolve_patches(
+def convolve(
     images: Float32Array,
     kernel: Float32Array,
     offsets: Float32Array | None,
     y: Float32Array,
     *,
+    algorithm: str,
     stride: Pair,
     padding: Padding,
     groups: int,
     relu: bool,
-    copy_columns: bool,
     threads: int,
 ) -> None:
-    """Convolve (N, C, H, W) images into y, (N, P, Q, O), by direct or im2col."""
+    """Convolve (N, C, H, W) images into y, (N, P, Q, O), by an algorithm that can."""
     n_images, channels, height, width = images.shape
-    packed = _conv.PackedConv(kernel, offsets, groups, active_kernels())
-    padded, inside = padded_nhwc(n_images, height, width, channels, padding)
-    _layout.nchw_to_nhwc(images, inside, threads)
-    _conv.conv2d(packed, padded, y, *stride, relu, copy_columns, threads)
-
-
-def convolve_tiles(
-    images: Float32Array,
-    kernel: Float32Array,
-    offsets: Float32Array | None,
-    y: Float32Array,
-    *,
-    stride: Pair,
-    padding: Padding,
-    groups: int,
-    relu: bool,
-    threads: int,
-) -> None:
-    """Convolve (N, C, H, W) images into y, (N, P, Q, O), by Winograd over blocks of the stride."""
+    kernels = active_kernels()
+    if algorithm != "winograd":
+        patches = _conv.PackedConv(kernel, offsets, groups, kernels)
+        padded, inside = padded_nhwc(n_images, height, width, channels, padding)
+        _layout.nchw_to_nhwc(images, inside, threads)
+        _conv.conv2d(patches, padded, y, *stride, relu, algorithm == "im2col", threads)
+        return
     taps = block_taps((kernel.shape[2], kernel.shape[3]), stride)
-    blocks = aligned_zeros(
-        (
-            y.shape[0],
-            y.shape[1] + taps[0] - 1,
-            y.shape[2] + taps[1] - 1,
-            images.shape[1] * stride[0] * stride[1],
-        )
-    )
+    rows, columns = (n + r - 1 for n, r in zip(y.shape[1:3], taps, strict=True))
+    blocks = aligned_zeros((n_images, rows, columns, channels * stride[0] * stride[1]))
     _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
-    packed = pack_winograd(
-        kernel, offsets, stride=stride, groups=groups, kernels=active_kernels(), threads=threads
+    tiles = pack_winograd(
+        kernel, offsets, stride=stride, groups=groups, kernels=kernels, threads=threads
     )
     cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
-    _winograd.conv2d(packed, blocks, y, cuts[0], cuts[1], relu, threads)
+    _winograd.conv2d(tiles, blocks, y, cuts[0], cuts[1], relu, threads)
 
 
 def to_nhwc(images: Float32Array, threads: int) -> Float32Array:
