@@ -1,6 +1,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def clear_padding(
+    whole: NDArray[np.float32], padding: tuple[tuple[int, int], tuple[int, int]]
+) -> None: ...
 def nchw_to_nhwc(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
 def nhwc_to_nchw(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
 def space_to_depth(

@@ -5,6 +5,32 @@ from libc.string cimport memset
 from alexnet_cy._runtime import threads_for
 
 
+def clear_padding(float[:, :, :, ::1] whole, tuple padding):
+    """Write zeros about NHWC images.
+
+    Parameters
+    ----------
+    whole : float32, shape (N, H, W, C), C-contiguous, padding included
+    padding : ((top, bottom), (left, right))
+    """
+    cdef Py_ssize_t top = padding[0][0], bottom = padding[0][1]
+    cdef Py_ssize_t left = padding[1][0], right = padding[1][1]
+    cdef Py_ssize_t height = whole.shape[1], pixel_bytes = whole.shape[3] * sizeof(float)
+    cdef Py_ssize_t row_bytes = whole.shape[2] * pixel_bytes, row
+    if min(top, bottom, left, right) < 0 or top + bottom > height or left + right > whole.shape[2]:
+        raise ValueError(f"padding: {padding} does not fit into {height} x {whole.shape[2]}")
+    if whole.shape[0] * height * row_bytes == 0:
+        return
+    cdef char *begin = <char *> &whole[0, 0, 0, 0]
+    with nogil:
+        for row in range(whole.shape[0] * height):
+            if row % height < top or row % height >= height - bottom:
+                memset(begin, 0, row_bytes)
+            else:
+                memset(begin, 0, left * pixel_bytes)
+                memset(begin + row_bytes - right * pixel_bytes, 0, right * pixel_bytes)
+            begin += row_bytes
+
 
 def nchw_to_nhwc(const float[:, :, :, ::1] x, float[:, :, :, :] y, Py_ssize_t threads):
     """Write y[n, h, w, c] = x[n, c, h, w].

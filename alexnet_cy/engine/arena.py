@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from alexnet_cy import _layout
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.network.windows import Padding
 
@@ -67,14 +68,8 @@ class Activation:
 
     def clear_padding(self, whole: Float32Array) -> None:
         """Write the zeros: the memory may have been another activation's."""
-        if self.padding == NO_PADDING:
-            return
-        (top, _), (left, _) = self.padding
-        height, width, _ = self.shape
-        whole[:, :top] = 0
-        whole[:, top + height :] = 0
-        whole[:, top : top + height, :left] = 0
-        whole[:, top : top + height, left + width :] = 0
+        if self.padding != NO_PADDING:
+            _layout.clear_padding(whole, self.padding)
 
 
 def place(activations: list[Activation]) -> int:

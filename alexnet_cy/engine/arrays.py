@@ -62,6 +62,9 @@ def as_float32(
     if ndim is not None and array.ndim != ndim:
         axes = "axis" if ndim == 1 else "axes"
         raise ValueError(f"{name}: need {ndim} {axes} {layout}, got shape {array.shape}")
+    flags = array.flags
+    if array.dtype == np.float32 and flags.c_contiguous and flags.aligned:  # as it usually comes
+        return array
     with np.errstate(over="ignore"):
         result: Float32Array = np.require(array, np.float32, ["C", "A"])
     if array.dtype.itemsize > 4 and not np.array_equal(np.isinf(array), np.isinf(result)):

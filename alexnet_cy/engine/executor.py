@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 
 import numpy as np
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
-from alexnet_cy.engine.arena import Activation
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
+from alexnet_cy import _layout
+from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed import PackedWeights
-from alexnet_cy.engine.plan import Plan, Step
-from alexnet_cy.engine.winograd import block_taps, tile_cuts
-from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.engine.plan import Plan
+from alexnet_cy.engine.workspace import BoundStep, Workspace
 
 __all__ = ["Executor"]
 
@@ -24,14 +22,14 @@ Clock = Callable[[str, float], None]
 class Executor:
     """A plan and the weights it runs on; may be used by several threads at once.
 
-    Every pass takes an arena of its own and leaves it here for the next one of the same size, so
-    a second pass touches no new memory.
+    Every pass takes a workspace of its own and leaves it here for the next one of the same size,
+    so a second pass touches no new memory and makes no view anew.
     """
 
     def __init__(self, plan: Plan, packed: PackedWeights) -> None:
         self.plan = plan
         self.packed = packed
-        self._idle_arenas: list[tuple[int, Float32Array]] = []
+        self._idle: list[Workspace] = []
 
     def run(
         self, images: Float32Array, threads: int, clock: Clock | None = None
@@ -43,7 +41,8 @@ class Executor:
         images : ndarray of float32, shape (N, C, H, W), C-contiguous
         threads : int
         clock : callable, optional
-            Called after every step of every block with its name and its seconds.
+            Called after every step of every block with its name and its seconds; the first step's
+            have the layout of the images in them.
 
         Returns
         -------
@@ -56,148 +55,52 @@ class Executor:
             for step in plan.steps
             for feature in step.features
         }
-        block = min(plan.trunk_block, n_images)
-        arena = self._take_arena(block)
+        workspace = self._take_workspace(min(plan.trunk_block, n_images))
         for start in range(0, n_images, plan.head_block):
             stop = min(start + plan.head_block, n_images)
-            vectors = []
             for first in range(start, stop, plan.trunk_block):
                 part = slice(first, min(first + plan.trunk_block, stop))
-                vector = self._run_trunk(images, part, arena, block, results, threads, clock)
+                started = perf_counter()
+                trunk = workspace.trunk(part.stop - part.start)
+                trunk.take_images(images[part], threads)
+                _run_steps(trunk.steps, results, part, threads, clock, started)
                 if plan.head:
-                    vectors.append(vector.copy())  # the next block writes over the arena
+                    head = workspace.head(trunk, stop - start)
+                    head.vectors[first - start : part.stop - start] = trunk.vectors
             if plan.head:
-                self._run_head(np.concatenate(vectors), start, results, threads, clock)
-        self._idle_arenas.append((block, arena))
+                rows = slice(start, stop)
+                _run_steps(head.steps, results, rows, threads, clock, perf_counter())
+        self._idle.append(workspace)
         return results
 
-    def _run_trunk(
-        self,
-        images: Float32Array,
-        part: slice,
-        arena: Float32Array,
-        block: int,
-        results: dict[str, Float32Array],
-        threads: int,
-        clock: Clock | None,
-    ) -> Float32Array:
-        """Run the image-shaped layers; return a view of the last one's output, a row per image."""
-        n = part.stop - part.start
-
-        def views(activation: Activation) -> tuple[Float32Array, Float32Array]:
-            whole = activation.whole(arena, n, block)
-            return whole, activation.inside(whole)
-
-        started = perf_counter()
-        self._take_images(images[part], *views(self.plan.input_activation), threads)
-        for step in self.plan.trunk:
-            assert step.source is not None
-            assert step.target is not None
-            source, (whole, inside) = views(step.source), views(step.target)
-            if step.source is not step.target:
-                step.target.clear_padding(whole)
-            self._run_image_step(step, source, whole, inside, threads)
-            for feature in step.features:
-                _layout.nhwc_to_nchw(inside, results[feature][part], threads)
-            if clock is not None:
-                ended = perf_counter()
-                clock(step.name, ended - started)
-                started = ended
-        return inside.reshape(n, -1)
-
-    def _run_image_step(
-        self,
-        step: Step,
-        source: tuple[Float32Array, Float32Array],
-        whole: Float32Array,
-        inside: Float32Array,
-        threads: int,
-    ) -> None:
-        """Run one step: `whole` is with padding, `inside` without it."""
-        layer, kernels = step.layer, self.packed.kernels
-        if step.relu_only:  # over the padding as well: max(0, 0) is 0
-            _softmax.relu(kernels, whole.reshape(-1), whole.reshape(-1), threads)
-        elif isinstance(layer, Conv):
-            self._run_conv(layer, step, source[0], inside, threads)
-        elif isinstance(layer, LRN):
-            _lrn.local_response_norm(kernels, inside, inside, *_norm_of(layer), threads)
-        elif isinstance(layer, MaxPool):
-            padding = (layer.padding[0][0], layer.padding[1][0])
-            window = (layer.kernel_size, layer.stride, padding)
-            if step.norm is None:
-                _pool.max_pool2d(kernels, source[1], inside, *window, threads)
-            else:
-                norm = _norm_of(step.norm)
-                _lrn.norm_and_pool(kernels, source[1], inside, norm, *window, threads)
-        else:
-            assert isinstance(layer, AdaptiveAvgPool)
-            _pool.adaptive_avg_pool2d(kernels, source[1], inside, threads)
-
-    def _run_conv(
-        self,
-        layer: Conv,
-        step: Step,
-        padded: Float32Array,
-        result: Float32Array,
-        threads: int,
-    ) -> None:
-        if step.algorithm != "winograd":
-            packed = self.packed.conv(layer.name)
-            copy_columns = step.algorithm == "im2col"
-            _conv.conv2d(packed, padded, result, *layer.stride, step.relu, copy_columns, threads)
-            return
-        taps = block_taps(layer.kernel_size, layer.stride)
-        rows, columns = (tile_cuts(n, r) for n, r in zip(result.shape[1:3], taps, strict=True))
-        transformed = self.packed.winograd(layer.name)
-        _winograd.conv2d(transformed, padded, result, rows, columns, step.relu, threads)
-
-    def _take_images(
-        self, images: Float32Array, whole: Float32Array, inside: Float32Array, threads: int
-    ) -> None:
-        """Lay the images out for the first convolution: NHWC and padded, or in blocks."""
-        activation, first = self.plan.input_activation, self.plan.trunk[0].layer
-        assert isinstance(first, Conv)
-        if activation.shape[2] == images.shape[1]:
-            activation.clear_padding(whole)
-            _layout.nchw_to_nhwc(images, inside, threads)
-        else:
-            (top, _), (left, _) = first.padding
-            _layout.space_to_depth(images, whole, first.stride, (top, left), threads)
-
-    def _run_head(
-        self,
-        x: Float32Array,
-        start: int,
-        results: dict[str, Float32Array],
-        threads: int,
-        clock: Clock | None,
-    ) -> None:
-        """Run the fully connected layers and softmax on rows of features."""
-        started = perf_counter()
-        for step in self.plan.head:
-            y = np.empty((len(x), *step.output_shape), np.float32)
-            if step.relu_only:
-                _softmax.relu(self.packed.kernels, x.reshape(-1), y.reshape(-1), threads)
-            elif isinstance(step.layer, Linear):
-                _linear.linear(self.packed.linear(step.layer.name), x, y, step.relu, threads)
-            else:
-                _softmax.softmax(self.packed.kernels, x, y, threads)
-            for feature in step.features:
-                results[feature][start : start + len(x)] = y
-            x = y
-            if clock is not None:
-                ended = perf_counter()
-                clock(step.name, ended - started)
-                started = ended
-
-    def _take_arena(self, block: int) -> Float32Array:
-        """Reuse an idle arena of the block's size, or make one; list operations are atomic."""
+    def _take_workspace(self, block: int) -> Workspace:
+        """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
         try:
-            size, arena = self._idle_arenas.pop()
+            workspace = self._idle.pop()
         except IndexError:
-            size, arena = -1, aligned_zeros((0,))
-        return arena if size == block else aligned_zeros((self.plan.arena_floats * block,))
+            return Workspace(self.plan, self.packed, block)
+        return workspace if workspace.block == block else Workspace(self.plan, self.packed, block)
 
 
-def _norm_of(layer: LRN) -> tuple[int, float, float, float]:
-    return layer.size, layer.ops_alpha, layer.beta, layer.k
+def _run_steps(
+    steps: Iterable[BoundStep],
+    results: dict[str, Float32Array],
+    part: slice,
+    threads: int,
+    clock: Clock | None,
+    started: float,
+) -> None:
+    """Run steps for the images of `part`, and hand out what was asked for."""
+    for bound in steps:
+        if bound.clear_padding is not None:
+            bound.clear_padding()
+        bound.run(threads)
+        for feature in bound.step.features:
+            if bound.result.ndim == 4:
+                _layout.nhwc_to_nchw(bound.result, results[feature][part], threads)
+            else:
+                results[feature][part] = bound.result
+        if clock is not None:
+            ended = perf_counter()
+            clock(bound.step.name, ended - started)
+            started = ended

@@ -40,13 +40,13 @@ def assert_same(results, expected):
 
 
 def test_nothing_is_read_that_was_not_written(executor, small):
-    """An idle arena full of NaN, padding included, changes no bit."""
+    """An idle workspace full of NaN, padding included, changes no bit."""
     expected = executor.run(small[:2], 1)
-    [(block, arena)] = executor._idle_arenas
-    assert block == 2
-    arena[:] = np.nan
+    [workspace] = executor._idle
+    assert workspace.block == 2
+    workspace._arena[:] = np.nan
     assert_same(executor.run(small[:2], 1), expected)
-    assert executor._idle_arenas[0][1] is arena
+    assert executor._idle == [workspace]
 
 
 def test_blocks_do_not_disturb_one_another(executor, small):
@@ -56,10 +56,10 @@ def test_blocks_do_not_disturb_one_another(executor, small):
         assert_same(alone, {name: value[[image]] for name, value in together.items()})
 
 
-def test_an_arena_of_another_size_is_not_reused(executor, small):
+def test_a_workspace_of_another_size_is_not_reused(executor, small):
     executor.run(small[:3], 1)
     executor.run(small[:1], 1)
-    assert [block for block, _ in executor._idle_arenas] == [1]
+    assert [workspace.block for workspace in executor._idle] == [1]
 
 
 def test_no_images(executor, small):
