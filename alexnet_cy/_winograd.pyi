@@ -15,11 +15,11 @@ class PackedWinograd:
         weight: NDArray[np.float32],
         bias: NDArray[np.float32] | None,
         groups: int,
-        kernel_matrices: tuple[NDArray[np.float64], NDArray[np.float64]],
+        kernel_matrices: tuple[NDArray[np.float32], NDArray[np.float32]],
         transforms: tuple[list[Transform], list[Transform]],
         kernels: object,
-        threads: int,
     ) -> Self: ...
+    def transform(self, threads: int) -> None: ...
     @property
     def nbytes(self) -> int: ...
 

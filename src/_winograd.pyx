@@ -1,188 +1,168 @@
-"""Winograd convolution: transformed weights, and blocks of tiles shared out over the threads."""
+"""Winograd convolution: its weights, and blocks of tiles shared out over the threads."""
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
 
 from kernels cimport (
-    ACY_WINOGRAD_POINTS, acy_kernels, acy_transform, acy_winograd, acy_winograd_tile, capsule_name,
+    ACY_WINOGRAD_POINTS, ACY_WINOGRAD_TILES, acy_kernels, acy_transform, acy_winograd,
+    acy_winograd_tile, capsule_name,
 )
 from winograd_blocks cimport (
-    Cut, cut_into_blocks, describe_block, fill_tiles, odd_lines, repeat_tiles,
+    Cut, cut_into_blocks, describe_block, describe_group, fill_tiles, odd_lines, repeat_tiles,
+    run_whole, transform_panel,
 )
+from winograd_checks cimport check_cuts, check_shapes, set_transforms
 
 from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
 
-import numpy as np
+from threading import Lock
 
-cdef enum:
-    # Out channels of the widest panel of any level, 2 vectors of AVX-512.
-    WIDEST_PANEL = 32
+import numpy as np
 
 
 cdef class PackedWinograd:
-    """Transformed weights, U[i, j] = (G_h g G_w^T)[i, j], in the panels of the register tile.
+    """Weights g in the panels of the register tile, and U[i, j] = (G_h g G_w^T)[i, j] of them.
 
-    Computed in double and rounded once.
+    U is five times as large as g for 3x3 kernels, and new memory costs more time than a pass. So
+    the first call, if it is one of few tiles, transforms g while it goes, and it takes a second
+    call for U to be made and kept: a process that looks at one image never does. The bits of the
+    results are the same.
 
     Parameters
     ----------
     weight : float32, shape (O, C / groups, R, S), C-contiguous
     bias : float32, shape (O,), or None for zeros
     groups : int, divides O
-    kernel_matrices : (G_h, G_w), float64, shapes (points, R) and (points, S)
+    kernel_matrices : (G_h, G_w), float32, shapes (points, R) and (points, S)
     transforms : (for rows, for columns), each a list by the number of outputs 1, 2, ... of
         (first, B^T, A^T): the place of its first point among those of the kernel matrix, and
         float32, shapes (points, points) and (outputs, points), of points symmetric about zero
     kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
-    threads : int
     """
 
-    cdef object capsule, weight_memory, bias_memory, matrices
+    cdef object capsule, kernel_memory, weight_memory, bias_memory, matrices, lock
     cdef const acy_kernels *kernels
-    cdef float *weight
-    cdef float *bias
+    cdef acy_winograd layer  # what does not differ from call to call; of the first group
+    cdef bint used
     cdef readonly Py_ssize_t out_channels, group_channels, kernel_h, kernel_w, groups
-    cdef Py_ssize_t points_h, points_w, padded_out_channels
+    cdef Py_ssize_t padded_out_channels, n_panels, n_pairs
     cdef acy_transform transforms_h[ACY_WINOGRAD_POINTS + 1]
     cdef acy_transform transforms_w[ACY_WINOGRAD_POINTS + 1]
 
     def __cinit__(
         self, const float[:, :, :, ::1] weight, const float[::1] bias, Py_ssize_t groups,
-        tuple kernel_matrices, tuple transforms, kernels, Py_ssize_t threads
+        tuple kernel_matrices, tuple transforms, kernels
     ):
-        cdef const double[:, ::1] g_h = kernel_matrices[0]
-        cdef const double[:, ::1] g_w = kernel_matrices[1]
+        cdef const float[:, ::1] g_h = kernel_matrices[0]
+        cdef const float[:, ::1] g_w = kernel_matrices[1]
         self.capsule = kernels
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.lock = Lock()
         self.groups = groups
         self.out_channels = weight.shape[0]
         self.group_channels = weight.shape[1]
         self.kernel_h = weight.shape[2]
         self.kernel_w = weight.shape[3]
-        self.points_h = g_h.shape[0]
-        self.points_w = g_w.shape[0]
         if groups < 1 or self.out_channels % groups:
             raise ValueError(f"groups: {groups} does not divide {self.out_channels} out channels")
         if bias is not None and bias.shape[0] != self.out_channels:
             raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_channels} channels")
         if g_h.shape[1] != self.kernel_h or g_w.shape[1] != self.kernel_w:
             raise ValueError("kernel_matrices: do not match the kernel")
-        if self.points_h > ACY_WINOGRAD_POINTS or self.points_w > ACY_WINOGRAD_POINTS:
+        if g_h.shape[0] > ACY_WINOGRAD_POINTS or g_w.shape[0] > ACY_WINOGRAD_POINTS:
             raise ValueError(f"kernel_matrices: at most {ACY_WINOGRAD_POINTS} points are possible")
-        if self.kernels.panel_width > WIDEST_PANEL:
-            raise ValueError(f"kernels: panels of {self.kernels.panel_width} are too wide")
-        self.matrices = transforms
-        set_transforms(self.transforms_h, transforms[0], self.points_h)
-        set_transforms(self.transforms_w, transforms[1], self.points_w)
+        if g_h.shape[0] < self.kernel_h or g_w.shape[0] < self.kernel_w:
+            raise ValueError("kernel_matrices: fewer points than taps")
+        self.n_pairs = g_h.shape[0] * g_w.shape[0]
+        self.matrices = (kernel_matrices, transforms)
+        set_transforms(self.transforms_h, transforms[0], g_h.shape[0])
+        set_transforms(self.transforms_w, transforms[1], g_w.shape[0])
+        self.pack_kernels(weight, bias)
+        self.layer.transforms_h = self.transforms_h
+        self.layer.transforms_w = self.transforms_w
+        self.layer.points_h = g_h.shape[0]
+        self.layer.points_w = g_w.shape[0]
+        self.layer.channels = self.group_channels
+        self.layer.out_channels = self.out_channels // groups
+        self.layer.taps_h = <int> self.kernel_h
+        self.layer.taps_w = <int> self.kernel_w
+        self.layer.kernel_h = &g_h[0, 0]
+        self.layer.kernel_w = &g_w[0, 0]
 
-        cdef Py_ssize_t group_out = self.out_channels // groups, lanes = self.kernels.lanes
-        self.padded_out_channels = (group_out + lanes - 1) // lanes * lanes
-        cdef Py_ssize_t group_floats = (
-            self.points_h * self.points_w * self.padded_out_channels * self.group_channels
-        )
-        self.weight_memory = AlignedMemory(4 * groups * group_floats)
-        self.bias_memory = AlignedMemory(4 * groups * self.padded_out_channels)
-        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+    cdef int pack_kernels(
+        self, const float[:, :, :, ::1] weight, const float[::1] bias
+    ) except -1:
+        """Lay g and the bias out: panels of out channels, in a panel by tap and channel."""
+        cdef Py_ssize_t group_out = self.out_channels // self.groups, lanes = self.kernels.lanes
+        cdef Py_ssize_t panel_width = self.kernels.panel_width, taps = self.kernel_h * self.kernel_w
+        cdef Py_ssize_t padded = (group_out + lanes - 1) // lanes * lanes
+        self.padded_out_channels = padded
+        self.n_panels = (group_out + panel_width - 1) // panel_width
+        self.kernel_memory = AlignedMemory(4 * self.groups * padded * self.group_channels * taps)
+        self.bias_memory = AlignedMemory(4 * self.groups * padded)
+        cdef float[::1] packed = np.frombuffer(self.kernel_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
-        self.weight = &packed[0]
-        self.bias = &packed_bias[0]
-        cdef Py_ssize_t o
-        for o in range(self.out_channels if bias is not None else 0):
-            packed_bias[o // group_out * self.padded_out_channels + o % group_out] = bias[o]
+        self.layer.kernel = &packed[0]
+        self.layer.bias = &packed_bias[0]
+        cdef Py_ssize_t depth = self.group_channels * taps, o, column, width, c, tap
+        cdef const float *row
+        cdef float *to
+        for o in range(self.out_channels):
+            column = o % group_out
+            width = min(panel_width, padded - column // panel_width * panel_width)
+            row = &weight[o, 0, 0, 0]
+            to = &packed[0] + (o // group_out * padded + column // panel_width * panel_width) * depth
+            for c in range(self.group_channels):
+                for tap in range(taps):
+                    to[(tap * self.group_channels + c) * width + column % panel_width] = row[0]
+                    row += 1
+            if bias is not None:
+                packed_bias[o // group_out * padded + column] = bias[o]
+        return 0
 
-        cdef Py_ssize_t panel_width = self.kernels.panel_width, padded = self.padded_out_channels
-        cdef Py_ssize_t n_panels = (group_out + panel_width - 1) // panel_width
-        cdef Py_ssize_t task, group, panel
-        cdef float *to = self.weight
-        cdef int n_threads = threads_for(min(threads, groups * n_panels))
-        for task in prange(
-            groups * n_panels, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            group = task // n_panels
-            panel = task % n_panels * panel_width
-            transform_panel(
-                weight, g_h, g_w, group * group_out + panel, min(panel_width, group_out - panel),
-                min(panel_width, padded - panel), padded * weight.shape[1],
-                to + group * group_floats + panel * weight.shape[1],
-            )
+    def transform(self, Py_ssize_t threads):
+        """Make U now, if it is not there."""
+        cdef Py_ssize_t task, panel_width = self.kernels.panel_width
+        cdef Py_ssize_t pair_floats = self.padded_out_channels * self.group_channels
+        cdef acy_winograd *layers
+        cdef float[::1] packed
+        cdef int n_threads
+        with self.lock:
+            if self.weight_memory is not None:
+                return
+            memory = AlignedMemory(4 * self.groups * self.n_pairs * pair_floats)
+            packed = np.frombuffer(memory, np.float32)
+            layers = self.describe_groups()
+            n_threads = threads_for(min(threads, self.groups * self.n_panels))
+            for task in prange(
+                self.groups * self.n_panels, nogil=True, num_threads=n_threads,
+                schedule="dynamic", chunksize=1,
+            ):
+                transform_panel(
+                    self.kernels, layers + task // self.n_panels, task % self.n_panels,
+                    &packed[0] + task // self.n_panels * self.n_pairs * pair_floats
+                    + task % self.n_panels * panel_width * self.group_channels,
+                    pair_floats,
+                )
+            free(layers)
+            self.layer.weight = &packed[0]
+            self.weight_memory = memory
+
+    cdef acy_winograd *describe_groups(self) except NULL:
+        """Return the layer as each group sees it; to be freed."""
+        cdef acy_winograd *layers = <acy_winograd *> malloc(self.groups * sizeof(acy_winograd))
+        cdef Py_ssize_t group
+        if layers is NULL:
+            raise MemoryError(f"no memory to describe {self.groups} groups")
+        for group in range(self.groups):
+            describe_group(&self.layer, self.padded_out_channels, group, layers + group)
+        return layers
 
     @property
     def nbytes(self):
-        """Bytes of the transformed weights and the bias."""
-        return self.weight_memory.nbytes + self.bias_memory.nbytes
-
-
-cdef int set_transforms(
-    acy_transform *transforms, list matrices, Py_ssize_t n_points
-) except -1:
-    """Point transforms[1], transforms[2], ... to the matrices, which the caller keeps alive."""
-    cdef const float[:, ::1] input_matrix, output_matrix
-    if len(matrices) > ACY_WINOGRAD_POINTS:
-        raise ValueError("transforms: too many")
-    memset(transforms, 0, (ACY_WINOGRAD_POINTS + 1) * sizeof(acy_transform))
-    for outputs, (first, to_points, to_outputs) in enumerate(matrices, 1):
-        input_matrix = to_points
-        output_matrix = to_outputs
-        if first < 0 or first + input_matrix.shape[0] > n_points:
-            raise ValueError("transforms: take points that the kernel matrices do not have")
-        transforms[outputs].outputs = outputs
-        transforms[outputs].points = <int> input_matrix.shape[0]
-        transforms[outputs].first = first
-        transforms[outputs].input = &input_matrix[0, 0]
-        transforms[outputs].output = &output_matrix[0, 0]
-    return 0
-
-
-cdef void transform_panel(
-    const float[:, :, :, ::1] weight, const double[:, ::1] g_h, const double[:, ::1] g_w,
-    Py_ssize_t first, Py_ssize_t n, Py_ssize_t width, Py_ssize_t pair_floats, float *to
-) noexcept nogil:
-    """Transform out channels [first, first + n) into a panel `width` wide, for every pair.
-
-    The innermost loops run over out channels, which are contiguous, for vectors' sake.
-    """
-    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS][WIDEST_PANEL] half
-    cdef double[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS][WIDEST_PANEL] taps
-    cdef double[WIDEST_PANEL] total
-    cdef double factor
-    cdef const float *kernel
-    cdef float *out
-    cdef Py_ssize_t kernel_h = weight.shape[2], kernel_w = weight.shape[3]
-    cdef Py_ssize_t c, o, i, j, r, s
-    for c in range(weight.shape[1]):
-        for o in range(n):
-            kernel = &weight[first + o, c, 0, 0]
-            for r in range(kernel_h):
-                for s in range(kernel_w):
-                    taps[r][s][o] = kernel[r * kernel_w + s]
-        for i in range(g_h.shape[0]):
-            for s in range(kernel_w):
-                memset(total, 0, sizeof(total))
-                for r in range(kernel_h):
-                    factor = g_h[i, r]
-                    for o in range(n):
-                        total[o] += taps[r][s][o] * factor
-                memcpy(half[i][s], total, sizeof(total))
-        for i in range(g_h.shape[0]):
-            for j in range(g_w.shape[0]):
-                memset(total, 0, sizeof(total))
-                for s in range(kernel_w):
-                    factor = g_w[j, s]
-                    for o in range(n):
-                        total[o] += half[i][s][o] * factor
-                out = to + (i * g_w.shape[0] + j) * pair_floats + c * width
-                for o in range(n):
-                    out[o] = <float> total[o]
-
-
-cdef void run_whole(
-    const acy_kernels *kernels, const acy_winograd *block, Py_ssize_t n_pairs, Py_ssize_t n_panels
-) noexcept nogil:
-    """All three steps of a block, by one thread."""
-    kernels.winograd_input(block, 0, block.n_tiles)
-    kernels.winograd_multiply(block, 0, n_pairs, 0, n_panels)
-    kernels.winograd_output(block, 0, block.n_tiles)
+        """Bytes of the weights, transformed ones if there are any, and the bias."""
+        packed = (self.kernel_memory, self.bias_memory, self.weight_memory)
+        return sum(memory.nbytes for memory in packed if memory is not None)
 
 
 cdef void run_shared(
@@ -199,33 +179,18 @@ cdef void run_shared(
         kernels.winograd_output(block, i, i + 1)
 
 
-cdef acy_winograd describe_layer(
-    PackedWinograd packed, const float[:, :, :, ::1] x, float[:, :, :, :] y, bint relu,
-    Py_ssize_t largest
+cdef acy_winograd describe_call(
+    PackedWinograd packed, const float[:, :, :, ::1] x, float[:, :, :, :] y, bint relu
 ):
-    """Describe a block of `largest` tiles but for what differs from block to block."""
-    cdef acy_winograd layer
+    """Describe the layer but for its tiles, and the memory for V and M."""
+    cdef acy_winograd layer = packed.layer
     cdef Py_ssize_t lanes = packed.kernels.lanes
-    layer.tiles = NULL
-    layer.n_tiles = 0
-    layer.transforms_h = packed.transforms_h
-    layer.transforms_w = packed.transforms_w
-    layer.points_h = packed.points_h
-    layer.points_w = packed.points_w
-    layer.channels = packed.group_channels
-    layer.out_channels = packed.out_channels // packed.groups
     layer.input_row_stride = x.shape[2] * x.shape[3]
     layer.input_pixel_stride = x.shape[3]
     layer.output_row_stride = y.strides[1] // sizeof(float)
     layer.output_pixel_stride = y.strides[2] // sizeof(float)
-    layer.weight = packed.weight
-    layer.bias = packed.bias
-    layer.v = NULL
-    layer.m = NULL
     layer.v_row = (layer.channels + lanes - 1) // lanes * lanes
     layer.m_row = packed.padded_out_channels
-    layer.v_pair = odd_lines(largest * layer.v_row)
-    layer.m_pair = odd_lines(largest * layer.m_row)
     layer.relu = relu
     return layer
 
@@ -235,9 +200,6 @@ def conv2d(
     const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns, bint relu, Py_ssize_t threads
 ):
     """Convolve padded images with stride 1, tile by tile.
-
-    Where there are fewer blocks of tiles than threads, the threads share the steps of each block;
-    else every thread takes whole blocks, and their V and M stay in its cache.
 
     Parameters
     ----------
@@ -249,37 +211,116 @@ def conv2d(
     relu : bool
     threads : int
     """
-    check_shapes(packed, x, y)
+    check_shapes(&packed.layer, packed.groups, x, y)
     check_cuts(rows, y.shape[1], packed.transforms_h, "rows")
     check_cuts(columns, y.shape[2], packed.transforms_w, "columns")
     cdef Py_ssize_t n_tiles = x.shape[0] * (rows.shape[0] - 1) * (columns.shape[0] - 1)
     if n_tiles == 0:
         return
-
-    cdef Py_ssize_t n_pairs = packed.points_h * packed.points_w
-    cdef acy_winograd layer = describe_layer(packed, x, y, relu, 1)
-    cdef Cut cut = cut_into_blocks(
-        n_tiles, n_pairs * (layer.v_row + layer.m_row), packed.groups, threads
-    )
-    layer = describe_layer(packed, x, y, relu, cut.largest)
-    cdef int n_threads = threads_for(threads if cut.shared else min(threads, cut.n_jobs))
-    cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
-    memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
-    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+    cdef acy_winograd layer = describe_call(packed, x, y, relu)
     cdef acy_winograd_tile *tiles = <acy_winograd_tile *> malloc(
         packed.groups * n_tiles * sizeof(acy_winograd_tile)
     )
-    cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
     try:
-        if blocks is NULL or tiles is NULL:
+        if tiles is NULL:
             raise MemoryError(f"no memory to list {n_tiles} tiles")
         fill_tiles(tiles, x, y, rows, columns)
         repeat_tiles(tiles, n_tiles, packed.groups, layer.channels, layer.out_channels)
-        run_blocks(packed.kernels, &layer, &cut, tiles, blocks, &scratch[0], n_threads)
+        if n_tiles <= ACY_WINOGRAD_TILES and not packed.used and packed.weight_memory is None:
+            packed.used = True
+            convolve_few(packed, &layer, tiles, n_tiles, threads)
+        else:
+            packed.transform(threads)
+            layer.weight = packed.layer.weight
+            convolve_many(packed, &layer, tiles, n_tiles, threads)
     finally:
-        free(blocks)
         free(tiles)
-        give_back(memory)
+
+
+cdef int convolve_few(
+    PackedWinograd packed, const acy_winograd *layer, const acy_winograd_tile *tiles,
+    Py_ssize_t n_tiles, Py_ssize_t threads
+) except -1:
+    """Transform all tiles, then compute panel by panel of out channels, from g."""
+    cdef const acy_kernels *kernels = packed.kernels
+    cdef Py_ssize_t n_groups = packed.groups, n_panels = packed.n_panels, group
+    cdef Py_ssize_t v_pair = odd_lines(n_tiles * layer.v_row)
+    cdef Py_ssize_t m_pair = odd_lines(n_tiles * kernels.panel_width)
+    cdef Py_ssize_t v_floats = packed.n_pairs * v_pair, m_floats = packed.n_pairs * m_pair
+    cdef Py_ssize_t u_pair = odd_lines(layer.channels * kernels.panel_width)
+    cdef int n_threads = threads_for(min(threads, n_groups * n_panels))
+    memory = take_scratch(4 * (n_groups * v_floats + n_threads * (m_floats + layer.points_w * u_pair)))
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+    cdef acy_winograd *groups = <acy_winograd *> malloc(
+        (n_groups + n_threads) * sizeof(acy_winograd)
+    )
+    if groups is NULL:
+        raise MemoryError(f"no memory to describe {n_groups} groups")
+    for group in range(n_groups):
+        describe_group(layer, packed.padded_out_channels, group, groups + group)
+        groups[group].tiles = tiles + group * n_tiles
+        groups[group].n_tiles = n_tiles
+        groups[group].v = &scratch[0] + group * v_floats
+        groups[group].v_pair = v_pair
+        groups[group].m_row = kernels.panel_width
+        groups[group].m_pair = m_pair
+    run_panels(
+        kernels, groups, n_groups, n_panels, groups + n_groups, &scratch[0] + n_groups * v_floats,
+        m_floats, u_pair, n_threads,
+    )
+    free(groups)
+    give_back(memory)
+    return 0
+
+
+cdef void run_panels(
+    const acy_kernels *kernels, const acy_winograd *groups, Py_ssize_t n_groups,
+    Py_ssize_t n_panels, acy_winograd *blocks, float *scratch, Py_ssize_t m_floats,
+    Py_ssize_t u_pair, int n_threads
+) noexcept:
+    """Run every tile and then every panel; `blocks` and `scratch` have a part for each thread."""
+    cdef Py_ssize_t n_tiles = groups.n_tiles, task
+    cdef Py_ssize_t thread_floats = m_floats + groups.points_w * u_pair
+    with nogil:
+        for task in prange(n_groups * n_tiles, num_threads=n_threads, schedule="static"):
+            kernels.winograd_input(
+                groups + task // n_tiles, task % n_tiles, task % n_tiles + 1
+            )
+        for task in prange(
+            n_groups * n_panels, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            blocks[threadid()] = groups[task // n_panels]
+            blocks[threadid()].m = scratch + threadid() * thread_floats
+            kernels.winograd_panel(
+                blocks + threadid(), task % n_panels, blocks[threadid()].m + m_floats, u_pair
+            )
+
+
+cdef int convolve_many(
+    PackedWinograd packed, acy_winograd *layer, const acy_winograd_tile *tiles,
+    Py_ssize_t n_tiles, Py_ssize_t threads
+) except -1:
+    """Compute block by block of tiles, from U.
+
+    Where there are fewer blocks than threads, the threads share the steps of each block; else
+    every thread takes whole blocks, and their V and M stay in its cache.
+    """
+    cdef Cut cut = cut_into_blocks(
+        n_tiles, packed.n_pairs * (layer.v_row + layer.m_row), packed.groups, threads
+    )
+    layer.v_pair = odd_lines(cut.largest * layer.v_row)
+    layer.m_pair = odd_lines(cut.largest * layer.m_row)
+    cdef int n_threads = threads_for(threads if cut.shared else min(threads, cut.n_jobs))
+    cdef Py_ssize_t scratch_floats = packed.n_pairs * (layer.v_pair + layer.m_pair)
+    memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
+    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+    cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
+    if blocks is NULL:
+        raise MemoryError(f"no memory to describe {n_threads} blocks")
+    run_blocks(packed.kernels, layer, &cut, tiles, blocks, &scratch[0], n_threads)
+    free(blocks)
+    give_back(memory)
+    return 0
 
 
 cdef void run_blocks(
@@ -306,35 +347,3 @@ cdef void run_blocks(
                     blocks + threadid(),
                 )
                 run_whole(kernels, blocks + threadid(), n_pairs, n_panels)
-
-
-cdef int check_shapes(
-    PackedWinograd packed, const float[:, :, :, ::1] x, float[:, :, :, :] y
-) except -1:
-    if (
-        x.shape[3] != packed.group_channels * packed.groups or y.shape[0] != x.shape[0]
-        or y.shape[3] != packed.out_channels
-    ):
-        raise ValueError("x, y: shapes do not match the weights")
-    if (
-        y.shape[1] + packed.kernel_h - 1 > x.shape[1]
-        or y.shape[2] + packed.kernel_w - 1 > x.shape[2]
-    ):
-        raise ValueError("x: too small for the output")
-    if y.strides[3] != sizeof(float):
-        raise ValueError("y: out channels must be contiguous")
-    return 0
-
-
-cdef int check_cuts(
-    const Py_ssize_t[::1] cuts, Py_ssize_t length, const acy_transform *transforms, str name
-) except -1:
-    """Refuse cuts that do not go from 0 to `length` in steps that there are transforms for."""
-    cdef Py_ssize_t i, size
-    if cuts.shape[0] < 2 or cuts[0] != 0 or cuts[cuts.shape[0] - 1] != length:
-        raise ValueError(f"{name}: must go from 0 to {length}")
-    for i in range(cuts.shape[0] - 1):
-        size = cuts[i + 1] - cuts[i]
-        if size < 1 or size > ACY_WINOGRAD_POINTS or transforms[size].points == 0:
-            raise ValueError(f"{name}: there is no transform for a tile of {size}")
-    return 0

@@ -1,5 +1,6 @@
-# The tiles of a Winograd convolution, and how they are cut into blocks for the threads.
-from kernels cimport ACY_WINOGRAD_TILES, acy_winograd, acy_winograd_tile
+# The tiles of a Winograd convolution, and how they are cut into blocks for the threads; and what one
+# thread does by itself.
+from kernels cimport ACY_WINOGRAD_TILES, acy_kernels, acy_winograd, acy_winograd_tile
 
 
 cdef enum:
@@ -75,6 +76,20 @@ cdef inline void repeat_tiles(
             tiles[group * n_tiles + t].output += group * out_channels
 
 
+cdef inline void describe_group(
+    const acy_winograd *layer, Py_ssize_t padded_out_channels, Py_ssize_t group,
+    acy_winograd *described
+) noexcept nogil:
+    """Describe one group's part of a layer: its weights and its bias."""
+    cdef Py_ssize_t first = group * padded_out_channels
+    cdef Py_ssize_t depth = layer.channels * layer.taps_h * layer.taps_w
+    described[0] = layer[0]
+    described.kernel += first * depth
+    described.bias += first
+    if layer.weight is not NULL:
+        described.weight += first * layer.channels * layer.points_h * layer.points_w
+
+
 cdef inline void describe_block(
     const acy_winograd *layer, const Cut *cut, const acy_winograd_tile *tiles, Py_ssize_t job,
     float *scratch, acy_winograd *block
@@ -83,10 +98,27 @@ cdef inline void describe_block(
     cdef Py_ssize_t group = job // cut.n_blocks, part = job % cut.n_blocks
     cdef Py_ssize_t first = part * cut.n_tiles // cut.n_blocks
     cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w
-    block[0] = layer[0]
+    describe_group(layer, layer.m_row, group, block)
     block.tiles = tiles + group * cut.n_tiles + first
     block.n_tiles = (part + 1) * cut.n_tiles // cut.n_blocks - first
-    block.weight += group * n_pairs * layer.m_row * layer.channels
-    block.bias += group * layer.m_row
     block.v = scratch
     block.m = scratch + n_pairs * layer.v_pair
+
+
+cdef inline void transform_panel(
+    const acy_kernels *kernels, const acy_winograd *layer, Py_ssize_t panel, float *u,
+    Py_ssize_t u_pair
+) noexcept nogil:
+    """Make U of a panel for all pairs of points, `u_pair` floats apart."""
+    cdef Py_ssize_t i
+    for i in range(layer.points_h):
+        kernels.winograd_weights(layer, panel, i, u + i * layer.points_w * u_pair, u_pair)
+
+
+cdef inline void run_whole(
+    const acy_kernels *kernels, const acy_winograd *block, Py_ssize_t n_pairs, Py_ssize_t n_panels
+) noexcept nogil:
+    """All three steps of a block, by one thread."""
+    kernels.winograd_input(block, 0, block.n_tiles)
+    kernels.winograd_multiply(block, 0, n_pairs, 0, n_panels)
+    kernels.winograd_output(block, 0, block.n_tiles)

@@ -39,9 +39,7 @@ def convolve(
     rows, columns = (n + r - 1 for n, r in zip(y.shape[1:3], taps, strict=True))
     blocks = aligned_zeros((n_images, rows, columns, channels * stride[0] * stride[1]))
     _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
-    tiles = pack_winograd(
-        kernel, offsets, stride=stride, groups=groups, kernels=kernels, threads=threads
-    )
+    tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
     cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
     _winograd.conv2d(tiles, blocks, y, cuts[0], cuts[1], relu, threads)
 

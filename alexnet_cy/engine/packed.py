@@ -117,12 +117,7 @@ class PackedWeights:
         if not winograd:
             return PackedConv(weight, bias, layer.groups, self.kernels)
         return pack_winograd(
-            weight,
-            bias,
-            stride=layer.stride,
-            groups=layer.groups,
-            kernels=self.kernels,
-            threads=default_threads(),
+            weight, bias, stride=layer.stride, groups=layer.groups, kernels=self.kernels
         )
 
     def _keep_conv(self, name: str) -> tuple[Float32Array, Float32Array]:

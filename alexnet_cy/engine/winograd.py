@@ -18,8 +18,8 @@ Tiles of several sizes share one set of transformed weights if a small tile take
 of a large one. So G must not depend on m. Hence L_p above is l_p of the largest tile, and B^T of a
 smaller tile makes up for it by L_p(p) / l_p(p), the product of (p - q) over the points q that it
 does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32,
-and L_p(p) is exact in double, in which all of this is computed. G alone has fractions such as 1/3,
-each of one division, and the weights are transformed in double and rounded once.
+and L_p(p) is exact in double, in which all of this is computed. G alone has fractions such as 1/3:
+they are rounded to float32, in which the weights are transformed.
 
 The finite points of every tile are symmetric about zero: pairs p, -p, and perhaps zero. Then
 l_{-p}(x) is l_p(-x) but for its sign, so that the two rows of B^T differ in the signs of the odd
@@ -228,9 +228,8 @@ def pack_winograd(
     stride: Pair,
     groups: int,
     kernels: object,
-    threads: int,
 ) -> PackedWinograd:
-    """Transform and pack the weights of a convolution for `_winograd.conv2d`.
+    """Pack the weights of a convolution for `_winograd.conv2d`.
 
     Parameters
     ----------
@@ -240,12 +239,11 @@ def pack_winograd(
         Larger strides than 1 need one group, and an input cut into blocks.
     groups : int
     kernels : capsule
-    threads : int
     """
     if stride != (1, 1):
         weight = blocked_weight(weight, stride)
     taps = weight.shape[2], weight.shape[3]
-    matrices = tuple(kernel_matrix(r) for r in taps)
+    matrices = tuple(kernel_matrix(r).astype(np.float32) for r in taps)
     transforms = tuple(
         [
             (first_point(m, r), input_matrix(m, r), output_matrix(m, r))
@@ -260,5 +258,4 @@ def pack_winograd(
         (matrices[0], matrices[1]),
         (transforms[0], transforms[1]),
         kernels,
-        threads,
     )

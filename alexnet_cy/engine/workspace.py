@@ -178,9 +178,7 @@ def _bind_conv(
         return partial(_winograd.conv2d, tiles, padded, result, rows, columns, step.relu)
     patches = packed.conv(layer.name)
     copy_columns = step.algorithm == "im2col"
-    return partial(
-        _conv.conv2d, patches, padded, result, *layer.stride, step.relu, copy_columns
-    )
+    return partial(_conv.conv2d, patches, padded, result, *layer.stride, step.relu, copy_columns)
 
 
 def _bind_vector_step(

@@ -9,99 +9,7 @@
  * U: a small tile takes some of the points of a large one, and no part in the products of others.
  */
 
-/* Transforms take a tile column by column: `count` columns of vectors, `next` floats apart, the
- * vectors of each `stride` floats apart. */
-typedef struct {
-    ptrdiff_t stride, next;
-} acy_steps;
-
-/* Points come as alexnet_cy/engine/winograd.py arranges them: single ones (infinity, zero), then
- * pairs p, -p. How many points there are tells how many of them are single. */
-#define WINOGRAD_SINGLES(points) ((points) % 2 ? 1 : (points) == ACY_WINOGRAD_POINTS ? 2 : 0)
-
-/* y[i] = sum_j matrix[i][j] * x[j],  i, j < points: B^T. The rows of p and -p differ in the signs
- * of the odd columns alone, so that they share two half sums. The row of the last single point has
- * entries in even columns only, that of the one before it in odd columns. */
-ACY_INLINE void input_columns(const int points, const float *matrix, const float *x, acy_steps from,
-                              float *y, acy_steps to, int count) {
-    const int singles = WINOGRAD_SINGLES(points);
-    for (; count > 0; count--, x += from.next, y += to.next) {
-        vf in[ACY_WINOGRAD_POINTS];
-        ACY_UNROLL for (int j = 0; j < points; j++) in[j] = vf_load(x + j * from.stride);
-        ACY_UNROLL for (int i = 0; i < singles; i++) {
-            const float *const row = matrix + i * points;
-            const int first = singles - 1 - i;
-            vf sum = in[first] * row[first];
-            ACY_UNROLL for (int j = first + 2; j < points; j += 2) sum += in[j] * row[j];
-            vf_store(y + i * to.stride, sum);
-        }
-        ACY_UNROLL for (int i = singles; i < points; i += 2) {
-            const float *const row = matrix + i * points;
-            vf even = in[0] * row[0], odd = in[1] * row[1];
-            ACY_UNROLL for (int j = 2; j < points; j += 2) even += in[j] * row[j];
-            ACY_UNROLL for (int j = 3; j < points; j += 2) odd += in[j] * row[j];
-            vf_store(y + i * to.stride, even + odd);
-            vf_store(y + (i + 1) * to.stride, even - odd);
-        }
-    }
-}
-
-/* The sum of a row of A^T: its single entries, and the first of every pair of entries. */
-ACY_INLINE vf output_row(const int points, const float *row, const vf *single, const vf *pair) {
-    const int singles = WINOGRAD_SINGLES(points);
-    vf sum = singles ? single[0] * row[0] : pair[0] * row[0];
-    ACY_UNROLL for (int j = 1; j < singles; j++) sum += single[j] * row[j];
-    ACY_UNROLL for (int j = singles ? singles : 2; j < points; j += 2) sum +=
-        pair[(j - singles) / 2] * row[j];
-    return sum;
-}
-
-/* y[i] = sum_j matrix[i][j] * x[j],  i < outputs, j < points: A^T. The columns of p and -p differ
- * in the signs of the odd rows alone: x[p] + x[-p] serves the even rows, x[p] - x[-p] the odd ones.
- */
-ACY_INLINE void output_columns(const int points, int outputs, const float *matrix, const float *x,
-                               acy_steps from, float *y, acy_steps to, int count) {
-    const int singles = WINOGRAD_SINGLES(points), pairs = (points - singles) / 2;
-    for (; count > 0; count--, x += from.next, y += to.next) {
-        vf single[2], sum[ACY_WINOGRAD_POINTS / 2], difference[ACY_WINOGRAD_POINTS / 2];
-        ACY_UNROLL for (int j = 0; j < singles; j++) single[j] = vf_load(x + j * from.stride);
-        ACY_UNROLL for (int k = 0; k < pairs; k++) {
-            const float *const pair = x + (singles + 2 * k) * from.stride;
-            const vf plus = vf_load(pair), minus = vf_load(pair + from.stride);
-            sum[k] = plus + minus;
-            difference[k] = plus - minus;
-        }
-        for (int i = 0; i < outputs; i += 2) {
-            const float *const row = matrix + i * points;
-            vf_store(y + i * to.stride, output_row(points, row, single, sum));
-            if (i + 1 < outputs)
-                vf_store(y + (i + 1) * to.stride,
-                         output_row(points, row + points, single, difference));
-        }
-    }
-}
-
-/* For any number of points, each with its own unrolled loops. */
-#define WINOGRAD_CASE(points, call)                                                                \
-    case points:                                                                                   \
-        call;                                                                                      \
-        break;
-ACY_NOINLINE void transform_input(int points, const float *matrix, const float *x, acy_steps from,
-                                  float *y, acy_steps to, int count) {
-    switch (points) {
-#define INPUT(n) WINOGRAD_CASE(n, input_columns(n, matrix, x, from, y, to, count))
-        INPUT(1) INPUT(2) INPUT(3) INPUT(4) INPUT(5) INPUT(6) INPUT(7) INPUT(8)
-#undef INPUT
-    }
-}
-ACY_NOINLINE void transform_output(int points, int outputs, const float *matrix, const float *x,
-                                   acy_steps from, float *y, acy_steps to, int count) {
-    switch (points) {
-#define OUTPUT(n) WINOGRAD_CASE(n, output_columns(n, outputs, matrix, x, from, y, to, count))
-        OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6) OUTPUT(7) OUTPUT(8)
-#undef OUTPUT
-    }
-}
+#include "winograd_transforms.h"
 
 enum { WINOGRAD_ROW = ACY_WINOGRAD_POINTS * ACY_LANES }; /* a row of a tile of vectors */
 enum { WINOGRAD_TILE = ACY_WINOGRAD_POINTS * WINOGRAD_ROW };
@@ -136,50 +44,84 @@ static void winograd_input(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_
     }
 }
 
+ACY_INLINE ptrdiff_t panel_width(const acy_winograd *w, ptrdiff_t panel) {
+    const ptrdiff_t padded = (w->out_channels + ACY_LANES - 1) / ACY_LANES * ACY_LANES;
+    const ptrdiff_t left = padded - panel * ACY_PANEL_WIDTH;
+    return left < ACY_PANEL_WIDTH ? left : ACY_PANEL_WIDTH;
+}
+
+enum { WINOGRAD_RUN = 128 }; /* floats of every tap at a time: what comes of them stays in L1 */
+
+/* U[i, j][c, o] = (G g G^T)[i, j] for all j, c and the o of a panel: `u` is [j][c][width of the
+ * panel], its pairs u_pair apart. */
+static void winograd_weights(const acy_winograd *w, ptrdiff_t panel, ptrdiff_t i, float *u,
+                             ptrdiff_t u_pair) {
+    float half[ACY_WINOGRAD_POINTS * WINOGRAD_RUN] ACY_ALIGNED;
+    const ptrdiff_t tap = panel_width(w, panel) * w->channels;
+    const float *g = w->kernel + panel * ACY_PANEL_WIDTH * w->channels * w->taps_h * w->taps_w;
+    for (ptrdiff_t first = 0; first < tap; first += WINOGRAD_RUN) {
+        const ptrdiff_t left = tap - first;
+        const int vectors = (int)(left < WINOGRAD_RUN ? left : WINOGRAD_RUN) / ACY_LANES;
+        for (int s = 0; s < w->taps_w; s++)
+            transform_kernel_row(w->taps_h, w->kernel_h + i * w->taps_h, g + s * tap + first,
+                                 w->taps_w * tap, half + s * WINOGRAD_RUN, vectors);
+        transform_kernel(w->taps_w, (int)w->points_w, w->kernel_w, half, WINOGRAD_RUN, u + first,
+                         u_pair, vectors);
+    }
+}
+
 ACY_INLINE int takes_point(const acy_transform *transform, int point) {
     return point >= transform->first && point < transform->first + transform->points;
 }
+
+/* The rows of V and M of a pair of points: those of the tiles that take it. Returns how many. */
+static ptrdiff_t list_rows(const acy_winograd *w, ptrdiff_t pair, const float **v, float **m) {
+    const int i = (int)(pair / w->points_w), j = (int)(pair % w->points_w);
+    ptrdiff_t n = 0;
+    for (ptrdiff_t t = 0; t < w->n_tiles; t++)
+        if (takes_point(w->transforms_h + w->tiles[t].outputs_h, i) &&
+            takes_point(w->transforms_w + w->tiles[t].outputs_w, j)) {
+            v[n] = w->v + pair * w->v_pair + t * w->v_row;
+            m[n++] = w->m + pair * w->m_pair + t * w->m_row;
+        }
+    return n;
+}
+
+static const float no_sums[ACY_PANEL_WIDTH]; /* zeros: where the sums of M begin */
 
 /* M[i, j][tile, o] = sum_c V[i, j][tile, c] * U[i, j][c, o] for the pairs [pair_begin, pair_end)
  * and the panels [panel_begin, panel_end) of out channels. */
 static void winograd_multiply(const acy_winograd *w, ptrdiff_t pair_begin, ptrdiff_t pair_end,
                               ptrdiff_t panel_begin, ptrdiff_t panel_end) {
-    static const float zeros[ACY_PANEL_WIDTH];
-    const float *a[ACY_WINOGRAD_TILES];
+    const float *v[ACY_WINOGRAD_TILES];
     float *m[ACY_WINOGRAD_TILES], *c[ACY_WINOGRAD_TILES];
     const acy_segment whole = {0, w->channels};
     const ptrdiff_t padded = (w->out_channels + ACY_LANES - 1) / ACY_LANES * ACY_LANES;
 
     for (ptrdiff_t pair = pair_begin; pair < pair_end; pair++) {
-        const int i = (int)(pair / w->points_w), j = (int)(pair % w->points_w);
-        ptrdiff_t n = 0;
-        for (ptrdiff_t t = 0; t < w->n_tiles; t++)
-            if (takes_point(w->transforms_h + w->tiles[t].outputs_h, i) &&
-                takes_point(w->transforms_w + w->tiles[t].outputs_w, j)) {
-                a[n] = w->v + pair * w->v_pair + t * w->v_row;
-                m[n++] = w->m + pair * w->m_pair + t * w->m_row;
-            }
+        const ptrdiff_t n = list_rows(w, pair, v, m);
         for (ptrdiff_t panel = panel_begin; panel < panel_end; panel++) {
-            const ptrdiff_t o = panel * ACY_PANEL_WIDTH, left = padded - o;
-            const ptrdiff_t width = left < ACY_PANEL_WIDTH ? left : ACY_PANEL_WIDTH;
+            const ptrdiff_t o = panel * ACY_PANEL_WIDTH, width = panel_width(w, panel);
             for (ptrdiff_t row = 0; row < n; row++) c[row] = m[row] + o;
             const float *const u = w->weight + (pair * padded + o) * w->channels;
-            gemm_rows(a, n, width, &whole, 1, w->channels, u, u + width * w->channels, c, zeros,
+            gemm_rows(v, n, width, &whole, 1, w->channels, u, u + width * w->channels, c, no_sums,
                       ACY_PARTIAL);
         }
     }
 }
 
-/* y[p, q, o] = relu(bias[o] + (A^T M A)[p, q]) for the tiles [tile_begin, tile_end). */
-static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_t tile_end) {
+/* y[p, q, o] = relu(bias[o] + (A^T M A)[p, q]) for the tiles [tile_begin, tile_end) and the out
+ * channels [begin, end); M begins with the first of these. */
+static void output_channels(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_t tile_end,
+                            ptrdiff_t begin, ptrdiff_t end) {
     float half[WINOGRAD_TILE] ACY_ALIGNED, sums[WINOGRAD_TILE] ACY_ALIGNED;
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
         const ptrdiff_t first = down->first * w->points_w + across->first;
-        for (ptrdiff_t o = 0; o < w->out_channels; o += ACY_LANES) {
+        for (ptrdiff_t o = begin; o < end; o += ACY_LANES) {
             transform_output(down->points, down->outputs, down->output,
-                             w->m + first * w->m_pair + t * w->m_row + o,
+                             w->m + first * w->m_pair + t * w->m_row + o - begin,
                              (acy_steps){w->points_w * w->m_pair, w->m_pair}, half,
                              (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
             transform_output(across->points, across->outputs, across->output, half,
@@ -200,4 +142,29 @@ static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff
             }
         }
     }
+}
+
+static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_t tile_end) {
+    output_channels(w, tile_begin, tile_end, 0, w->out_channels);
+}
+
+/* Everything behind the input transform for one panel of out channels of few tiles. Its weights are
+ * transformed a row of points at a time, and multiplied where they have been left in the cache:
+ * from memory come the taps of the kernels, a fifth of the transformed weights. M holds the panel
+ * alone. */
+static void winograd_panel(const acy_winograd *w, ptrdiff_t panel, float *u, ptrdiff_t u_pair) {
+    const float *v[ACY_WINOGRAD_TILES];
+    float *m[ACY_WINOGRAD_TILES];
+    const acy_segment whole = {0, w->channels};
+    const ptrdiff_t o = panel * ACY_PANEL_WIDTH, width = panel_width(w, panel);
+    for (ptrdiff_t i = 0; i < w->points_h; i++) {
+        winograd_weights(w, panel, i, u, u_pair);
+        for (ptrdiff_t j = 0; j < w->points_w; j++) {
+            const ptrdiff_t n = list_rows(w, i * w->points_w + j, v, m);
+            gemm_rows(v, n, width, &whole, 1, w->channels, u + j * u_pair, u + (j + 1) * u_pair, m,
+                      no_sums, ACY_PARTIAL);
+        }
+    }
+    const ptrdiff_t end = o + width < w->out_channels ? o + width : w->out_channels;
+    output_channels(w, 0, w->n_tiles, o, end);
 }

@@ -117,9 +117,9 @@ def test_the_largest_tiles():
 def test_the_most_points_are_those_of_the_kernels(repository, kernels):
     header = (repository / "src" / "kernels.h").read_text()
     assert f"#define ACY_WINOGRAD_POINTS {MAX_POINTS}\n" in header
-    one_more = np.ones((MAX_POINTS + 1, 3))
+    one_more = np.ones((MAX_POINTS + 1, 3), np.float32)
     with pytest.raises(ValueError, match=f"^kernel_matrices: at most {MAX_POINTS} points are "):
-        PackedWinograd(normal(0, 4, 2, 3, 3), None, 1, (one_more,) * 2, ([], []), kernels, 1)
+        PackedWinograd(normal(0, 4, 2, 3, 3), None, 1, (one_more,) * 2, ([], []), kernels)
 
 
 @pytest.mark.parametrize("taps", TAPS)

@@ -48,9 +48,7 @@ def test_convolution(kernels, x, y, message):
     ],
 )
 def test_winograd(kernels, x, y, message):
-    packed = pack_winograd(
-        zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels, threads=1
-    )
+    packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(4, 3)
     with pytest.raises(ValueError, match=f"^{message}$"):
         _winograd.conv2d(packed, x, y, cuts, cuts, False, 1)
@@ -58,9 +56,7 @@ def test_winograd(kernels, x, y, message):
 
 @pytest.mark.parametrize("cuts", [[0, 6], [0, 3, 3, 6], [0, 4, 2, 6]])
 def test_a_tile_of_no_size_that_there_is(kernels, cuts):
-    packed = pack_winograd(
-        zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels, threads=1
-    )
+    packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     with pytest.raises(ValueError, match=r"^rows: there is no transform for a tile of (6|0|-2)$"):
         _winograd.conv2d(
             packed,

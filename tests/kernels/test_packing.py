@@ -59,7 +59,7 @@ LINEAR_ERRORS = [
 
 
 def winograd(weight, bias, groups, kernels):
-    return pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels, threads=1)
+    return pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
 
 
 def linear(weight, bias, pixels, kernels):

@@ -1,5 +1,7 @@
 """Winograd convolution: near the oracle about every tile, panel and block, with the same bits."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from support.samples import around, normal, small_integers
 from support.winograd_bound import assert_winograd
 
 from alexnet_cy import _winograd, definitions, ops
+from alexnet_cy.engine import door
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     block_taps,
@@ -26,8 +29,19 @@ pytestmark = pytest.mark.usefixtures("isa")
 FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 
+def pack_and_transform(*arguments, **named):
+    packed = pack_winograd(*arguments, **named)
+    packed.transform(2)
+    return packed
+
+
 def winograd(x, weight, bias=None, **arguments):
-    return ops.conv2d(x, weight, bias, algorithm="winograd", **{"threads": 1} | arguments)
+    """With weights transformed on the way, as in a first call, and with those that are kept."""
+    arguments = {"algorithm": "winograd", "threads": 1} | arguments
+    first = ops.conv2d(x, weight, bias, **arguments)
+    with mock.patch.object(door, "pack_winograd", pack_and_transform):
+        assert_same_bits(ops.conv2d(x, weight, bias, **arguments), first)
+    return first
 
 
 def check(x, weight, bias, **arguments):
@@ -208,7 +222,7 @@ def test_batches(channels, groups):
 def test_an_output_with_gaps(kernels, groups):
     """As in a network, where the result is the inside of a padded activation."""
     x, weight = normal(0, 2, 9, 12, 8), normal(1, 18, 8 // groups, 3, 3)
-    packed = pack_winograd(weight, None, stride=(1, 1), groups=groups, kernels=kernels, threads=1)
+    packed = pack_winograd(weight, None, stride=(1, 1), groups=groups, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(10, 3)
     dense = np.empty((2, 7, 10, 18), np.float32)
     _winograd.conv2d(packed, x, dense, *cuts, False, 1)
@@ -217,6 +231,28 @@ def test_an_output_with_gaps(kernels, groups):
     assert_same_bits(padded[:, 2:9, 1:11], dense)
     padded[:, 2:9, 1:11] = 7
     assert (padded == 7).all()
+
+
+def test_the_weights_are_transformed_at_the_second_call(kernels):
+    """Or at the first one, if it has more tiles than a panel can take."""
+    x, weight = normal(0, 1, 9, 11, 8), normal(1, 18, 8, 3, 3)
+    packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
+    cuts = tile_cuts(7, 3), tile_cuts(9, 3)
+    results = [np.empty((1, 7, 9, 18), np.float32) for _ in range(3)]
+    sizes = []
+    for y in results:
+        _winograd.conv2d(packed, x, y, *cuts, False, 2)
+        sizes.append(packed.nbytes)
+        assert_same_bits(y, results[0])
+    assert sizes[1] - sizes[0] >= 49 * 18 * 8 * 4
+    assert sizes[2] == sizes[1]
+
+    packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
+    many = MOST_TILES // 4 + 1
+    _winograd.conv2d(
+        packed, np.repeat(x, many, axis=0), np.empty((many, 7, 9, 18), np.float32), *cuts, False, 2
+    )
+    assert packed.nbytes == sizes[1]
 
 
 def test_nothing_of_an_earlier_call_is_left():
@@ -266,7 +302,7 @@ def test_the_variable_chooses_it(monkeypatch):
 def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
     sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 5, "first": 0}
     sizes |= changes
-    matrix = np.resize(kernel_matrix(3), (sizes["points"], sizes["kernel_taps"]))
+    matrix = np.resize(kernel_matrix(3).astype(np.float32), (sizes["points"], sizes["kernel_taps"]))
     transforms = [(sizes["first"], input_matrix(5, 3), output_matrix(5, 3))] * sizes["tiles"]
     with pytest.raises(ValueError, match=f"^{message}$"):
         _winograd.PackedWinograd(
@@ -276,5 +312,4 @@ def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
             (matrix, matrix),
             (transforms, transforms),
             kernels,
-            1,
         )

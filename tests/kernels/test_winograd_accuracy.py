@@ -30,9 +30,7 @@ def test_errors_of_tiles(outputs, taps):
     for seed in range(2):
         x = normal(seed, 2, 64, size, size)
         weight = normal(seed + 100, 16, 64, taps, taps)
-        packed = pack_winograd(
-            weight, None, stride=(1, 1), groups=1, kernels=active_kernels(), threads=1
-        )
+        packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=active_kernels())
         computed = np.empty((2, 6 * outputs, 6 * outputs, 16), np.float32)
         pixels = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
         _winograd.conv2d(packed, pixels, computed, cuts, cuts, False, 1)

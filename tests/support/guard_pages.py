@@ -84,9 +84,7 @@ def winograd() -> None:
         for rows, columns, threads in ((1, 1, 1), (6, 7, 2), (11, 4, 1)):
 
             def call(x, weight, bias, y, groups=groups, threads=threads):
-                packed = pack_winograd(
-                    weight, bias, stride=(1, 1), groups=groups, kernels=kernels, threads=threads
-                )
+                packed = pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
                 cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
                 _winograd.conv2d(packed, x, y, *cuts, True, threads)
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-FUNCTION = re.compile(r"[0-9a-f]+ <(\w+)>:")
+FUNCTION = re.compile(r"[0-9a-f]+ <([\w.]+)>:")
 INSTRUCTION = re.compile(r"\s+([0-9a-f]+):\s+(\S.*)")
 # A branch on a condition, its target last: "jne 84a0 <...>", "b.ne 59f8 <...>", "cbnz x0, 59f8".
 BRANCH = re.compile(r"(?:j(?!mp)\w+|b\.\w+|cbn?z)\s.*?\b([0-9a-f]+) <")

@@ -1,9 +1,9 @@
-/* The three steps of a Winograd convolution, each against its definition.
+/* The steps of a Winograd convolution, each against its definition.
  *
  * The kernels are linear maps for any matrices of symmetric points, so that whole numbers will do:
- * every result is then exact, in whatever order a step adds. With matrices of -1, 0, 1 and 8 points
- * at most, 35 channels at most and everything else from -4 to 4, no sum exceeds 4 * 64 * 4 * 35 *
- * 64 + 4 < 2^24.
+ * every result is then exact, in whatever order a step adds. With matrices and kernels of -1, 0, 1
+ * and at most 8 points and 5 x 5 taps, at most 35 channels and everything else from -4 to 4, no sum
+ * exceeds 4 * 64 * 25 * 35 * 64 + 4 < 2^24.
  */
 #include "check.h"
 
@@ -50,6 +50,36 @@ static const float *random_output_matrix(int outputs, int points) {
         for (int j = n_singles(points) + 1; j < points; j += 2)
             matrix[i * points + j] = matrix[i * points + j - 1] * (i % 2 ? -1.0f : 1.0f);
     return matrix;
+}
+
+/* Rows of G: infinity takes the last tap alone and zero the first; then pairs that differ in the
+ * signs of the odd columns. */
+static const float *random_kernel_matrix(ptrdiff_t points, int taps) {
+    float *matrix = random_signs(points * taps);
+    const int singles = n_singles((int)points);
+    for (int i = 0; i < points; i++)
+        for (int k = 0; k < taps; k++) {
+            float *entry = matrix + i * taps + k;
+            if (i < singles && k != (i ? 0 : taps - 1)) *entry = 0.0f;
+            if (i >= singles && (i - singles) % 2) *entry = entry[-taps] * (k % 2 ? -1.0f : 1.0f);
+        }
+    return matrix;
+}
+
+/* U[i, j][o][c] = sum over r, s of G_h[i, r] g[o][r, s][c] G_w[j, s] */
+static float *transformed_weights(const acy_winograd *w, const float *g) {
+    float *u = buffer(w->points_h * w->points_w * w->out_channels * w->channels), *to = u;
+    for (ptrdiff_t i = 0; i < w->points_h; i++)
+        for (ptrdiff_t j = 0; j < w->points_w; j++)
+            for (ptrdiff_t o = 0; o < w->out_channels; o++)
+                for (ptrdiff_t c = 0; c < w->channels; c++, to++) {
+                    *to = 0.0f;
+                    for (int r = 0; r < w->taps_h; r++)
+                        for (int s = 0; s < w->taps_w; s++)
+                            *to += w->kernel_h[i * w->taps_h + r] * w->kernel_w[j * w->taps_w + s] *
+                                   g[((o * w->taps_h + r) * w->taps_w + s) * w->channels + c];
+                }
+    return u;
 }
 
 /* The transforms of all sizes of tiles up to `outputs`, the smaller ones with the last points of
@@ -150,10 +180,43 @@ static void expect_output(const acy_winograd *w, ptrdiff_t t, float *expected) {
             }
 }
 
+static ptrdiff_t panels_of(const acy_kernels *kernels, const acy_winograd *w) {
+    return rounded_up(w->out_channels, kernels->panel_width) / kernels->panel_width;
+}
+
+/* U as winograd_multiply reads it, made by winograd_weights a row of points at a time. */
+static void check_weights_step(const acy_kernels *kernels, const acy_winograd *w, const float *u) {
+    const ptrdiff_t one_pair = w->out_channels * w->channels;
+    const ptrdiff_t padded = rounded_up(w->out_channels, kernels->lanes);
+    const ptrdiff_t u_pair = padded * w->channels, n_pairs = w->points_h * w->points_w;
+    float *computed = buffer(n_pairs * u_pair), *expected = buffer(n_pairs * u_pair);
+    for (ptrdiff_t panel = 0; panel < panels_of(kernels, w); panel++)
+        for (ptrdiff_t i = 0; i < w->points_h; i++)
+            kernels->winograd_weights(w, panel, i,
+                                      computed + i * w->points_w * u_pair +
+                                          panel * kernels->panel_width * w->channels,
+                                      u_pair);
+    for (ptrdiff_t pair = 0; pair < n_pairs; pair++)
+        pack_panels(kernels, u + pair * one_pair, w->out_channels, w->channels,
+                    expected + pair * u_pair);
+    for (ptrdiff_t n = 0; n < n_pairs * u_pair; n++) expect_sum("U", computed[n], expected[n]);
+}
+
+/* The output once more, panel by panel, by a block whose M holds one of them. */
+static void run_panels(const acy_kernels *kernels, acy_winograd w) {
+    const ptrdiff_t u_pair = kernels->panel_width * w.channels;
+    float *u = buffer(w.points_w * u_pair);
+    w.m_row = kernels->panel_width;
+    w.m_pair = w.n_tiles * w.m_row;
+    w.m = buffer(w.points_h * w.points_w * w.m_pair);
+    for (ptrdiff_t panel = 0; panel < panels_of(kernels, &w); panel++)
+        kernels->winograd_panel(&w, panel, u, u_pair);
+}
+
 static void run_and_check(const acy_kernels *kernels, const acy_winograd *w, const float *u) {
     const ptrdiff_t n_pairs = w->points_h * w->points_w, some = w->n_tiles / 3;
-    const ptrdiff_t n_panels =
-        rounded_up(w->out_channels, kernels->panel_width) / kernels->panel_width;
+    const ptrdiff_t n_panels = panels_of(kernels, w);
+    check_weights_step(kernels, w, u);
     kernels->winograd_input(w, 0, some);
     kernels->winograd_input(w, some, w->n_tiles);
     for (ptrdiff_t t = 0; t < w->n_tiles; t++) check_input_step(w, t);
@@ -183,11 +246,11 @@ static void check_case(const acy_kernels *kernels, const winograd_case *test) {
     make_transforms(test->outputs_h, test->kernel_h, transforms_h);
     make_transforms(test->outputs_w, test->kernel_w, transforms_w);
     const ptrdiff_t one_pair = test->filters * test->channels;
-    const float *u = random_buffer(points_h * points_w * one_pair, WHOLE_NUMBERS);
+    const ptrdiff_t depth = test->kernel_h * test->kernel_w * test->channels;
+    const float *g = random_signs(test->filters * depth);
+    float *kernel = buffer(padded * depth);
+    pack_panels(kernels, g, test->filters, depth, kernel);
     float *packed = buffer(points_h * points_w * padded * test->channels);
-    for (ptrdiff_t pair = 0; pair < points_h * points_w; pair++)
-        pack_panels(kernels, u + pair * one_pair, test->filters, test->channels,
-                    packed + pair * padded * test->channels);
     float *bias = random_buffer(padded, WHOLE_NUMBERS);
     float *output = buffer(out_floats), *expected = buffer(out_floats);
     acy_winograd_tile tiles[ACY_WINOGRAD_TILES];
@@ -203,6 +266,11 @@ static void check_case(const acy_kernels *kernels, const winograd_case *test) {
         .input_pixel_stride = pixel,
         .output_row_stride = out_row,
         .output_pixel_stride = out_pixel,
+        .kernel = kernel,
+        .taps_h = test->kernel_h,
+        .taps_w = test->kernel_w,
+        .kernel_h = random_kernel_matrix(points_h, test->kernel_h),
+        .kernel_w = random_kernel_matrix(points_w, test->kernel_w),
         .weight = packed,
         .bias = bias,
         .v_row = rounded_up(test->channels, kernels->lanes),
@@ -215,10 +283,18 @@ static void check_case(const acy_kernels *kernels, const winograd_case *test) {
     w.v = buffer(points_h * points_w * w.v_pair);
     w.m = buffer(points_h * points_w * w.m_pair);
 
+    const float *u = transformed_weights(&w, g);
+    for (ptrdiff_t pair = 0; pair < points_h * points_w; pair++)
+        pack_panels(kernels, u + pair * one_pair, test->filters, test->channels,
+                    packed + pair * padded * test->channels);
     run_and_check(kernels, &w, u);
     for (ptrdiff_t t = 0; t < w.n_tiles; t++)
         expect_output(&w, t, expected + (tiles[t].output - output));
     expect_same("output", output, expected, out_floats);
+    for (ptrdiff_t n = 0; n < out_floats; n++)
+        if (expected[n] != UNTOUCHED) output[n] = 0.0f;
+    run_panels(kernels, w);
+    expect_same("output of panels", output, expected, out_floats);
     release_buffers();
 }
 
