@@ -6,6 +6,15 @@ def clear_padding(
 ) -> None: ...
 def nchw_to_nhwc(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
 def nhwc_to_nchw(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
+def pixels_to_depth(
+    x: NDArray[np.uint8],
+    channels: tuple[int, int, int],
+    table: NDArray[np.float32],
+    y: NDArray[np.float32],
+    block: tuple[int, int],
+    padding: tuple[int, int],
+    threads: int,
+) -> None: ...
 def space_to_depth(
     x: NDArray[np.float32],
     y: NDArray[np.float32],

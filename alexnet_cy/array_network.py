@@ -21,6 +21,7 @@ from alexnet_cy.engine.planning import make_plan
 from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.given_tensors import given_tensors
 from alexnet_cy.network import Variant, get_variant, resolve_layer
+from alexnet_cy.pixel_batch import PixelBatch
 from alexnet_cy.weights.tensors import TensorRef
 
 if TYPE_CHECKING:
@@ -100,23 +101,27 @@ class ArrayNetwork:
 
     @overload
     def forward(
-        self, x: ArrayLike, layers: None = None, *, threads: int | None = None
+        self, x: ArrayLike | PixelBatch, layers: None = None, *, threads: int | None = None
     ) -> Float32Array: ...
     @overload
     def forward(
-        self, x: ArrayLike, layers: Sequence[str], *, threads: int | None = None
+        self, x: ArrayLike | PixelBatch, layers: Sequence[str], *, threads: int | None = None
     ) -> dict[str, Float32Array]: ...
     def forward(
-        self, x: ArrayLike, layers: Sequence[str] | None = None, *, threads: int | None = None
+        self,
+        x: ArrayLike | PixelBatch,
+        layers: Sequence[str] | None = None,
+        *,
+        threads: int | None = None,
     ) -> Float32Array | dict[str, Float32Array]:
         """Run the network on preprocessed images.
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W)
-            As `preprocess` makes them; N may be 0. For layers up to pool5 any size works that the
-            kernels fit; the fully connected layers need the size their weights were made for (the
-            torchvision variant takes any from 63 pixels up).
+        x : array_like, shape (N, 3, H, W), or PixelBatch
+            As `preprocess` makes them, or `images.prepare`; N may be 0. For layers up to pool5 any
+            size works that the kernels fit; the fully connected layers need the size their weights
+            were made for (the torchvision variant takes any from 63 pixels up).
         layers : sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names. The pass ends with the last of them.
@@ -146,7 +151,7 @@ class ArrayNetwork:
 
     def profile(
         self,
-        x: ArrayLike,
+        x: ArrayLike | PixelBatch,
         layers: Sequence[str] | None = None,
         *,
         threads: int | None = None,
@@ -156,7 +161,7 @@ class ArrayNetwork:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), N at least 1
+        x : array_like, shape (N, 3, H, W), or PixelBatch; N at least 1
         layers, threads
             As for `forward`.
         repeats : int
@@ -300,7 +305,9 @@ class ArrayNetwork:
 
     # ------------------------------------------------------------------------------ behind the door
 
-    def _images(self, x: ArrayLike) -> Float32Array:
+    def _images(self, x: ArrayLike | PixelBatch) -> Float32Array | PixelBatch:
+        if isinstance(x, PixelBatch):
+            return x
         images = as_float32(x, "x", 4, "(N, 3, H, W)")
         if images.shape[1] != 3:
             hint = ""

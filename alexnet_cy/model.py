@@ -343,7 +343,16 @@ class AlexNet(ArrayNetwork):
         threads: int | None,
     ) -> dict[str, Float32Array]:
         """Preprocess and run; (N, views, ...) for every name."""
-        x = self.preprocess(images, preset, mean=mean, exif=exif)
+        from alexnet_cy.images import prepare
+        from alexnet_cy.mean_files import read_mean
+
+        x = prepare(
+            images,
+            self._variant.preset if preset is None else preset,
+            mean=read_mean(mean),  # type: ignore[arg-type]
+            exif=exif,
+            input_size=self._variant.input_size,
+        )
         n_images = len(images)
         return {
             name: value.reshape(n_images, -1, *value.shape[1:])

@@ -98,6 +98,74 @@ cdef void blocks_of_row(
                     to[dx * C + c] = row[c * channel_stride + j * block_w + dx - left]
 
 
+cdef void blocks_of_pixels(
+    const unsigned char[:, :, :, ::1] x, const int *channels, const float *table,
+    float[:, :, :, ::1] y, Py_ssize_t n, Py_ssize_t i, Py_ssize_t block_h, Py_ssize_t block_w,
+    Py_ssize_t top, Py_ssize_t left
+) noexcept nogil:
+    """Fill row i of blocks of image n, as `blocks_of_row` does."""
+    cdef Py_ssize_t H = x.shape[1], W = x.shape[2]
+    cdef Py_ssize_t dy, h, j, dx, begin, end
+    cdef const unsigned char *pixel
+    cdef float *to
+    cdef int first = channels[0], second = channels[1], third = channels[2]
+    memset(&y[n, i, 0, 0], 0, y.shape[2] * y.shape[3] * sizeof(float))
+    for dy in range(block_h):
+        h = i * block_h + dy - top
+        if h < 0 or h >= H:
+            continue
+        for j in range(y.shape[2]):
+            begin = max(0, left - j * block_w)
+            end = min(block_w, W + left - j * block_w)
+            if begin >= end:
+                continue
+            pixel = &x[n, h, j * block_w + begin - left, 0]
+            to = &y[n, i, j, (dy * block_w + begin) * 3]
+            for dx in range(end - begin):
+                to[3 * dx] = table[pixel[3 * dx + first]]
+                to[3 * dx + 1] = table[256 + pixel[3 * dx + second]]
+                to[3 * dx + 2] = table[512 + pixel[3 * dx + third]]
+
+
+def pixels_to_depth(
+    const unsigned char[:, :, :, ::1] x, tuple channels, const float[:, ::1] table,
+    float[:, :, :, ::1] y, tuple block, tuple padding, Py_ssize_t threads
+):
+    """Do what `space_to_depth` does with images of bytes, looking every value up on the way.
+
+    Write y[n, i, j, (dy * block_w + dx) * 3 + c] = table[c, x[n, h, w, channels[c]]] for
+    h = i * block_h + dy - top and w = j * block_w + dx - left. What lies outside x is zero. A block
+    of one pixel gives (N, H, W, C), with padding.
+
+    Parameters
+    ----------
+    x : uint8, shape (N, H, W, 3), C-contiguous
+    channels : (int, int, int), each from 0 to 2
+    table : float32, shape (3, 256), C-contiguous
+    y : float32, shape (N, rows of blocks, columns of blocks, block_h * block_w * 3), C-contiguous
+    block : (block_h, block_w)
+    padding : (top, left)
+    threads : int
+    """
+    cdef Py_ssize_t block_h = block[0], block_w = block[1], top = padding[0], left = padding[1]
+    cdef Py_ssize_t N = x.shape[0], rows = y.shape[1]
+    if x.shape[3] != 3 or table.shape[0] != 3 or table.shape[1] != 256:
+        raise ValueError("x, table: need shapes (N, H, W, 3) and (3, 256)")
+    if len(channels) != 3 or not {0, 1, 2}.issuperset(channels):
+        raise ValueError(f"channels: need three of 0, 1, 2, got {channels}")
+    if y.shape[0] != N or y.shape[3] != block_h * block_w * 3:
+        raise ValueError("y: shape does not match x")
+    if N * rows * y.shape[2] * y.shape[3] == 0:
+        return
+    cdef int[3] places = [channels[0], channels[1], channels[2]]
+    cdef int n_threads = threads_for(min(threads, N * rows))
+    cdef Py_ssize_t row
+    for row in prange(N * rows, nogil=True, num_threads=n_threads, schedule="static"):
+        blocks_of_pixels(
+            x, places, &table[0, 0], y, row // rows, row % rows, block_h, block_w, top, left
+        )
+
+
 def space_to_depth(
     const float[:, :, :, ::1] x, float[:, :, :, ::1] y, tuple block, tuple padding,
     Py_ssize_t threads

@@ -106,17 +106,17 @@ def test_images_are_taken_a_part_at_a_time(net, pictures):
             yield pictures[i % 3]
 
     in_parts = []
-    preprocess = net.preprocess
+    forward = net.forward
 
     def counting(images, *arguments, **settings):
         in_parts.append(len(taken))
-        return preprocess(images, *arguments, **settings)
+        return forward(images, *arguments, **settings)
 
-    net.preprocess = counting
+    net.forward = counting
     try:
         values = net.features(source(), "pool1")
     finally:
-        del net.preprocess
+        del net.forward
     assert in_parts == [IMAGES_AT_A_TIME, IMAGES_AT_A_TIME + 2]
     assert len(values) == IMAGES_AT_A_TIME + 2
     assert_same_bits(values[-1], values[(IMAGES_AT_A_TIME + 1) % 3])

@@ -18,6 +18,7 @@ from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.errors import ImageError
 from alexnet_cy.mean_files import read_mean
 from alexnet_cy.network import Variant
+from alexnet_cy.pixel_batch import PixelBatch
 
 if TYPE_CHECKING:
     from alexnet_cy.images import Preset
@@ -40,7 +41,7 @@ class Batch(NamedTuple):
     """Images that were read together."""
 
     paths: list[str]
-    x: Float32Array  # (images * views, 3, height, width)
+    x: Float32Array | PixelBatch  # (images * views, 3, height, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,13 @@ class Preparation:
     mean: Float32Array | None
     exif: bool
 
-    def __call__(self, path: str) -> Float32Array:
+    def __call__(self, path: str) -> Float32Array | PixelBatch:
         """Return (views, 3, height, width) of one image; ImageError if it cannot be read."""
-        from alexnet_cy.images import decode, preprocess
+        from alexnet_cy.images import decode, prepare
 
-        return preprocess(decode(path, exif=self.exif), self.preset, mean=self.mean)
+        return prepare(decode(path, exif=self.exif), self.preset, mean=self.mean)
 
-    def attempt(self, path: str) -> Float32Array | ImageError:
+    def attempt(self, path: str) -> Float32Array | PixelBatch | ImageError:
         """Do the same, but return the error."""
         try:
             return self(path)
@@ -157,7 +158,15 @@ def read_batches(
                 else:
                     read.append((path, outcome))
             if read:
-                yield Batch([path for path, _ in read], np.concatenate([x for _, x in read]))
+                yield Batch([path for path, _ in read], _join([x for _, x in read]))
+
+
+def _join(parts: Sequence[Float32Array | PixelBatch]) -> Float32Array | PixelBatch:
+    """Join what one preparation gave: all of it pixels, or, for a per-pixel mean, all floats."""
+    pixels = [part for part in parts if isinstance(part, PixelBatch)]
+    if pixels:
+        return PixelBatch.join(pixels)
+    return np.concatenate([part for part in parts if not isinstance(part, PixelBatch)])
 
 
 def _report(path: str, error: ImageError) -> Failure:

@@ -12,6 +12,7 @@ from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import Plan
 from alexnet_cy.engine.workspace import BoundStep, Workspace
+from alexnet_cy.pixel_batch import PixelBatch
 
 __all__ = ["Executor"]
 
@@ -32,13 +33,13 @@ class Executor:
         self._idle: list[Workspace] = []
 
     def run(
-        self, images: Float32Array, threads: int, clock: Clock | None = None
+        self, images: Float32Array | PixelBatch, threads: int, clock: Clock | None = None
     ) -> dict[str, Float32Array]:
         """Run the pass over a batch of any size.
 
         Parameters
         ----------
-        images : ndarray of float32, shape (N, C, H, W), C-contiguous
+        images : ndarray of float32, shape (N, C, H, W), C-contiguous, or PixelBatch
         threads : int
         clock : callable, optional
             Called after every step of every block with its name and its seconds; the first step's

@@ -10,6 +10,7 @@ import numpy as np
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.text_table import text_table
+from alexnet_cy.pixel_batch import PixelBatch
 
 __all__ = ["LayerTiming", "Profile", "profile"]
 
@@ -84,13 +85,15 @@ class Profile:
         return text_table(header, rows, right_aligned=range(2, 6))
 
 
-def profile(executor: Executor, images: Float32Array, threads: int, repeats: int) -> Profile:
+def profile(
+    executor: Executor, images: Float32Array | PixelBatch, threads: int, repeats: int
+) -> Profile:
     """Time the layers of a pass.
 
     Parameters
     ----------
     executor : Executor
-    images : ndarray of float32, shape (N, C, H, W), N at least 1
+    images : ndarray of float32, shape (N, C, H, W), or PixelBatch; N at least 1
     threads : int
     repeats : int
         Passes that count, at least 1; one more goes before them, to load and to warm up.

@@ -20,6 +20,7 @@ from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import Plan, Step
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.pixel_batch import PixelBatch
 
 __all__ = ["BoundStep", "Head", "Trunk", "Workspace"]
 
@@ -77,12 +78,18 @@ class Trunk:
         result = self.steps[-1].result
         return result.reshape(len(result), -1)
 
-    def take_images(self, images: Float32Array, threads: int) -> None:
+    def take_images(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Lay (N, C, H, W) images out for the first convolution: padded NHWC, or in blocks."""
         first = self._plan.trunk[0].layer
         assert isinstance(first, Conv)
         whole, inside = self._images
-        if inside.shape[3] == images.shape[1]:
+        in_blocks = inside.shape[3] != images.shape[1]
+        if isinstance(images, PixelBatch):
+            block = first.stride if in_blocks else (1, 1)
+            corner = (first.padding[0][0], first.padding[1][0])
+            pixels, table = images.values, images.table
+            _layout.pixels_to_depth(pixels, images.channels, table, whole, block, corner, threads)
+        elif not in_blocks:
             self._plan.input_activation.clear_padding(whole)
             _layout.nchw_to_nhwc(images, inside, threads)
         else:

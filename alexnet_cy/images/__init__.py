@@ -2,6 +2,7 @@
 
 The call path::
 
+    prepare,
     preprocess --> decode --> files     open, limits
         |            `------> modes     every Pillow mode to RGB
         |--> presets                    the figures, as data
@@ -11,7 +12,7 @@ The call path::
 
 from alexnet_cy.images.decode import decode
 from alexnet_cy.images.folder import find_images
-from alexnet_cy.images.preprocess import preprocess
+from alexnet_cy.images.preprocess import prepare, preprocess
 from alexnet_cy.images.presets import PRESETS, Preset, get_preset
 
-__all__ = ["PRESETS", "Preset", "decode", "find_images", "get_preset", "preprocess"]
+__all__ = ["PRESETS", "Preset", "decode", "find_images", "get_preset", "prepare", "preprocess"]

@@ -91,6 +91,9 @@ def opencv_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     -------
     uint8 array, shape (region.height, region.width, 3), RGB
     """
+    if size == (image.height, image.width):  # every weight is 2048 or 0, and out is S
+        bottom, right = region.top + region.height, region.left + region.width
+        return np.asarray(image)[region.top : bottom, region.left : right]
     rows = _taps(image.height, size[0], region.top, region.height)
     columns = _taps(image.width, size[1], region.left, region.width, zero_outside=True)
     resized = np.empty((region.height, region.width, 3), np.uint8)

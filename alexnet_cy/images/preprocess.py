@@ -1,8 +1,8 @@
-"""Images to the network's input, by a preset."""
+"""Images to the network's input, by a preset: as floats, or as pixels and a table of floats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, SupportsIndex, cast
 
 import numpy as np
@@ -13,11 +13,12 @@ from alexnet_cy.images.mean import Mean, resolve_mean
 from alexnet_cy.images.presets import Preset, get_preset
 from alexnet_cy.images.sources import is_one_image
 from alexnet_cy.images.views import View, cut_views, resized_size
+from alexnet_cy.pixel_batch import PixelBatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["preprocess"]
+__all__ = ["prepare", "preprocess"]
 
 
 def preprocess(
@@ -59,13 +60,63 @@ def preprocess(
     TypeError, ValueError
         An argument of another kind, or out of range; the message names it.
     """
-    preset = get_preset(preset)
-    if input_size is not None:
-        preset = preset.with_input_size(input_size)
+    preset = _sized(preset, input_size)
     mean_image = resolve_mean(mean, preset)
+    sources, is_single = _as_list(images)
+    rows = np.empty((len(sources) * preset.views, 3, *preset.crop_size), np.float32)
+    views = _views(sources, is_single, preset, exif=exif)
+    for (view, resized), row in zip(views, rows, strict=True):
+        _normalise(view, preset, np.broadcast_to(mean_image, (3, *resized)), out=row)
+    return rows
+
+
+def prepare(
+    images: ImageSource | Iterable[ImageSource],
+    preset: str | Preset = "caffe",
+    *,
+    mean: Mean = None,
+    exif: bool = False,
+    input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None = None,
+) -> PixelBatch | npt.NDArray[np.float32]:
+    """Do what `preprocess` does, but leave the pixels in 8 bits where one mean serves them all.
+
+    Parameters and errors are those of `preprocess`.
+
+    Returns
+    -------
+    PixelBatch, or float32 array for a per-pixel mean
+        Whose `as_floats` has the bits of `preprocess`.
+    """
+    preset = _sized(preset, input_size)
+    mean_image = resolve_mean(mean, preset)
+    if mean_image.size != 3:
+        return preprocess(images, preset, mean=mean, exif=exif)
+    sources, is_single = _as_list(images)
+    rows = np.empty((len(sources) * preset.views, *preset.crop_size, 3), np.uint8)
+    views = _views(sources, is_single, preset, exif=exif)
+    for (view, _), row in zip(views, rows, strict=True):
+        row[...] = view.pixels[:, ::-1] if view.mirrored else view.pixels
+    channels = (2, 1, 0) if preset.channel_order == "BGR" else (0, 1, 2)
+    return PixelBatch(rows, channels, _table(preset, mean_image))
+
+
+def _sized(
+    preset: str | Preset, input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None
+) -> Preset:
+    preset = get_preset(preset)
+    return preset if input_size is None else preset.with_input_size(input_size)
+
+
+def _as_list(images: ImageSource | Iterable[ImageSource]) -> tuple[list[ImageSource], bool]:
+    """Return the images, and whether it was one that stood for itself."""
     is_single = is_one_image(images)
-    sources = list(cast("Iterable[ImageSource]", [images] if is_single else images))
-    rows = np.empty((len(sources), preset.views, 3, *preset.crop_size), np.float32)
+    return list(cast("Iterable[ImageSource]", [images] if is_single else images)), is_single
+
+
+def _views(
+    sources: list[ImageSource], is_single: bool, preset: Preset, *, exif: bool
+) -> Iterator[tuple[View, tuple[int, int]]]:
+    """Decode, resize and crop one image after the other; with a view, the size it was cut from."""
     for index, source in enumerate(sources):
         try:
             image = decode(source, exif=exif)
@@ -73,10 +124,16 @@ def preprocess(
             where = "images" if is_single else f"images[{index}]"
             raise type(error)(f"{where}: {error}") from error
         resized = resized_size(preset, image.height, image.width)
-        mean_of_resized = np.broadcast_to(mean_image, (3, *resized))
-        for view, row in zip(cut_views(image, preset), rows[index], strict=True):
-            _normalise(view, preset, mean_of_resized, out=row)
-    return rows.reshape(-1, 3, *preset.crop_size)
+        for view in cut_views(image, preset):
+            yield view, resized
+
+
+def _table(preset: Preset, mean: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """table[c, pixel] = (pixel / divisor - mean[c]) / std[c], in the steps of `_normalise`."""
+    pixels = np.arange(256, dtype=np.uint8)
+    table = np.divide(pixels, np.float32(preset.divisor), dtype=np.float32) - mean.reshape(3, 1)
+    scaled: npt.NDArray[np.float32] = table / np.array(preset.std, np.float32).reshape(3, 1)
+    return scaled
 
 
 def _normalise(

@@ -59,6 +59,13 @@ def test_opencv_bilinear_interpolates(size):
     assert np.abs(actual - exact).max() <= bound
 
 
+def test_opencv_bilinear_of_the_same_size_is_the_image():
+    pixels = np.random.default_rng(0).integers(0, 256, (23, 31, 3), np.uint8)
+    region = Region(2, 5, 20, 9)
+    resized = opencv_bilinear(Image.fromarray(pixels), (23, 31), region)
+    np.testing.assert_array_equal(resized, pixels[2:22, 5:14])
+
+
 @given(
     size=st.tuples(st.integers(1, 80), st.integers(1, 80)),
     target=st.tuples(st.integers(1, 90), st.integers(1, 90)),

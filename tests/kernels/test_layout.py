@@ -41,3 +41,57 @@ def test_channels_must_be_contiguous():
         _layout.nchw_to_nhwc(images, gaps, 1)
     with pytest.raises(ValueError, match="x: channels must be contiguous"):
         _layout.nhwc_to_nchw(gaps, images, 1)
+
+
+@pytest.mark.parametrize(
+    "padding", [((0, 0), (0, 0)), ((2, 1), (0, 3)), ((0, 2), (3, 0)), ((4, 5), (2, 2))]
+)
+def test_padding_is_cleared_and_nothing_else(padding):
+    whole = normal(0, 2, 9, 6, 5)
+    (top, bottom), (left, right) = padding
+    inside = np.s_[:, top : 9 - bottom, left : 6 - right]
+    expected = np.zeros_like(whole)
+    expected[inside] = whole[inside]
+    _layout.clear_padding(whole, padding)
+    np.testing.assert_array_equal(whole, expected)
+
+
+@pytest.mark.parametrize("padding", [((5, 5), (0, 0)), ((0, 0), (3, 4)), ((-1, 0), (0, 0))])
+def test_padding_that_does_not_fit_is_refused(padding):
+    with pytest.raises(ValueError, match=r"padding: .* does not fit into 9 x 6"):
+        _layout.clear_padding(normal(0, 2, 9, 6, 5), padding)
+
+
+@pytest.mark.parametrize("block", [(1, 1), (4, 4), (2, 5)])
+@pytest.mark.parametrize("padding", [(0, 0), (1, 3), (6, 2)])
+@pytest.mark.parametrize("channels", [(0, 1, 2), (2, 1, 0)])
+def test_pixels_are_looked_up_and_laid_out(block, padding, channels):
+    """As the same images in floats are; what lies outside, on any side, is zero."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (2, 13, 11, 3), np.uint8)
+    table = normal(1, 3, 256)
+    images = np.stack([table[c][pixels[..., channels[c]]] for c in range(3)], axis=1)
+    for rows, columns in ((2, 2), (6, 5), (20, 17)):
+        shape = (2, rows, columns, 3 * block[0] * block[1])
+        expected, y = np.empty(shape, np.float32), np.full(shape, np.nan, np.float32)
+        _layout.space_to_depth(np.ascontiguousarray(images), expected, block, padding, 1)
+        _layout.pixels_to_depth(pixels, channels, table, y, block, padding, 2)
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_pixels_that_do_not_fit_are_refused():
+    pixels, table = np.zeros((1, 8, 8, 3), np.uint8), np.zeros((3, 256), np.float32)
+    y = np.empty((1, 4, 4, 12), np.float32)
+
+    def lay_out(x=pixels, channels=(0, 1, 2), table=table, y=y):
+        _layout.pixels_to_depth(x, channels, table, y, (2, 2), (0, 0), 1)
+
+    lay_out()
+    with pytest.raises(ValueError, match="y: shape does not match x"):
+        lay_out(y=y[:, :, :, :11].copy())
+    with pytest.raises(ValueError, match=r"x, table: need shapes \(N, H, W, 3\) and \(3, 256\)"):
+        lay_out(table=table[:, :255].copy())
+    with pytest.raises(ValueError, match=r"x, table: need shapes"):
+        lay_out(x=np.zeros((1, 8, 8, 4), np.uint8))
+    with pytest.raises(ValueError, match=r"channels: need three of 0, 1, 2, got \(0, 1, 3\)"):
+        lay_out(channels=(0, 1, 3))
