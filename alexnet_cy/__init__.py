@@ -4,8 +4,8 @@ The path of one image through the package, each arrow a call; nothing calls upwa
 
     AlexNet.classify("cat.jpg")                         model.py
        |
-       |--> images.preprocess                           images/     decode, resize, crop, mean
-       |         -> (N, 3, H, W) float32
+       |--> images.prepare                              images/     decode, resize, crop
+       |         -> PixelBatch: bytes, and a float for each of their values
        |--> engine.plan.make_plan                       engine/     which algorithm, which memory
        |         <- network.variants                    network/    the six AlexNets as data
        |         <- weights.open_network                weights/    every weight file

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -203,15 +203,8 @@ class AlexNet(ArrayNetwork):
             The .binaryproto file of `mean` cannot be read.
         """
         from alexnet_cy.images import preprocess
-        from alexnet_cy.mean_files import read_mean
 
-        return preprocess(
-            images,
-            self._variant.preset if preset is None else preset,
-            mean=read_mean(mean),  # type: ignore[arg-type]
-            exif=exif,
-            input_size=self._variant.input_size,
-        )
+        return preprocess(images, **self._preparation(preset, mean, exif))
 
     def classify(
         self,
@@ -344,19 +337,23 @@ class AlexNet(ArrayNetwork):
     ) -> dict[str, Float32Array]:
         """Preprocess and run; (N, views, ...) for every name."""
         from alexnet_cy.images import prepare
-        from alexnet_cy.mean_files import read_mean
 
-        x = prepare(
-            images,
-            self._variant.preset if preset is None else preset,
-            mean=read_mean(mean),  # type: ignore[arg-type]
-            exif=exif,
-            input_size=self._variant.input_size,
-        )
+        x = prepare(images, **self._preparation(preset, mean, exif))
         n_images = len(images)
         return {
             name: value.reshape(n_images, -1, *value.shape[1:])
             for name, value in self.forward(x, names, threads=threads).items()
+        }
+
+    def _preparation(self, preset: str | Preset | None, mean: object, exif: bool) -> dict[str, Any]:
+        """Return the arguments of `images.preprocess` and `images.prepare`."""
+        from alexnet_cy.mean_files import read_mean
+
+        return {
+            "preset": self._variant.preset if preset is None else preset,
+            "mean": read_mean(mean),
+            "exif": exif,
+            "input_size": self._variant.input_size,
         }
 
     def _no_features(self, names: tuple[str, ...]) -> dict[str, Float32Array]:

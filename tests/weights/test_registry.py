@@ -1,25 +1,18 @@
-"""The published files as data, and their way to this machine."""
+"""The published files as data, and where they are kept."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import subprocess
-import threading
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
-from support.http_server import FileServer, serving
 
 from alexnet_cy.cache_folder import cache_folder
-from alexnet_cy.errors import WeightsError
 from alexnet_cy.network import VARIANTS
-from alexnet_cy.weights import registry
 from alexnet_cy.weights.checksum import file_hash
-from alexnet_cy.weights.download import fetch, find_here, how_to_get, places
+from alexnet_cy.weights.download import how_to_get
 from alexnet_cy.weights.registry import (
     PUBLISHED,
     SMALLEST,
@@ -27,16 +20,6 @@ from alexnet_cy.weights.registry import (
     get_published,
     torch_checkpoints,
 )
-from alexnet_cy.weights.resumable import PIECE_BYTES, DownloadError
-
-CONTENT = hashlib.shake_128(b"weights").digest(11 * PIECE_BYTES - 1)
-CUT = 4 * PIECE_BYTES + 1000  # of which the last piece is lost
-KEPT = 4 * PIECE_BYTES
-PATIENCE_S = 20.0
-IMPATIENCE_S = 1.0
-
-
-# ------------------------------------------------------------------------------------ the data
 
 
 @pytest.mark.parametrize("file", PUBLISHED.values(), ids=lambda file: file.name)
@@ -94,7 +77,7 @@ def test_file_hash(tmp_path: Path) -> None:
 
 def test_git_hash_is_gits(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(CONTENT)
+    path.write_bytes(bytes(range(256)) * 40)
     try:
         run = subprocess.run(
             ["git", "hash-object", "--no-filters", str(path)],
@@ -105,291 +88,6 @@ def test_git_hash_is_gits(tmp_path: Path) -> None:
     except FileNotFoundError:
         pytest.skip("git is not installed")
     assert file_hash(path, "git-blob") == run.stdout.strip()
-
-
-# ---------------------------------------------------------------------------------- downloads
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, an empty torch cache, and no proxy on the way to this machine."""
-    monkeypatch.setenv("ALEXNET_CY_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving(CONTENT) as behaviour:
-        yield behaviour
-
-
-@pytest.fixture(params=["git-blob", "sha256"])
-def published(
-    request: pytest.FixtureRequest,
-    home: Path,
-    server: FileServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> PublishedFile:
-    """A file on the server, in the registry as "mine"; of unknown size for git's hash."""
-    original = tmp_path / "original"
-    original.write_bytes(CONTENT)
-    file = replace(
-        get_published(SMALLEST),
-        name="mine",
-        file_name="weights.net",
-        urls=(server.url(),),
-        size_mb=0.7,
-        size_bytes=None if request.param == "git-blob" else len(CONTENT),
-        hash_name=request.param,
-        hash_hex=file_hash(original, request.param),
-    )
-    return publish(file, monkeypatch)
-
-
-def publish(file: PublishedFile, monkeypatch: pytest.MonkeyPatch) -> PublishedFile:
-    monkeypatch.setattr(registry, "PUBLISHED", MappingProxyType({file.name: file}))
-    return file
-
-
-def quick_fetch(timeout_s: float = PATIENCE_S) -> Path:
-    return fetch("mine", timeout_s=timeout_s)
-
-
-def test_fetch_once(published: PublishedFile, server: FileServer, home: Path) -> None:
-    announced: list[tuple[PublishedFile, Path]] = []
-    seen: list[tuple[int, int | None]] = []
-    path = fetch(
-        "mine",
-        announce=lambda *what: announced.append(what),
-        progress=lambda *what: seen.append(what),
-    )
-    assert path == home / "weights.net"
-    assert path.read_bytes() == CONTENT
-    assert announced == [(published, path)]
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert len(seen) > 1
-    assert fetch("mine") == path
-    assert len(server.requests) == 1
-    assert sorted(p.name for p in home.iterdir()) == [".weights.net.lock", "weights.net"]
-
-
-def test_fetch_through_a_redirection(
-    published: PublishedFile, server: FileServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(replace(published, urls=(server.url("/moved"),)), monkeypatch)
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_endless_redirection(
-    published: PublishedFile, server: FileServer, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(replace(published, urls=(server.url("/loop"),)), monkeypatch)
-    with pytest.raises(DownloadError, match="more than 5 redirections"):
-        quick_fetch()
-
-
-def test_second_address(
-    published: PublishedFile, server: FileServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(replace(published, urls=("http://127.0.0.1:1/", server.url())), monkeypatch)
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_no_server(published: PublishedFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish(replace(published, urls=("http://127.0.0.1:1/x",)), monkeypatch)
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:1/x: the server cannot be reached$"):
-        quick_fetch()
-
-
-def test_other_schemes_are_refused(
-    published: PublishedFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(replace(published, urls=((tmp_path / "original").as_uri(),)), monkeypatch)
-    with pytest.raises(DownloadError, match="No connection adapters"):
-        quick_fetch()
-
-
-def test_error_of_the_server(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.status = 404
-    with pytest.raises(DownloadError, match="the server answers 404 Not Found"):
-        quick_fetch()
-    assert not (home / "weights.net").exists()
-
-
-def test_wrong_content(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.content = CONTENT[::-1]
-    message = rf"sends another file: its {published.hash_name} hash is .*, not {published.hash_hex}"
-    with pytest.raises(WeightsError, match=message):
-        quick_fetch()
-    assert [p.name for p in home.iterdir()] == [".weights.net.lock"]
-
-
-def test_truncated_then_resumed(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.cut_after = CUT
-    server.ranges = False
-    with pytest.raises(DownloadError, match=rf"; {KEPT} bytes are kept for the next try$"):
-        quick_fetch()
-    assert (home / "weights.net.part").read_bytes() == CONTENT[:KEPT]
-    assert not (home / "weights.net").exists()
-    server.cut_after, server.ranges = None, True
-    assert quick_fetch().read_bytes() == CONTENT
-    assert server.requests[-1] == ("/weights.net", f"bytes={KEPT}-")
-    assert not (home / "weights.net.part").exists()
-
-
-def test_interruptions_within_one_fetch(published: PublishedFile, server: FileServer) -> None:
-    server.cut_after = CUT
-    assert quick_fetch().read_bytes() == CONTENT
-    ranges = [asked for _, asked in server.requests]
-    assert ranges == [None, f"bytes={KEPT}-", f"bytes={2 * KEPT}-"]
-
-
-def test_resumed_by_a_server_without_ranges(
-    published: PublishedFile, server: FileServer, home: Path
-) -> None:
-    home.mkdir()
-    (home / "weights.net.part").write_bytes(CONTENT[:1000])
-    server.ranges = False
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_part_of_another_file_is_dropped(
-    published: PublishedFile, server: FileServer, home: Path
-) -> None:
-    home.mkdir()
-    (home / "weights.net.part").write_bytes(b"\0" * 1000)
-    assert quick_fetch().read_bytes() == CONTENT
-    assert [asked for _, asked in server.requests] == ["bytes=1000-", None]
-
-
-@pytest.mark.parametrize("extra", [0, 1, 1000])
-def test_part_of_full_length_or_more(
-    published: PublishedFile, server: FileServer, home: Path, extra: int
-) -> None:
-    home.mkdir()
-    (home / "weights.net.part").write_bytes(CONTENT + b"\0" * extra)
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_wrong_range(published: PublishedFile, server: FileServer, home: Path) -> None:
-    home.mkdir()
-    (home / "weights.net.part").write_bytes(CONTENT[:1000])
-    server.wrong_range = True
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("published", ["sha1"], indirect=True)
-def test_slow_server(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.stall_after = 0
-    with pytest.raises(DownloadError, match=r"the server does not answer in time$"):
-        quick_fetch(IMPATIENCE_S)
-    server.stall_after = None
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("published", ["sha1"], indirect=True)
-def test_stalled_server(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.stall_after = CUT
-    server.ranges = False
-    with pytest.raises(DownloadError, match=rf"in time; {KEPT} bytes are kept for the next try$"):
-        quick_fetch(IMPATIENCE_S)
-
-
-def test_oversize(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.content = CONTENT * 2
-    with pytest.raises(DownloadError, match=f"sends {len(CONTENT) * 2} bytes; the file has"):
-        quick_fetch()
-    assert [p.name for p in home.iterdir()] == [".weights.net.lock"]
-
-
-def test_oversize_without_length(published: PublishedFile, server: FileServer, home: Path) -> None:
-    server.content = CONTENT * 3
-    server.lengthless = True
-    with pytest.raises(DownloadError, match=r"sends [0-9]+ bytes or more; the file has"):
-        quick_fetch()
-    assert [p.name for p in home.iterdir()] == [".weights.net.lock"]
-
-
-@pytest.mark.parametrize("published", ["sha1"], indirect=True)
-def test_cut_without_length(published: PublishedFile, server: FileServer) -> None:
-    """Only the published size says that something is missing."""
-    server.lengthless = True
-    server.cut_after = CUT
-    assert quick_fetch().read_bytes() == CONTENT
-    assert server.requests[1] == ("/weights.net", f"bytes={CUT}-")
-
-
-def test_without_length(published: PublishedFile, server: FileServer) -> None:
-    server.lengthless = True
-    assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_damaged_file_is_replaced(published: PublishedFile, home: Path) -> None:
-    home.mkdir()
-    (home / "weights.net").write_bytes(b"damaged")
-    with pytest.warns(UserWarning, match="is not the published file 'mine'"):
-        assert quick_fetch().read_bytes() == CONTENT
-
-
-def test_damaged_file_stays_if_there_is_no_other(
-    published: PublishedFile, server: FileServer, home: Path
-) -> None:
-    home.mkdir()
-    (home / "weights.net").write_bytes(b"damaged")
-    server.status = 503
-    with pytest.warns(UserWarning, match="its .* hash is"), pytest.raises(DownloadError):
-        quick_fetch()
-    assert (home / "weights.net").read_bytes() == b"damaged"
-
-
-def test_two_at_once_download_once(published: PublishedFile, server: FileServer) -> None:
-    paths: list[Path] = []
-    threads = [threading.Thread(target=lambda: paths.append(quick_fetch())) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(paths)) == 1
-    assert len(paths) == 4
-    assert len(server.requests) == 1
-
-
-def test_folder_that_cannot_be_made(
-    published: PublishedFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("ALEXNET_CY_HOME", str(tmp_path / "file" / "home"))
-    with pytest.raises(NotADirectoryError):
-        quick_fetch()
-
-
-# -------------------------------------------------------------------------------------- places
-
-
-def test_torch_cache_comes_first(
-    home: Path, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    original = tmp_path / "original"
-    original.write_bytes(CONTENT)
-    file = replace(
-        get_published("torchvision"), size_bytes=None, hash_hex=file_hash(original, "sha256")
-    )
-    publish(file, monkeypatch)
-    in_torch, in_ours = places(file)
-    assert in_torch == tmp_path / "torch" / "hub" / "checkpoints" / file.file_name
-    assert in_ours == home / file.file_name
-    assert find_here(file) is None
-    for place in (in_ours, in_torch):
-        place.parent.mkdir(parents=True)
-        place.write_bytes(CONTENT)
-        assert fetch("torchvision") == place
-    in_torch.write_bytes(b"something else")
-    with pytest.warns(UserWarning, match="is not the published file 'torchvision'"):
-        assert fetch("torchvision") == in_ours
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
