@@ -25,8 +25,8 @@ cdef class PackedWinograd:
 
     U is five times as large as g for 3x3 kernels, and new memory costs more time than a pass. So
     the first call, if it is one of few tiles, transforms g while it goes, and it takes a second
-    call for U to be made and kept: a process that looks at one image never does. The bits of the
-    results are the same.
+    call for U to be made, in g's place: a process that looks at one image never does. The bits of
+    the results are the same.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ cdef class PackedWinograd:
         return 0
 
     def transform(self, Py_ssize_t threads):
-        """Make U now, if it is not there."""
+        """Make U now, if it is not there, and let g go."""
         cdef Py_ssize_t task, panel_width = self.kernels.panel_width
         cdef Py_ssize_t pair_floats = self.padded_out_channels * self.group_channels
         cdef acy_winograd *layers
@@ -147,6 +147,8 @@ cdef class PackedWinograd:
             free(layers)
             self.layer.weight = &packed[0]
             self.weight_memory = memory
+            self.layer.kernel = NULL
+            self.kernel_memory = None  # a call that still reads g holds it
 
     cdef acy_winograd *describe_groups(self) except NULL:
         """Return the layer as each group sees it; to be freed."""
@@ -160,7 +162,7 @@ cdef class PackedWinograd:
 
     @property
     def nbytes(self):
-        """Bytes of the weights, transformed ones if there are any, and the bias."""
+        """Bytes of the weights, as they came or transformed, and of the bias."""
         packed = (self.kernel_memory, self.bias_memory, self.weight_memory)
         return sum(memory.nbytes for memory in packed if memory is not None)
 
@@ -242,6 +244,7 @@ cdef int convolve_few(
     Py_ssize_t n_tiles, Py_ssize_t threads
 ) except -1:
     """Transform all tiles, then compute panel by panel of out channels, from g."""
+    _held = packed.kernel_memory  # another call may let it go meanwhile
     cdef const acy_kernels *kernels = packed.kernels
     cdef Py_ssize_t n_groups = packed.groups, n_panels = packed.n_panels, group
     cdef Py_ssize_t v_pair = odd_lines(n_tiles * layer.v_row)

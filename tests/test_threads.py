@@ -9,10 +9,13 @@ import pytest
 from support.closeness import assert_same_bits
 from support.networks import images, narrow, random_weights
 from support.operations import OPERATIONS
+from support.samples import normal
 
-from alexnet_cy import AlexNet, _runtime
+from alexnet_cy import AlexNet, _runtime, _winograd
 from alexnet_cy.array_network import KEPT_PLANS
+from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.threads import available_processors, default_threads
+from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
 
 needs_openmp = pytest.mark.skipif(
     _runtime.openmp_version() == 0, reason="this build has no OpenMP: every call runs in one thread"
@@ -163,3 +166,24 @@ def test_sixteen_python_threads_share_a_model():
         for result in results:
             for name, value in result.items():
                 assert_same_bits(value, expected[name][part])
+
+
+def test_calls_that_find_the_weights_untransformed_and_calls_that_transform_them():
+    """The first call reads the kernels while the others put transformed weights in their place."""
+    x, weight = normal(0, 4, 32, 15, 15), normal(1, 64, 32, 3, 3)
+    cuts = tile_cuts(13, 3), tile_cuts(13, 3)
+
+    def convolve(packed):
+        y = np.empty((4, 13, 13, 64), np.float32)
+        _winograd.conv2d(packed, pixels, y, *cuts, False, 1)
+        return y
+
+    pixels = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    expected = None
+    for _ in range(20):
+        packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=active_kernels())
+        with ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(convolve, [packed] * 4))
+        expected = results[0] if expected is None else expected
+        for y in results:
+            np.testing.assert_array_equal(y, expected)
