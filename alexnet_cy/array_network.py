@@ -165,7 +165,7 @@ class ArrayNetwork:
         layers, threads
             As for `forward`.
         repeats : int
-            Passes that count, after one to warm up.
+            Passes that count, after two to warm up.
 
         Returns
         -------

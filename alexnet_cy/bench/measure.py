@@ -45,7 +45,7 @@ def count_steps(settings: Settings) -> int:
     contenders = 2 if settings.with_baseline else 1
     n_runs = len(settings.batches) * len(settings.threads)
     n_loops = len(settings.variant.layers) if settings.with_loops else 0
-    return 1 + n_loops + n_runs * (contenders * settings.repeats + 2 + settings.tuned)
+    return 1 + n_loops + n_runs * (contenders * settings.repeats + 3 + settings.tuned)
 
 
 def measure(settings: Settings, tell: Tell) -> Report:
@@ -115,6 +115,8 @@ def _measure_run(
         threads=threads,
     )
     executor, images = Executor(plan, packed), noise(variant, batch)
+    tell_run("warming up")
+    executor.warm_up(images, threads)
     contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}
     if settings.with_baseline:
         contenders["NumPy"] = NumpyPass(variant, weights, images, threads)

@@ -74,6 +74,14 @@ class Executor:
         self._idle.append(workspace)
         return results
 
+    def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
+        """Do what is done once, so that later passes can be timed.
+
+        A first pass packs the weights, and the second transforms Winograd's for good.
+        """
+        for _ in range(2):
+            self.run(images, threads)
+
     def _take_workspace(self, block: int) -> Workspace:
         """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
         try:

@@ -96,13 +96,13 @@ def profile(
     images : ndarray of float32, shape (N, C, H, W), or PixelBatch; N at least 1
     threads : int
     repeats : int
-        Passes that count, at least 1; one more goes before them, to load and to warm up.
+        Passes that count, at least 1; two more go before them, to load and to warm up.
 
     Returns
     -------
     Profile
     """
-    executor.run(images, threads)
+    executor.warm_up(images, threads)
     seconds: dict[str, list[float]] = {step.name: [] for step in executor.plan.steps}
     totals = []
     for _ in range(repeats):

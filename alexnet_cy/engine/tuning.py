@@ -206,18 +206,19 @@ def measure_ms(
     }
     shape = (batch, 3, height, width)
     images = np.random.default_rng(SEED).standard_normal(shape, np.float32)
+    for executor in executors.values():
+        executor.warm_up(images, threads)
     rounds: list[dict[str, dict[str, float]]] = []
     started = perf_counter()
-    while len(rounds) <= FEWEST_ROUNDS or (
-        len(rounds) <= MOST_ROUNDS and perf_counter() - started < ENOUGH_S
+    while len(rounds) < FEWEST_ROUNDS or (
+        len(rounds) < MOST_ROUNDS and perf_counter() - started < ENOUGH_S
     ):
-        times = {name: _pass_ms(executor, images, threads) for name, executor in executors.items()}
-        if not rounds:
-            started = perf_counter()  # the first round packs the weights, and does not count
-        rounds.append(times)
+        rounds.append(
+            {name: _pass_ms(executor, images, threads) for name, executor in executors.items()}
+        )
     return {
         name: {
-            algorithm: median(times[algorithm][name] for times in rounds[1:])
+            algorithm: median(times[algorithm][name] for times in rounds)
             for algorithm in able[name]
         }
         for name in problems

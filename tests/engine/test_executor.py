@@ -89,3 +89,16 @@ def test_a_batch_of_more_than_one_block_of_the_head():
     for image in range(len(x)):
         alone = executor.run(x[image : image + 1], 1)
         assert_same(alone, {name: value[[image]] for name, value in together.items()})
+
+
+def test_nothing_is_left_to_pack_after_the_warm_up(small):
+    variant = narrow()
+    packed = PackedWeights(variant, tensors(random_weights(variant)))
+    executor = Executor(make_plan(variant, 91, 75, ["conv5"], algorithm="winograd"), packed)
+    executor.run(small[:1], 1)
+    first = packed.packed_bytes
+    executor.warm_up(small[:1], 1)
+    settled = packed.packed_bytes
+    assert settled > first
+    executor.run(small[:1], 1)
+    assert packed.packed_bytes == settled

@@ -62,25 +62,30 @@ def test_a_measurement_has_all_that_can(monkeypatch, exact):
     assert all(ms > 0 for entry in times.values() for ms in entry.values())
 
 
-def test_rounds_alternate_and_the_first_does_not_count(monkeypatch):
-    """A clock that goes on by one second at every pass, and by 100 s at the first of each."""
-    passes, now = [], [0.0]
+def test_rounds_alternate_and_the_warm_up_does_not_count(monkeypatch):
+    """A clock that goes on by one second at every pass, and by 100 s at every warm-up."""
+    warm, passes, now = [], [], [0.0]
+
+    def warm_up(executor, images, threads):
+        warm.append(executor.plan.steps[0].algorithm)
+        now[0] += 100.0
 
     def run(executor, images, threads):
-        algorithm = executor.plan.steps[0].algorithm
-        first = algorithm not in passes
-        passes.append(algorithm)
-        now[0] += 100.0 if first else 1.0
-        return {name: 100.0 if first else float(len(passes)) for name in ABLE}
+        passes.append(executor.plan.steps[0].algorithm)
+        now[0] += 1.0
+        return {name: float(len(passes)) for name in ABLE}
 
+    monkeypatch.setattr(tuning.Executor, "warm_up", warm_up)
     monkeypatch.setattr(tuning, "_pass_ms", run)
     monkeypatch.setattr(tuning, "perf_counter", lambda: now[0])
-    for enough_s, rounds in ((0.0, 4), (12.0, 5), (1e9, 26)):
+    for enough_s, rounds in ((0.0, 3), (12.0, 4), (1e9, 25)):
         monkeypatch.setattr(tuning, "ENOUGH_S", enough_s)
+        warm.clear()
         passes.clear()
         times = measure_ms(SMALL, 31, 31, batch=1, threads=1, level="generic", exact=False)
-        assert passes == ["winograd", "direct", "im2col"] * rounds
-        middle = (4 + 3 * rounds - 2) / 2  # of the passes 4, 7, ... of winograd
+        assert warm == ["winograd", "direct", "im2col"]
+        assert passes == warm * rounds
+        middle = (3 * rounds - 1) / 2  # of the passes 1, 4, 7, ... of winograd
         assert times["conv1"]["winograd"] == middle
         assert times["conv3"] == {"direct": middle + 1, "im2col": middle + 2}
 
