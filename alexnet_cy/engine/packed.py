@@ -59,7 +59,7 @@ class PackedWeights:
         return packed
 
     def winograd(self, name: str) -> PackedWinograd:
-        """Return a convolution's transformed weights; WeightsError if they cannot be read."""
+        """Return a convolution packed for Winograd; WeightsError if it cannot be read."""
         packed = self._conv(name, winograd=True)
         assert isinstance(packed, PackedWinograd)
         return packed
