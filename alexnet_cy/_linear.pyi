@@ -2,8 +2,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-PANEL_OUTPUTS: int
-
 class PackedLinear:
     in_features: int
     out_features: int
@@ -15,6 +13,7 @@ class PackedLinear:
         bias: NDArray[np.float32] | None,
         pixels: int,
         kernels: object,
+        threads: int,
     ) -> Self: ...
     def pack_rows(self, first: int, rows: NDArray[np.float32]) -> None: ...
     @property

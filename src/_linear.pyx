@@ -4,9 +4,10 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
 from kernels cimport (
-    ACY_LINEAR_BLOCK, ACY_LINEAR_IMAGES, ACY_LINEAR_PANEL, ACY_LINEAR_SCRATCH, acy_kernels,
-    acy_linear, capsule_name,
+    ACY_LINEAR_BLOCK, ACY_LINEAR_FEW, ACY_LINEAR_FEW_RANGE, ACY_LINEAR_IMAGES, ACY_LINEAR_RANGE,
+    ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
 )
+from cache_lines cimport odd_lines
 
 from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
 
@@ -14,18 +15,18 @@ import numpy as np
 
 cdef enum:
     # The narrowest range of outputs given to one thread: 256 contiguous bytes of every weight row.
-    TILE_OUTPUTS = 64
-
-PANEL_OUTPUTS = ACY_LINEAR_PANEL
-"""Outputs of a panel: whoever packs several ranges at once does well to take several panels."""
+    NARROWEST_RANGE = 64
+    # The smallest pages of the systems we know are 4 KiB.
+    PAGE_FLOATS = 1024
 
 
 cdef class PackedLinear:
     """Weights and bias of one fully connected layer, input-major.
 
-    Panels of ACY_LINEAR_PANEL outputs, the last one rounded up to 16; in a panel, for each input
-    in turn, the weights of its outputs: what one input multiplies is contiguous. The inputs are
-    taken as (C, H, W) and packed as (H, W, C), the order in which NHWC activations come.
+    For each input in turn a row with the weights of all outputs: what one input multiplies is
+    contiguous. A row is an odd number of cache lines long, so that rows do not compete for the
+    same few sets of a cache. The inputs are taken as (C, H, W) and packed as (H, W, C), the order
+    in which NHWC activations come.
 
     The weights are zeros until `pack_rows` has been given them.
 
@@ -37,6 +38,8 @@ cdef class PackedLinear:
     pixels : int
         H * W of the activations that the layer flattens; 1 if the inputs are already flat.
     kernels : capsule of `_runtime.kernels_of`
+    threads : int
+        So many have the system clear the memory of the weights.
     """
 
     cdef object capsule, weight_memory, bias_memory
@@ -45,11 +48,11 @@ cdef class PackedLinear:
     cdef float *bias
     cdef readonly Py_ssize_t in_features, out_features
     cdef readonly bint finite
-    cdef Py_ssize_t padded_out_features, pixels
+    cdef Py_ssize_t padded_out_features, row_stride, pixels
 
     def __cinit__(
         self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,
-        Py_ssize_t pixels, kernels
+        Py_ssize_t pixels, kernels, Py_ssize_t threads
     ):
         self.capsule = kernels
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
@@ -66,7 +69,8 @@ cdef class PackedLinear:
         if bias is not None and bias.shape[0] != out_features:
             raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
         self.padded_out_features = (out_features + 15) // 16 * 16
-        self.weight_memory = AlignedMemory(4 * self.padded_out_features * in_features)
+        self.row_stride = odd_lines(out_features)
+        self.weight_memory = AlignedMemory(4 * self.row_stride * in_features)
         self.bias_memory = AlignedMemory(4 * self.padded_out_features)
         cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
@@ -75,6 +79,14 @@ cdef class PackedLinear:
         cdef Py_ssize_t o
         for o in range(out_features if bias is not None else 0):
             packed_bias[o] = bias[o]
+        # Threads that pack would ask for the same new pages at the same time, and each of them
+        # would wait until the system has cleared them.
+        cdef Py_ssize_t n_floats = packed.shape[0], i
+        cdef int n_threads = threads_for(threads)
+        for i in prange(
+            0, n_floats, PAGE_FLOATS, num_threads=n_threads, schedule="static", nogil=True
+        ):
+            self.weight[i] = 0
 
     def pack_rows(self, Py_ssize_t first, const float[:, ::1] rows):
         """Pack the weights of the outputs from `first` on; other threads may pack others.
@@ -87,18 +99,13 @@ cdef class PackedLinear:
         cdef Py_ssize_t end = first + rows.shape[0], channels = self.in_features // self.pixels
         if rows.shape[1] != self.in_features or first < 0 or end > self.out_features:
             raise ValueError("rows: shape does not match the weights")
-        cdef Py_ssize_t o = first, panel, n
         cdef bint finite = True
-        with nogil:
-            while o < end:
-                panel = o // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
-                n = min(end, panel + ACY_LINEAR_PANEL) - o
-                finite &= self.kernels.pack_linear(
-                    &rows[o - first, 0], n, channels, self.pixels,
-                    min(ACY_LINEAR_PANEL, self.padded_out_features - panel),
-                    self.weight + panel * self.in_features + o - panel,
+        if rows.shape[0]:
+            with nogil:
+                finite = self.kernels.pack_linear(
+                    &rows[0, 0], rows.shape[0], channels, self.pixels, self.row_stride,
+                    self.weight + first,
                 )
-                o += n
         if not finite:
             self.finite = False
 
@@ -109,15 +116,13 @@ cdef class PackedLinear:
         cdef float[:, ::1] weight = weight_array
         cdef float[::1] bias = bias_array
         cdef Py_ssize_t channels = self.in_features // self.pixels
-        cdef Py_ssize_t o, c, pixel, panel, width
+        cdef Py_ssize_t o, c, pixel
         for o in range(self.out_features):
-            panel = o // ACY_LINEAR_PANEL * ACY_LINEAR_PANEL
-            width = min(ACY_LINEAR_PANEL, self.padded_out_features - panel)
             bias[o] = self.bias[o]
             for c in range(channels):
                 for pixel in range(self.pixels):
                     weight[o, c * self.pixels + pixel] = self.weight[
-                        panel * self.in_features + (pixel * channels + c) * width + o - panel
+                        (pixel * channels + c) * self.row_stride + o
                     ]
         return weight_array, bias_array
 
@@ -157,31 +162,14 @@ cdef void gather_block(
             values[n * n_values + k] = x[n * n_inputs + index[k]]
 
 
-cdef acy_linear panel_of(
-    const acy_linear *layer, Py_ssize_t depth, Py_ssize_t padded, Py_ssize_t panel
-) noexcept nogil:
-    """The problem of one panel: `layer` describes the first one, as wide as all of them."""
-    cdef acy_linear linear = layer[0]
-    cdef Py_ssize_t first = panel * ACY_LINEAR_PANEL
-    linear.weight += first * depth
-    linear.bias += first
-    linear.output += first
-    linear.width = min(ACY_LINEAR_PANEL, padded - first)
-    linear.valid_width = min(ACY_LINEAR_PANEL, layer.valid_width - first)
-    return linear
-
-
-cdef void run_tile(
-    const acy_kernels *kernels, const acy_linear *layer, Py_ssize_t depth, Py_ssize_t padded,
-    Py_ssize_t tile, Py_ssize_t tiles_per_panel, float *scratch
-) noexcept nogil:
-    """Compute one range of outputs of one panel."""
-    cdef acy_linear linear = panel_of(layer, depth, padded, tile // tiles_per_panel)
-    cdef Py_ssize_t width = ACY_LINEAR_PANEL // tiles_per_panel
-    cdef Py_ssize_t begin = tile % tiles_per_panel * width
-    cdef Py_ssize_t end = min(begin + width, linear.width)
-    if begin < end:
-        kernels.linear(&linear, begin, end, scratch)
+cdef Py_ssize_t range_of(Py_ssize_t padded, Py_ssize_t n_images, Py_ssize_t threads) noexcept nogil:
+    """Outputs of one call of the kernel: long rows for few images, and work for every thread."""
+    cdef bint few = n_images <= ACY_LINEAR_FEW
+    cdef Py_ssize_t width = ACY_LINEAR_FEW_RANGE if few else ACY_LINEAR_RANGE
+    cdef Py_ssize_t ranges = threads if few or threads == 1 else 2 * threads
+    while width > NARROWEST_RANGE and (padded + width - 1) // width < ranges:
+        width //= 2
+    return width
 
 
 def linear(
@@ -217,15 +205,8 @@ cdef int run_images(
 ) except -1:
     """At most ACY_LINEAR_IMAGES images: what one call of the kernel takes."""
     cdef Py_ssize_t depth = packed.in_features, padded = packed.padded_out_features
-    cdef Py_ssize_t n_panels = (padded + ACY_LINEAR_PANEL - 1) // ACY_LINEAR_PANEL
-    cdef Py_ssize_t tiles_per_panel = 1
-    while (
-        threads > 1 and n_panels * tiles_per_panel < 2 * threads
-        and ACY_LINEAR_PANEL // tiles_per_panel > TILE_OUTPUTS
-    ):
-        tiles_per_panel *= 2
-    cdef Py_ssize_t tile, n_tiles = n_panels * tiles_per_panel
-    cdef int n_threads = threads_for(min(threads, n_tiles))
+    cdef Py_ssize_t width = range_of(padded, n_images, threads)
+    cdef int n_threads = threads_for(min(threads, (padded + width - 1) // width))
 
     memory = take_scratch(4 * (depth * (n_images + 1) + n_threads * ACY_LINEAR_SCRATCH))
     cdef float[::1] floats = np.frombuffer(memory, np.float32)
@@ -237,12 +218,12 @@ cdef int run_images(
     layer.index = index
     layer.input = values
     layer.weight = packed.weight
+    layer.row_stride = packed.row_stride
     layer.bias = packed.bias
     layer.output = y
-    layer.n_images = n_images
-    layer.width = padded
-    layer.valid_width = packed.out_features
     layer.output_stride = packed.out_features
+    layer.n_images = n_images
+    layer.out_features = packed.out_features
     layer.relu = relu
     cdef bint finite = packed.finite
     cdef Py_ssize_t n_values, first
@@ -256,10 +237,9 @@ cdef int run_images(
                 x, n_images, depth, index + first, min(n_values - first, ACY_LINEAR_BLOCK),
                 values + first * n_images,
             )
-        for tile in prange(n_tiles, num_threads=n_threads, schedule="dynamic", chunksize=1):
-            run_tile(
-                kernels, &layer, depth, padded, tile, tiles_per_panel,
-                scratch + threadid() * ACY_LINEAR_SCRATCH,
+        for first in prange(0, padded, width, num_threads=n_threads, schedule="dynamic"):
+            kernels.linear(
+                &layer, first, min(first + width, padded), scratch + threadid() * ACY_LINEAR_SCRATCH
             )
     give_back(memory)
     return 0

@@ -7,9 +7,10 @@ from kernels cimport (
     ACY_WINOGRAD_POINTS, ACY_WINOGRAD_TILES, acy_kernels, acy_transform, acy_winograd,
     acy_winograd_tile, capsule_name,
 )
+from cache_lines cimport odd_lines
 from winograd_blocks cimport (
-    Cut, cut_into_blocks, describe_block, describe_group, fill_tiles, odd_lines, repeat_tiles,
-    run_whole, transform_panel,
+    Cut, cut_into_blocks, describe_block, describe_group, fill_tiles, repeat_tiles, run_whole,
+    transform_panel,
 )
 from winograd_checks cimport check_cuts, check_shapes, set_transforms
 

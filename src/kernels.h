@@ -18,11 +18,6 @@
 #define ACY_ALIGNMENT_BYTES 64
 #define ACY_CACHE_LINE_FLOATS 16
 
-/* The widest panel of packed fully connected weights, in outputs. A row of a panel is what one
- * non-zero input reads: 2 KiB is long enough for the hardware prefetchers, and short enough that
- * the accumulators of a whole row stay in the L1 cache. */
-#define ACY_LINEAR_PANEL 512
-
 /* A run of `length` contiguous floats, `offset` floats after the first element of a patch. A
  * patch (the inputs of one output pixel) is a short list of such runs, the same for every pixel. */
 typedef struct {
@@ -100,19 +95,19 @@ typedef struct {
     int relu;
 } acy_winograd;
 
-/* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]) for the outputs of one panel, where k runs
- * over the inputs that are listed: the others are zero in all images. */
+/* y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[k, o]), where k runs over the inputs that are
+ * listed: the others are zero in all images. */
 typedef struct {
     const int32_t *index; /* the inputs that count, the rows of the weights to read; ascending */
     const float *input;   /* their values, in blocks of ACY_LINEAR_BLOCK: [block][N][values] */
     ptrdiff_t n_values;
-    const float *weight;   /* the panel, input-major: [inputs][width] */
-    const float *bias;     /* [width] */
-    float *output;         /* [N][output_stride], at the panel's first output */
-    ptrdiff_t n_images;    /* N, at most ACY_LINEAR_IMAGES */
-    ptrdiff_t width;       /* outputs in a row of the panel, a multiple of 16, zero-padded */
-    ptrdiff_t valid_width; /* outputs that exist */
+    const float *weight;  /* a row for every input: its weights, zero-padded to a multiple of 16 */
+    ptrdiff_t row_stride; /* from a row to the next */
+    const float *bias;    /* padded as the rows are */
+    float *output;        /* [N][output_stride] */
     ptrdiff_t output_stride;
+    ptrdiff_t n_images;     /* N, at most ACY_LINEAR_IMAGES */
+    ptrdiff_t out_features; /* O: those that exist */
     int relu;
 } acy_linear;
 
@@ -164,14 +159,15 @@ typedef struct {
     void (*winograd_panel)(const acy_winograd *winograd, ptrdiff_t panel, float *u,
                            ptrdiff_t u_pair);
 
-    /* Outputs [begin, end) of the panel, multiples of 16, for all images. `scratch` holds
-     * ACY_LINEAR_SCRATCH floats. */
+    /* Outputs [begin, end), multiples of 16, for all images; at most ACY_LINEAR_RANGE of them, or
+     * ACY_LINEAR_FEW_RANGE for at most ACY_LINEAR_FEW images. `scratch` holds ACY_LINEAR_SCRATCH
+     * floats. */
     void (*linear)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
 
-    /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for the first `n_outputs` of
-     * a panel that is `width` outputs wide. Returns whether all of these weights are finite. */
+    /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for `n_outputs` outputs; a
+     * row of `packed` is row_stride floats from the next. Returns whether all are finite. */
     int (*pack_linear)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
-                       ptrdiff_t pixels, ptrdiff_t width, float *packed);
+                       ptrdiff_t pixels, ptrdiff_t row_stride, float *packed);
 
     /* Output rows [row_begin, row_end) of one image. */
     void (*max_pool)(const acy_image *input, const acy_image *output, const acy_pool_window *window,
@@ -208,14 +204,20 @@ typedef struct {
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
 #define ACY_CONV_PIXELS 256
 
-/* Inputs per block of a fully connected product: a block of a panel's weights, 64 x 512 floats =
- * 128 KiB, stays in the L2 cache, beside the next one and the sums. */
+/* Inputs per block of a fully connected product, and outputs of one call of `linear`: a block of
+ * weights, 64 x 512 floats = 128 KiB, stays in the L2 cache, beside the next one and the sums. */
 #define ACY_LINEAR_BLOCK 64
+#define ACY_LINEAR_PART 512
+#define ACY_LINEAR_RANGE 2048
 /* Images of one call of `linear`: their sums, 64 x 512 floats, are 128 KiB too. */
 #define ACY_LINEAR_IMAGES 64
+/* So few images read whole rows of the weights: their sums, 8 x 4096 floats, are 128 KiB as well.
+ */
+#define ACY_LINEAR_FEW 8
+#define ACY_LINEAR_FEW_RANGE 4096
 /* A slice of a block, no wider than ACY_LINEAR_IMAGES floats, and the sums. */
 #define ACY_LINEAR_SCRATCH                                                                         \
-    (ACY_LINEAR_BLOCK * ACY_LINEAR_IMAGES + ACY_LINEAR_IMAGES * ACY_LINEAR_PANEL)
+    (ACY_LINEAR_BLOCK * ACY_LINEAR_IMAGES + ACY_LINEAR_IMAGES * ACY_LINEAR_RANGE)
 
 /* The levels compiled into this build that this processor and its operating system can run, best
  * first, ending with NULL. The last one is always "generic". */

@@ -5,10 +5,12 @@ from libc.stdint cimport int32_t
 cdef extern from "kernels.h" nogil:
     enum:
         ACY_ALIGNMENT_BYTES
-        ACY_LINEAR_PANEL
         ACY_LINEAR_SCRATCH
         ACY_LINEAR_BLOCK
+        ACY_LINEAR_FEW
+        ACY_LINEAR_FEW_RANGE
         ACY_LINEAR_IMAGES
+        ACY_LINEAR_RANGE
         ACY_CONV_PIXELS
         ACY_WINOGRAD_POINTS
         ACY_WINOGRAD_TILES
@@ -84,12 +86,12 @@ cdef extern from "kernels.h" nogil:
         const float *input
         Py_ssize_t n_values
         const float *weight
+        Py_ssize_t row_stride
         const float *bias
         float *output
-        Py_ssize_t n_images
-        Py_ssize_t width
-        Py_ssize_t valid_width
         Py_ssize_t output_stride
+        Py_ssize_t n_images
+        Py_ssize_t out_features
         int relu
 
     ctypedef struct acy_pool_window:
@@ -145,7 +147,7 @@ cdef extern from "kernels.h" nogil:
         ) noexcept nogil
         int (*pack_linear)(
             const float *weight, Py_ssize_t n_outputs, Py_ssize_t channels, Py_ssize_t pixels,
-            Py_ssize_t width, float *packed
+            Py_ssize_t row_stride, float *packed
         ) noexcept nogil
         void (*max_pool)(
             const acy_image *input, const acy_image *output, const acy_pool_window *window,

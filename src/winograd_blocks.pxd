@@ -27,11 +27,6 @@ cdef inline void fill_tiles(
                 t += 1
 
 
-cdef inline Py_ssize_t odd_lines(Py_ssize_t n_floats) noexcept nogil:
-    """Round up to an odd number of cache lines: rows that far apart fill all sets of a cache."""
-    return ((n_floats + 15) // 16 | 1) * 16
-
-
 cdef struct Cut:
     # How the tiles are shared out.
     Py_ssize_t n_tiles    # of one group

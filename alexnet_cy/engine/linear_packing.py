@@ -11,7 +11,7 @@ from threading import Thread
 
 import numpy as np
 
-from alexnet_cy._linear import PANEL_OUTPUTS, PackedLinear
+from alexnet_cy._linear import PackedLinear
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.weights.tensors import TensorRef
 
@@ -46,11 +46,9 @@ def pack_linear(
         The shapes do not fit one another.
     """
     out_features, in_features = weight.shape
-    packed = PackedLinear(out_features, in_features, bias, pixels, kernels)
+    packed = PackedLinear(out_features, in_features, bias, pixels, kernels, threads)
     take_rows = _row_taker(weight)
-    # In turn from every panel: threads that pack the same panel would touch its new pages, and
-    # have the system clear them, at the same time.
-    starts = sorted(range(0, out_features, ROWS), key=lambda o: (o % PANEL_OUTPUTS, o))
+    starts = range(0, out_features, ROWS)
     waiting = iter(starts)  # shared: every start goes to one thread
     errors: list[BaseException] = []
 

@@ -42,10 +42,10 @@ ACY_INLINE float transpose_square(const float *from, ptrdiff_t from_stride, floa
     return sum;
 }
 
-/* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for outputs o < n_outputs of one
- * panel, `width` outputs wide. Returns whether all of them are finite. */
+/* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for outputs o < n_outputs; the
+ * rows of `packed` are row_stride floats apart. Returns whether all of them are finite. */
 static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
-                       ptrdiff_t pixels, ptrdiff_t width, float *packed) {
+                       ptrdiff_t pixels, ptrdiff_t row_stride, float *packed) {
     const ptrdiff_t n_inputs = channels * pixels, whole = n_outputs / SQUARE * SQUARE;
     ptrdiff_t c = 0, pixel = 0;
     float not_finite = 0;
@@ -53,7 +53,7 @@ static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t chann
         const int n = n_inputs - k < SQUARE ? (int)(n_inputs - k) : SQUARE;
         float *to[SQUARE];
         for (int j = 0; j < n; j++) {
-            to[j] = packed + (pixel * channels + c) * width;
+            to[j] = packed + (pixel * channels + c) * row_stride;
             if (++pixel == pixels) {
                 pixel = 0;
                 c++;

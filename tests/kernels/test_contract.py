@@ -73,14 +73,14 @@ def test_a_tile_of_no_size_that_there_is(kernels, cuts):
     ("x", "y"), [((2, 5), (2, 7)), ((2, 4), (2, 6)), ((2, 4), (3, 7)), ((0, 4), (1, 7))]
 )
 def test_fully_connected(kernels, x, y):
-    packed = _linear.PackedLinear(7, 4, None, 1, kernels)
+    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
     with pytest.raises(ValueError, match="x, y: shapes do not match the weights"):
         _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
 
 
 @pytest.mark.parametrize(("first", "rows"), [(-1, (2, 4)), (6, (2, 4)), (0, (8, 4)), (0, (2, 3))])
 def test_rows_of_fully_connected_weights(kernels, first, rows):
-    packed = _linear.PackedLinear(7, 4, None, 1, kernels)
+    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
     with pytest.raises(ValueError, match="rows: shape does not match the weights"):
         packed.pack_rows(first, zeros(*rows))
 
@@ -135,7 +135,7 @@ def test_flat_rows(kernels):
     "call",
     [
         lambda other: _conv.PackedConv(zeros(1, 1, 1, 1), None, 1, other),
-        lambda other: _linear.PackedLinear(1, 1, None, 1, other),
+        lambda other: _linear.PackedLinear(1, 1, None, 1, other, 1),
         lambda other: _lrn.local_response_norm(
             other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1, 1
         ),

@@ -11,11 +11,12 @@ from alexnet_cy import definitions, ops
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# Outputs are packed in panels of 512, padded to 16, and given to threads by 64.
-WIDTHS = [1, *around(16, 64, 512), 1025]
-# One image takes its inputs four at a time, a batch in blocks of 64.
-DEPTHS = [1, *around(4, 64, 128)]
-BATCHES = [1, 2, 5, 6, 7, 64, 65]
+# Outputs are padded to 16, and given to threads by 64 and more: up to 2048, in parts of 512, and to
+# few images 4096.
+WIDTHS = [1, *around(16, 64, 512), 1025, 2049, 4097]
+# One image takes its inputs eight at a time, up to eight images four, and all in blocks of 64.
+DEPTHS = [1, *around(4, 8, 64, 128)]
+BATCHES = [1, 2, 4, 5, *around(8), 64, 65]
 
 
 def assert_linear(x, weight, bias, **settings):
@@ -28,9 +29,9 @@ def assert_linear(x, weight, bias, **settings):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_widths_and_depths(width):
     weight, bias = normal(0, width, max(DEPTHS)), normal(1, width)
-    x = normal(2, 3, max(DEPTHS))
+    x = normal(2, 9, max(DEPTHS))
     for depth in DEPTHS:
-        for images in (1, 3):
+        for images in (1, 3, 9):
             columns = np.ascontiguousarray(weight[:, :depth])
             assert_linear(x[:images, :depth], columns, bias, threads=1)
 
@@ -91,7 +92,7 @@ def test_leaving_out_zeros_changes_no_bit(inputs, weights, bias):
     batch = np.stack([x, 2 * x, -x, *normal(2, 30, 40)])
     for relu in (False, True):
         together = ops.linear(batch, weight, offsets, relu=relu, threads=1)
-        for count in (1, 2, 3, 5):
+        for count in (1, 2, 3, 5, 8, 9):
             few = ops.linear(batch[:count], weight, offsets, relu=relu, threads=1)
             assert_same_bits(few, together[:count])
         exact = definitions.linear(batch, weight, offsets, relu=relu)

@@ -2,13 +2,14 @@
 #include "check.h"
 
 typedef struct {
-    ptrdiff_t images, depth, width, valid_width; /* one panel */
-    ptrdiff_t step;                              /* outputs of one call */
+    ptrdiff_t images, depth, outputs;
+    ptrdiff_t step; /* outputs of one call */
     int relu;
     value_kind kind;
 } linear_case;
 
 enum { GAP = 5 /* floats between the outputs of an image and those of the next */ };
+enum { ROW_GAP = 16 /* and between the weights of an input and those of the next */ };
 
 /* Every third input is zero in all images, so that these rows of the weights need not be read;
  * others are zero in some images only. */
@@ -20,21 +21,22 @@ static float *sparse_input(ptrdiff_t images, ptrdiff_t depth, value_kind kind) {
 }
 
 static acy_linear make_layer(const linear_case *test) {
-    float *bias = random_buffer(test->width, test->kind);
-    float *weight = random_buffer(test->depth * test->width, test->kind);
-    for (ptrdiff_t o = test->valid_width; o < test->width; o++) {
+    const ptrdiff_t padded = rounded_up(test->outputs, 16), row = padded + ROW_GAP;
+    float *bias = random_buffer(padded, test->kind);
+    float *weight = random_buffer(test->depth * row - ROW_GAP, test->kind);
+    for (ptrdiff_t o = test->outputs; o < padded; o++) {
         bias[o] = 0.0f;
-        for (ptrdiff_t k = 0; k < test->depth; k++) weight[k * test->width + o] = 0.0f;
+        for (ptrdiff_t k = 0; k < test->depth; k++) weight[k * row + o] = 0.0f;
     }
-    const ptrdiff_t stride = test->valid_width + GAP;
+    const ptrdiff_t stride = test->outputs + GAP;
     return (acy_linear){
         .weight = weight,
+        .row_stride = row,
         .bias = bias,
         .output = buffer(test->images * stride - GAP),
-        .n_images = test->images,
-        .width = test->width,
-        .valid_width = test->valid_width,
         .output_stride = stride,
+        .n_images = test->images,
+        .out_features = test->outputs,
         .relu = test->relu,
     };
 }
@@ -43,11 +45,11 @@ static float *expected_output(const acy_kernels *kernels, const acy_linear *laye
                               ptrdiff_t depth) {
     float *expected = buffer(layer->n_images * layer->output_stride - GAP);
     for (ptrdiff_t n = 0; n < layer->n_images; n++)
-        for (ptrdiff_t o = 0; o < layer->valid_width; o++) {
+        for (ptrdiff_t o = 0; o < layer->out_features; o++) {
             float sum = layer->bias[o];
             for (ptrdiff_t k = 0; k < depth; k++)
-                sum = multiply_add(kernels, x[n * depth + k], layer->weight[k * layer->width + o],
-                                   sum);
+                sum = multiply_add(kernels, x[n * depth + k],
+                                   layer->weight[k * layer->row_stride + o], sum);
             sum += 0.0f;
             expected[n * layer->output_stride + o] = layer->relu ? cut_off(sum) : sum;
         }
@@ -80,19 +82,19 @@ static void list_inputs(acy_linear *layer, const float *x, ptrdiff_t depth, int 
 }
 
 static void check_case(const acy_kernels *kernels, const linear_case *test) {
-    describe("%td images, %td inputs, %td of %td outputs, %td a call, relu %d, kind %d",
-             test->images, test->depth, test->valid_width, test->width, test->step, test->relu,
-             (int)test->kind);
+    describe("%td images, %td inputs, %td outputs, %td a call, relu %d, kind %d", test->images,
+             test->depth, test->outputs, test->step, test->relu, (int)test->kind);
     acy_linear layer = make_layer(test);
     const float *x = sparse_input(test->images, test->depth, test->kind);
     const ptrdiff_t floats = layer.n_images * layer.output_stride - GAP;
+    const ptrdiff_t padded = rounded_up(test->outputs, 16);
     const float *expected = expected_output(kernels, &layer, x, test->depth);
     float *scratch = buffer(ACY_LINEAR_SCRATCH);
     for (int skip_zeros = 0; skip_zeros < 2; skip_zeros++) {
         list_inputs(&layer, x, test->depth, skip_zeros);
         for (ptrdiff_t i = 0; i < floats; i++) layer.output[i] = UNTOUCHED;
-        for (ptrdiff_t begin = 0; begin < layer.width; begin += test->step)
-            kernels->linear(&layer, begin, smaller(begin + test->step, layer.width), scratch);
+        for (ptrdiff_t begin = 0; begin < padded; begin += test->step)
+            kernels->linear(&layer, begin, smaller(begin + test->step, padded), scratch);
         expect_same(skip_zeros ? "without zeros" : "all", layer.output, expected, floats);
     }
     release_buffers();
@@ -108,27 +110,33 @@ static void check_all_ways(const acy_kernels *kernels, linear_case test) {
 
 void check_linear(const acy_kernels *kernels) {
     const ptrdiff_t rows = kernels->tile_rows;
-    for (ptrdiff_t images = 1; images <= 2 * rows + 1; images++)
-        check_all_ways(kernels, (linear_case){images, 5, 48, 35, 48});
-    for (ptrdiff_t valid = 1; valid <= 65; valid += 4)
-        check_all_ways(kernels, (linear_case){2, 7, (valid + 15) / 16 * 16, valid, 64});
+    for (ptrdiff_t images = 1; images <= ACY_LINEAR_FEW + 2 * rows + 1; images++)
+        check_all_ways(kernels, (linear_case){images, 11, 35, 48});
+    for (ptrdiff_t outputs = 1; outputs <= 65; outputs += 4)
+        for (ptrdiff_t images = 2; images <= 9; images += 7)
+            check_all_ways(kernels, (linear_case){images, 7, outputs, 64});
     for (ptrdiff_t depth = 1; depth <= 2 * ACY_LINEAR_BLOCK + 1; depth += 7)
-        check_all_ways(kernels, (linear_case){3, depth, 32, 17, 16});
+        for (ptrdiff_t images = 1; images <= 9; images += 4)
+            check_all_ways(kernels, (linear_case){images, depth, 17, 16});
 
     /* A sum of negative zeros becomes 0, whether its terms are left out or not. */
-    linear_case zeros = {3, 1, 48, 33, 48};
-    zeros.kind = SIGNED_ZEROS;
-    for (zeros.relu = 0; zeros.relu < 2; zeros.relu++) check_case(kernels, &zeros);
+    for (ptrdiff_t images = 3; images <= 9; images += 6) {
+        linear_case zeros = {images, 1, 33, 48, 0, SIGNED_ZEROS};
+        for (zeros.relu = 0; zeros.relu < 2; zeros.relu++) check_case(kernels, &zeros);
+    }
 
     const linear_case cases[] = {
-        {1, 1, 16, 1, 512},
-        {8, 9, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},
-        {2, ACY_LINEAR_BLOCK - 1, 80, 80, 64},
-        {2, ACY_LINEAR_BLOCK, 80, 79, 32},
-        {2, ACY_LINEAR_BLOCK + 1, 80, 65, 48},
-        {ACY_LINEAR_IMAGES, 3 * ACY_LINEAR_BLOCK + 2, 48, 33, 48}, /* as many as one call takes */
-        {2, 130, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL, 512},         /* a whole panel */
-        {13, 70, ACY_LINEAR_PANEL, ACY_LINEAR_PANEL - 11, 128},    /* in ranges, the last cut off */
+        {1, 1, 1, 512},
+        {1, ACY_LINEAR_BLOCK + 7, ACY_LINEAR_FEW_RANGE, ACY_LINEAR_FEW_RANGE},
+        {ACY_LINEAR_FEW, 9, ACY_LINEAR_FEW_RANGE + 3, ACY_LINEAR_FEW_RANGE},
+        {2, ACY_LINEAR_BLOCK - 1, 80, 64},
+        {2, ACY_LINEAR_BLOCK, 79, 32},
+        {9, ACY_LINEAR_BLOCK + 1, 65, 48},
+        {ACY_LINEAR_IMAGES, 3 * ACY_LINEAR_BLOCK + 2, 33, 48}, /* as many as one call takes */
+        {ACY_LINEAR_IMAGES, 70, ACY_LINEAR_RANGE, ACY_LINEAR_RANGE},
+        {9, 2 * ACY_LINEAR_BLOCK + 2, ACY_LINEAR_RANGE, ACY_LINEAR_RANGE}, /* all parts */
+        {10, ACY_LINEAR_BLOCK + 2, 2 * ACY_LINEAR_PART + 20, ACY_LINEAR_RANGE},
+        {13, 70, ACY_LINEAR_PART - 11, 128}, /* in ranges, the last cut off */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_all_ways(kernels, cases[i]);
 }
