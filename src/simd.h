@@ -48,6 +48,13 @@ ACY_INLINE void vf_store_first(float *p, vf v, ptrdiff_t n) {
     memcpy(p, &v, (size_t)n * sizeof(float));
 }
 
+/* Of the lanes of low and, behind them, those of high, the ACY_LANES from lane `first` on. */
+ACY_INLINE vf vf_from_pair(vf low, vf high, const int first) {
+    vi lanes;
+    ACY_UNROLL for (int lane = 0; lane < ACY_LANES; lane++) lanes[lane] = first + lane;
+    return __builtin_shuffle(low, high, lanes);
+}
+
 ACY_INLINE vf vf_select(vi mask, vf if_true, vf if_false) {
     return (vf)((mask & (vi)if_true) | (~mask & (vi)if_false));
 }

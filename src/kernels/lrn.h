@@ -20,32 +20,63 @@ ACY_INLINE vf power_of_minus_beta(vf s, float beta) {
     return power;
 }
 
+/* One pixel of whole vectors, with AlexNet's window of five channels and beta = 3/4. The squares
+ * stay in registers: written first and read shifted, they would wait in the store queue behind the
+ * results of the pixel before, which is twice as slow. The same order of additions as norm_any. */
+ACY_INLINE void norm_five(const float *x, float *y, ptrdiff_t channels, vf alpha, vf k) {
+    vf before = vf_zero(), here = vf_load(x) * vf_load(x);
+    for (ptrdiff_t c = 0; c < channels; c += ACY_LANES) {
+        vf after = vf_zero();
+        if (c + ACY_LANES < channels) after = vf_load(x + c + ACY_LANES);
+        after *= after;
+        vf sum = vf_from_pair(before, here, ACY_LANES - 2);
+        sum += vf_from_pair(before, here, ACY_LANES - 1);
+        sum += here;
+        sum += vf_from_pair(here, after, 1);
+        sum += vf_from_pair(here, after, 2);
+        vf_store(y + c, vf_load(x + c) * power_minus_three_quarters(k + alpha * sum));
+        before = here;
+        here = after;
+    }
+}
+
+/* The squares of one pixel, with zeros about them and whole vectors to read at the end, are in
+ * `squares`, from squares[-(size / 2)] on. */
+static void norm_any(const float *x, float *y, ptrdiff_t channels, const acy_norm *norm,
+                     float *squares) {
+    ptrdiff_t c = 0;
+    for (; c + ACY_LANES <= channels; c += ACY_LANES)
+        vf_store(squares + c, vf_load(x + c) * vf_load(x + c));
+    for (; c < channels; c++) squares[c] = x[c] * x[c];
+
+    for (c = 0; c < channels; c += ACY_LANES) {
+        const float *const window = squares + c - norm->size / 2;
+        vf sum = vf_zero();
+        for (ptrdiff_t j = 0; j < norm->size; j++) sum += vf_load(window + j);
+        const vf scale = power_of_minus_beta(norm->k + norm->alpha * sum, norm->beta);
+        const ptrdiff_t left = channels - c;
+        if (left < ACY_LANES)
+            vf_store_first(y + c, vf_load_first(x + c, left) * scale, left);
+        else
+            vf_store(y + c, vf_load(x + c) * scale);
+    }
+}
+
 static void local_response_norm(const acy_image *input, const acy_image *output,
                                 const acy_norm *norm, ptrdiff_t row_begin, ptrdiff_t row_end,
                                 float *scratch) {
-    const ptrdiff_t channels = input->channels, size = norm->size, below = size / 2;
-    /* squares[c] = x[c]^2, with `size` zeros about it and whole vectors to read at the end */
-    float *const squares = scratch + below;
-    memset(scratch, 0, (size_t)(channels + size + 2 * ACY_LANES) * sizeof(float));
+    const ptrdiff_t channels = input->channels;
+    const vf alpha = vf_set(norm->alpha), k = vf_set(norm->k);
+    const int five = norm->size == 5 && channels % ACY_LANES == 0;
+    memset(scratch, 0, (size_t)(channels + norm->size + 2 * ACY_LANES) * sizeof(float));
 
     for (ptrdiff_t p = row_begin; p < row_end; p++)
         for (ptrdiff_t q = 0; q < input->width; q++) {
             const float *x = input->data + p * input->row_stride + q * input->pixel_stride;
             float *y = output->data + p * output->row_stride + q * output->pixel_stride;
-            ptrdiff_t c = 0;
-            for (; c + ACY_LANES <= channels; c += ACY_LANES)
-                vf_store(squares + c, vf_load(x + c) * vf_load(x + c));
-            for (; c < channels; c++) squares[c] = x[c] * x[c];
-
-            for (c = 0; c < channels; c += ACY_LANES) {
-                vf sum = vf_zero();
-                for (ptrdiff_t j = 0; j < size; j++) sum += vf_load(squares + c - below + j);
-                const vf scale = power_of_minus_beta(norm->k + norm->alpha * sum, norm->beta);
-                const ptrdiff_t left = channels - c;
-                if (left < ACY_LANES)
-                    vf_store_first(y + c, vf_load_first(x + c, left) * scale, left);
-                else
-                    vf_store(y + c, vf_load(x + c) * scale);
-            }
+            if (five && norm->beta == 0.75f)
+                norm_five(x, y, channels, alpha, k);
+            else
+                norm_any(x, y, channels, norm, scratch + norm->size / 2);
         }
 }

@@ -72,6 +72,16 @@ def test_a_window_far_wider_than_the_channels():
     np.testing.assert_array_equal(wide, ops.local_response_norm(x, 11, alpha=11.0))
 
 
+@pytest.mark.parametrize("channels", [4, 8, 16, 48, 96])
+def test_whole_vectors_have_the_bits_of_others(channels):
+    """Of 5 channels and beta 0.75, AlexNet's, whole vectors go a way of their own."""
+    x = 30 * normal(channels, 2, channels + 1, 3, 2)
+    x[:, channels] = 0
+    settings = {"size": 5, "alpha": 0.3, "beta": 0.75, "k": 2.0}
+    whole = ops.local_response_norm(np.ascontiguousarray(x[:, :channels]), **settings)
+    assert_same_bits(whole, ops.local_response_norm(x, **settings)[:, :channels])
+
+
 def test_the_norm_is_odd_and_without_alpha_a_division():
     x = normal(0, 2, 19, 4, 5)
     assert_same_bits(ops.local_response_norm(-x, alpha=1.0), -ops.local_response_norm(x, alpha=1.0))
