@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-Transform = tuple[int, NDArray[np.float32], NDArray[np.float32]]
+_Transform = tuple[int, NDArray[np.float32], NDArray[np.float32]]
 
 class PackedWinograd:
     out_channels: int
@@ -16,7 +16,7 @@ class PackedWinograd:
         bias: NDArray[np.float32] | None,
         groups: int,
         kernel_matrices: tuple[NDArray[np.float32], NDArray[np.float32]],
-        transforms: tuple[list[Transform], list[Transform]],
+        transforms: tuple[list[_Transform], list[_Transform]],
         kernels: object,
     ) -> Self: ...
     def transform(self, threads: int) -> None: ...
