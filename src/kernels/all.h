@@ -26,7 +26,7 @@
 /* The accumulators, one row of b and one broadcast element of a must fit the registers. */
 _Static_assert(ACY_TILE_ROWS *ACY_TILE_VECTORS + ACY_TILE_VECTORS + 1 <= ACY_REGISTERS,
                "the register tile spills");
-/* Panels of packed fully connected weights are a multiple of 16 wide: whole vectors everywhere. */
+/* Rows of packed fully connected weights are a multiple of 16 wide: whole vectors everywhere. */
 _Static_assert(16 % ACY_LANES == 0, "a vector must divide 16 floats");
 
 const acy_kernels ACY_LEVEL = {
