@@ -44,13 +44,12 @@ ADD_ROWS(1, 1) ADD_ROWS(1, 2) ADD_ROWS(1, 3) ADD_ROWS(1, 4)
 ADD_ROWS(1, 5) ADD_ROWS(1, 6) ADD_ROWS(1, 7) ADD_ROWS(1, 8)
 ADD_ROWS(8, 1) ADD_ROWS(4, 2) ADD_ROWS(4, 3) ADD_ROWS(4, 4)
 ADD_ROWS(4, 5) ADD_ROWS(4, 6) ADD_ROWS(4, 7) ADD_ROWS(4, 8)
-static const rows_fn add_one_row[ACY_LINEAR_FEW] = {
-    add_rows_1x1, add_rows_1x2, add_rows_1x3, add_rows_1x4,
-    add_rows_1x5, add_rows_1x6, add_rows_1x7, add_rows_1x8,
-};
-static const rows_fn add_some_rows[ACY_LINEAR_FEW] = {
-    add_rows_8x1, add_rows_4x2, add_rows_4x3, add_rows_4x4,
-    add_rows_4x5, add_rows_4x6, add_rows_4x7, add_rows_4x8,
+/* by whether there are as many rows as are read side by side, and images - 1 */
+static const rows_fn row_adders[2][ACY_LINEAR_FEW] = {
+    {add_rows_1x1, add_rows_1x2, add_rows_1x3, add_rows_1x4,
+     add_rows_1x5, add_rows_1x6, add_rows_1x7, add_rows_1x8},
+    {add_rows_8x1, add_rows_4x2, add_rows_4x3, add_rows_4x4,
+     add_rows_4x5, add_rows_4x6, add_rows_4x7, add_rows_4x8},
 };
 /* clang-format on */
 
@@ -62,10 +61,10 @@ static void add_block_of_rows(const acy_linear *linear, ptrdiff_t k, ptrdiff_t n
     const float *x[ACY_LINEAR_FEW];
     for (ptrdiff_t n = 0; n < n_images; n++) x[n] = linear->input + k * n_images + n * n_values;
     for (ptrdiff_t i = 0; i < n_values;) {
-        const ptrdiff_t step = n_values - i < rows ? 1 : rows;
-        (step == 1 ? add_one_row
-                   : add_some_rows)[n_images - 1](x, linear->index + k + i, linear->weight + begin,
-                                                  linear->row_stride, end - begin, sums);
+        const int whole = n_values - i >= rows;
+        const ptrdiff_t step = whole ? rows : 1;
+        row_adders[whole][n_images - 1](x, linear->index + k + i, linear->weight + begin,
+                                        linear->row_stride, end - begin, sums);
         for (ptrdiff_t n = 0; n < n_images; n++) x[n] += step;
         i += step;
     }
