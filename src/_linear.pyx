@@ -66,8 +66,6 @@ cdef class PackedLinear:
             raise ValueError(f"weight: {in_features} inputs, at most 2**31 - 1 are possible")
         if in_features < 1 or out_features < 1:
             raise ValueError("weight: empty")
-        if bias is not None and bias.shape[0] != out_features:
-            raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
         self.padded_out_features = (out_features + 15) // 16 * 16
         self.row_stride = odd_lines(out_features)
         self.weight_memory = AlignedMemory(4 * self.row_stride * in_features)
@@ -76,9 +74,10 @@ cdef class PackedLinear:
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
         self.bias = &packed_bias[0]
         self.weight = &packed[0]
-        cdef Py_ssize_t o
-        for o in range(out_features if bias is not None else 0):
-            packed_bias[o] = bias[o]
+        if bias is not None:
+            if bias.shape[0] != out_features:
+                raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
+            self.pack_bias(bias)
         # Threads that pack would ask for the same new pages at the same time, and each of them
         # would wait until the system has cleared them.
         cdef Py_ssize_t n_floats = packed.shape[0], i
@@ -87,6 +86,14 @@ cdef class PackedLinear:
             0, n_floats, PAGE_FLOATS, num_threads=n_threads, schedule="static", nogil=True
         ):
             self.weight[i] = 0
+
+    def pack_bias(self, const float[::1] bias):
+        """Take the bias of the first outputs, as many as there are values, (outputs,)."""
+        cdef Py_ssize_t o
+        if bias.shape[0] > self.out_features:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_features} outputs")
+        for o in range(bias.shape[0]):
+            self.bias[o] = bias[o]
 
     def pack_rows(self, Py_ssize_t first, const float[:, ::1] rows):
         """Pack the weights of the outputs from `first` on; other threads may pack others.

@@ -105,20 +105,16 @@ cdef class PackedWinograd:
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
         self.layer.kernel = &packed[0]
         self.layer.bias = &packed_bias[0]
-        cdef Py_ssize_t depth = self.group_channels * taps, o, column, width, c, tap
-        cdef const float *row
-        cdef float *to
-        for o in range(self.out_channels):
-            column = o % group_out
-            width = min(panel_width, padded - column // panel_width * panel_width)
-            row = &weight[o, 0, 0, 0]
-            to = &packed[0] + (o // group_out * padded + column // panel_width * panel_width) * depth
-            for c in range(self.group_channels):
-                for tap in range(taps):
-                    to[(tap * self.group_channels + c) * width + column % panel_width] = row[0]
-                    row += 1
-            if bias is not None:
-                packed_bias[o // group_out * padded + column] = bias[o]
+        cdef Py_ssize_t depth = self.group_channels * taps, group, first, o
+        for group in range(self.groups):
+            for first in range(0, group_out, panel_width):
+                self.kernels.pack_linear(
+                    &weight[group * group_out + first, 0, 0, 0], min(panel_width, group_out - first),
+                    self.group_channels, taps, min(panel_width, padded - first),
+                    &packed[0] + (group * padded + first) * depth,
+                )
+            for o in range(group_out if bias is not None else 0):
+                packed_bias[group * padded + o] = bias[group * group_out + o]
         return 0
 
     def transform(self, Py_ssize_t threads):

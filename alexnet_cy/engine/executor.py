@@ -77,7 +77,7 @@ class Executor:
     def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Do what is done once, so that later passes can be timed.
 
-        A first pass packs the weights, and the second transforms Winograd's for good.
+        The second pass packs the fully connected weights and transforms Winograd's, for good.
         """
         for _ in range(2):
             self.run(images, threads)

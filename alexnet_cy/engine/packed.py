@@ -8,11 +8,10 @@ from threading import Lock
 import numpy as np
 
 from alexnet_cy._conv import PackedConv
-from alexnet_cy._linear import PackedLinear
 from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.linear_packing import pack_linear
+from alexnet_cy.engine.linear_layer import LinearLayer
 from alexnet_cy.engine.threads import default_threads
 from alexnet_cy.engine.winograd import pack_winograd
 from alexnet_cy.network import Conv, Linear, Variant
@@ -25,11 +24,10 @@ __all__ = ["PackedWeights", "WeightsView"]
 class PackedWeights:
     """The packed layers of one network.
 
-    A layer's tensors are read and packed the first time the layer runs: a pass that stops at conv5
-    never reads the 234 MB of the fully connected layers. Of those the packed copy is the only one
-    that stays; the convolutions, 9 MB in all, keep their tensors too, as the transformed weights
-    of Winograd's algorithm cannot be turned back exactly. Several threads may ask at once; after
-    its first use a layer never changes.
+    A layer's tensors are read when the layer first runs: a pass that stops at conv5 never reads
+    the 234 MB of the fully connected layers. Of those the packed copy is the only one that stays;
+    the convolutions, 9 MB in all, keep their tensors too, as the transformed weights of Winograd's
+    algorithm cannot be turned back exactly. Several threads may ask at once.
 
     Parameters
     ----------
@@ -47,10 +45,14 @@ class PackedWeights:
         self.kernels = active_kernels() if kernels is None else kernels
         self._tensors = dict(tensors)
         self._convs: dict[tuple[str, bool], PackedConv | PackedWinograd] = {}
-        self._linears: dict[str, PackedLinear] = {}
         self._kept: set[str] = set()
         self._lock = Lock()
         self._shapes = {step.layer.name: step for step in variant.shapes()}
+        self._linears = {
+            name: self._linear(name)
+            for name, step in self._shapes.items()
+            if isinstance(step.layer, Linear)
+        }
 
     def conv(self, name: str) -> PackedConv:
         """Return a convolution packed for direct and im2col; WeightsError if it cannot be read."""
@@ -64,24 +66,18 @@ class PackedWeights:
         assert isinstance(packed, PackedWinograd)
         return packed
 
-    def linear(self, name: str) -> PackedLinear:
-        """Return a packed fully connected layer; WeightsError if it cannot be read."""
-        packed = self._linears.get(name)
-        if packed is None:
-            with self._lock:
-                packed = self._linears.get(name)
-                if packed is None:
-                    packed = self._linears[name] = self._pack_linear(name)
-        return packed
+    def linear(self, name: str) -> LinearLayer:
+        """Return a fully connected layer, which is packed or not."""
+        return self._linears[name]
 
     def take(self, names: Iterable[str]) -> None:
         """Read the layers of these tensors now: a caller's arrays, say, who may change them."""
         for name in dict.fromkeys(key.rpartition(".")[0] for key in names):
-            if isinstance(self.variant.layer(name), Linear):
-                self.linear(name)
+            if name in self._linears:
+                self._linears[name].pack(default_threads())
             else:
                 with self._lock:
-                    self._keep_conv(name)
+                    self._keep_conv(name, copy=True)
 
     @property
     def packed_bytes(self) -> int:
@@ -94,12 +90,11 @@ class PackedWeights:
         layer_name, _, kind = name.rpartition(".")
         if name not in self.variant.parameter_shapes():
             raise KeyError(name)
+        if layer_name in self._linears:
+            return self._linears[layer_name].tensor(kind)
         with self._lock:
-            tensor = self._tensors.get(name)
-        if tensor is not None:
-            return np.array(tensor.read(), np.float32)
-        weight, bias = self.linear(layer_name).unpack()
-        return weight if kind == "weight" else bias
+            tensor = self._tensors[name]
+        return np.array(tensor.read(), np.float32)
 
     def _conv(self, name: str, *, winograd: bool) -> PackedConv | PackedWinograd:
         packed = self._convs.get((name, winograd))
@@ -113,35 +108,29 @@ class PackedWeights:
     def _pack_conv(self, name: str, winograd: bool) -> PackedConv | PackedWinograd:
         layer = self._shapes[name].layer
         assert isinstance(layer, Conv)
-        weight, bias = self._keep_conv(name)
+        weight, bias = self._keep_conv(name, copy=False)
         if not winograd:
             return PackedConv(weight, bias, layer.groups, self.kernels)
         return pack_winograd(
             weight, bias, stride=layer.stride, groups=layer.groups, kernels=self.kernels
         )
 
-    def _keep_conv(self, name: str) -> tuple[Float32Array, Float32Array]:
+    def _keep_conv(self, name: str, *, copy: bool) -> tuple[Float32Array, Float32Array]:
         """Read a convolution's tensors once and keep them; the caller holds the lock."""
         kept = []
         for key in (f"{name}.weight", f"{name}.bias"):
             if key not in self._kept:
                 self._kept.add(key)
-                self._tensors[key] = array_tensor(np.array(self._tensors[key].read(), np.float32))
+                tensor = self._tensors[key].read()
+                self._tensors[key] = array_tensor(tensor.copy() if copy else tensor)
             kept.append(self._tensors[key].read())
         return kept[0], kept[1]
 
-    def _pack_linear(self, name: str) -> PackedLinear:
+    def _linear(self, name: str) -> LinearLayer:
         input_shape = self._shapes[name].input_shape
         pixels = input_shape[1] * input_shape[2] if len(input_shape) == 3 else 1
-        packed = pack_linear(
-            self._tensors[f"{name}.weight"],
-            self._tensors[f"{name}.bias"].read(),
-            pixels,
-            self.kernels,
-            default_threads(),
-        )
-        del self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
-        return packed
+        weight, bias = (self._tensors.pop(f"{name}.{kind}") for kind in ("weight", "bias"))
+        return LinearLayer(weight, bias, pixels, self.kernels)
 
 
 class WeightsView(Mapping[str, Float32Array]):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy import _conv, _layout, _lrn, _pool, _softmax, _winograd
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
 from alexnet_cy.engine.packed import PackedWeights
@@ -117,7 +117,7 @@ class Workspace:
     ----------
     plan : Plan
     packed : PackedWeights
-        A layer's weights are read and packed when its step is first bound.
+        A convolution's weights are read and packed when its step is first bound.
     block : int
         The most images that go through the trunk together.
     """
@@ -194,7 +194,7 @@ def _bind_vector_step(
     if step.relu_only:
         return partial(_softmax.relu, packed.kernels, x.reshape(-1), y.reshape(-1))
     if isinstance(step.layer, Linear):
-        return partial(_linear.linear, packed.linear(step.layer.name), x, y, step.relu)
+        return partial(packed.linear(step.layer.name).run, x, y, step.relu)
     return partial(_softmax.softmax, packed.kernels, x, y)
 
 

@@ -41,7 +41,9 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
     assert reads == ["conv3.weight", "conv3.bias"]
     assert packed.conv("conv3") is conv3
     assert packed.packed_bytes == conv3.nbytes
-    packed.linear("fc8")
+    fc8 = packed.linear("fc8")
+    assert len(reads) == 2
+    fc8.pack(threads=1)
     assert reads[2:] == ["fc8.bias", "fc8.weight"]
 
 
@@ -86,7 +88,7 @@ def test_threads_that_want_a_layer_at_once_read_it_once(packed, reads):
 
     def ask():
         start.wait()
-        found.append(packed.linear("fc6"))
+        found.append(packed.linear("fc6").pack(threads=1))
 
     threads = [Thread(target=ask) for _ in range(8)]
     for thread in threads:

@@ -78,6 +78,14 @@ def test_fully_connected(kernels, x, y):
         _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
 
 
+def test_bias_of_fully_connected_weights(kernels):
+    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
+    with pytest.raises(ValueError, match="bias: got 8 values for 7 outputs"):
+        packed.pack_bias(zeros(8))
+    with pytest.raises(ValueError, match="bias: got 6 values for 7 outputs"):
+        _linear.PackedLinear(7, 4, zeros(6), 1, kernels, 1)
+
+
 @pytest.mark.parametrize(("first", "rows"), [(-1, (2, 4)), (6, (2, 4)), (0, (8, 4)), (0, (2, 3))])
 def test_rows_of_fully_connected_weights(kernels, first, rows):
     packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
