@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from .caffe_messages import RAW_DATA_TYPES
-from .spans import Span, count_elements, read_spans
+from .spans import Span, count_elements, read_spans, row_reader
 from .tensors import TensorRef
 
 if TYPE_CHECKING:
@@ -117,7 +117,8 @@ def parameter_ref(
         raise WeightsError(f"{where}: shape {stored_shape}; a shape of {axes} axes is needed")
     read = partial(read_spans, file, spans, dtype, shape, transposed=transposed)
     stored_bytes = sum(span.stored_bytes for span in spans)
-    return TensorRef(shape[::-1] if transposed else shape, dtype, stored_bytes, read)
+    read_rows = None if transposed else row_reader(file, spans, dtype)
+    return TensorRef(shape[::-1] if transposed else shape, dtype, stored_bytes, read, read_rows)
 
 
 def _numbers(blob: Any, shape: tuple[int, ...], where: str) -> tuple[str, list[Span]]:

@@ -80,7 +80,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
 
 def _tensor(parameter: Parameter) -> TensorRef:
     tensor = parameter.tensor
-    return TensorRef(parameter.shape, tensor.dtype, tensor.stored_bytes, parameter.read)
+    read_rows = None if parameter.is_transposed else tensor.row_reader()
+    return TensorRef(parameter.shape, tensor.dtype, tensor.stored_bytes, parameter.read, read_rows)
 
 
 def _no_bias(channels: int) -> TensorRef:

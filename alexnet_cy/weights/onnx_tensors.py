@@ -11,11 +11,11 @@ import numpy as np
 from ..errors import WeightsError
 from .onnx_messages import DATA_TYPES, EXTERNAL
 from .onnx_node import quoted
-from .spans import Span, count_elements, read_spans
+from .spans import Span, count_elements, read_spans, row_reader
 from .stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -98,6 +98,12 @@ class OnnxTensor:
             array = self._read_halves().reshape(shape)
             return np.ascontiguousarray(array.T) if transposed else array
         return read_spans(self.file, self.spans, self.dtype, shape, transposed=transposed)
+
+    def row_reader(self) -> Callable[[int, NDArray[np.float32]], None] | None:
+        """Return what reads some rows of the tensor as it is stored; None if nothing can."""
+        if self.dtype not in FLOAT_BYTES or self.field == "int32_data":
+            return None
+        return row_reader(self.file, self.spans, self.dtype)
 
     def read_integers(self) -> tuple[int, ...]:
         """Read the few numbers of an "I64" tensor, such as a shape.

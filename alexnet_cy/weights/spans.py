@@ -7,20 +7,21 @@ packed into several blocks, or one by one with a field key before each number.
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .stored_floats import FLOAT_BYTES, fill_floats
+from .stored_floats import FLOAT_BYTES, fill_floats, fill_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from .files import WeightsFile
 
-__all__ = ["Span", "count_elements", "read_spans"]
+__all__ = ["Span", "count_elements", "read_spans", "row_reader"]
 
 _RECORD = struct.Struct("<QQBB")
 
@@ -124,6 +125,22 @@ def read_spans(
     else:
         view[...] = read_spans(file, spans, dtype, shape)
     return result
+
+
+def row_reader(
+    file: WeightsFile, spans: Sequence[Span], dtype: str
+) -> Callable[[int, NDArray[np.float32]], None] | None:
+    """Return what reads some rows of a tensor, as `TensorRef.read_rows`; None if they are apart.
+
+    Parameters
+    ----------
+    file, spans, dtype
+        As for `read_spans`. The rows of one packed block, as all programs write it, lie one after
+        the other.
+    """
+    if len(spans) != 1 or spans[0].key_bytes:
+        return None
+    return partial(fill_rows, file, spans[0].offset_bytes, dtype)
 
 
 def _fill_pieces(

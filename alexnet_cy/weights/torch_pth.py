@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import WeightsError
 from .files import open_file
 from .key_names import canonical_names
-from .stored_floats import fill_floats, read_floats
+from .stored_floats import fill_floats, fill_rows, read_floats
 from .tensors import NetworkFile, TensorRef
 from .torch_legacy import read_legacy
 from .torch_unpickler import StoredTensor
@@ -24,6 +24,7 @@ from .torch_zip import ZIP_MAGIC, read_zip
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -74,6 +75,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
             dtype=tensor.storage.dtype,
             stored_bytes=prod(tensor.shape) * tensor.storage.item_bytes,
             read=partial(_read_tensor, file, tensor, checkpoint.places[tensor.storage.key]),
+            read_rows=_row_reader(file, tensor, checkpoint.places[tensor.storage.key]),
         )
         for name, tensor in state.items()
     }
@@ -134,8 +136,7 @@ def _read_tensor(
     result = np.empty(tensor.shape, np.float32)
     if not result.size:
         return result
-    first = storage.first + tensor.offset
-    offset_bytes = place.offset_bytes + first * storage.item_bytes
+    offset_bytes = _offset_bytes(tensor, place)
     axes = zip(tensor.shape, tensor.strides, strict=True)
     extent = 1 + sum((size - 1) * stride for size, stride in axes)
     crc32 = place.crc32 if extent == storage.elements else None
@@ -148,6 +149,20 @@ def _read_tensor(
         strides_bytes = [stride * flat.itemsize for stride in tensor.strides]
         result[...] = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides_bytes)
     return result
+
+
+def _row_reader(
+    file: WeightsFile, tensor: StoredTensor, place: StoragePlace
+) -> Callable[[int, NDArray[np.float32]], None] | None:
+    """Return what reads some rows, where they lie in order; a checksum needs all of the tensor."""
+    if place.crc32 is not None or _stored_order(tensor) != list(range(len(tensor.shape))):
+        return None
+    return partial(fill_rows, file, _offset_bytes(tensor, place), tensor.storage.dtype)
+
+
+def _offset_bytes(tensor: StoredTensor, place: StoragePlace) -> int:
+    storage = tensor.storage
+    return place.offset_bytes + (storage.first + tensor.offset) * storage.item_bytes
 
 
 def _stored_order(tensor: StoredTensor) -> list[int] | None:

@@ -11,7 +11,7 @@ import pytest
 from fuzz_weights import fuzz
 from synthesis.mutations import cuts
 from synthesis.networks import TINY, random_tensors, widened
-from synthesis.outcomes import read_all
+from synthesis.outcomes import read_all, read_by_rows
 from synthesis.seeds import SEEDS, VARIANTS, rounded
 
 from alexnet_cy import AlexNet
@@ -35,6 +35,29 @@ def test_every_file_of_a_network_gives_the_same_bits(encoding, variant, tmp_path
         assert array.flags.c_contiguous, name
         assert array.shape == opened.tensors[name].shape == expected.shape, name
         assert array.tobytes() == expected.tobytes(), name
+
+
+# Programs write these: one block of numbers for a tensor, in its order, without a checksum over it.
+READ_BY_ROWS = {
+    "caffemodel-layer",
+    "caffemodel-ours",
+    "caffemodel-v1",
+    "onnx-ours",
+    "onnx-torch",
+    "safetensors-ours",
+    "torch-legacy",
+}
+
+
+@pytest.mark.parametrize("encoding", SEEDS)
+def test_rows_are_those_of_the_whole(encoding, tmp_path):
+    network = TINY[VARIANTS[encoding][0]]
+    opened = open_network(SEEDS[encoding](tmp_path, network, random_tensors(network)), network)
+    found = {name: read_by_rows(tensor) for name, tensor in opened.tensors.items()}
+    for name, array in found.items():
+        assert array is None or array.tobytes() == opened.tensors[name].read().tobytes(), name
+    if encoding in READ_BY_ROWS:
+        assert found["fc6.weight"] is not None
 
 
 def outputs_of(network, tensors):

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alexnet_cy.network.variants import Variant
+    from alexnet_cy.weights.tensors import TensorRef
+
+ROWS_AT_A_TIME = 3
 
 
 def read_all(path: Path, variant: Variant) -> dict[str, np.ndarray] | None:
-    """Open a file and read all of its tensors.
+    """Open a file and read all of its tensors, and those by rows as well that can be.
 
     Returns
     -------
@@ -40,4 +43,17 @@ def read_all(path: Path, variant: Variant) -> dict[str, np.ndarray] | None:
         if tensors[name].shape != shape or tensors[name].dtype != np.float32:
             got = f"{tensors[name].dtype} {tensors[name].shape}"
             raise AssertionError(f"{name}: {got} instead of {shape}")
+        rows = read_by_rows(network.tensors[name])
+        if rows is not None and rows.tobytes() != tensors[name].tobytes():
+            raise AssertionError(f"{name}: its rows are not those of the whole")
     return tensors
+
+
+def read_by_rows(tensor: TensorRef) -> np.ndarray | None:
+    """Read a tensor some rows at a time, the last ones first; None if it cannot be."""
+    if tensor.read_rows is None:
+        return None
+    array = np.full(tensor.shape, np.nan, np.float32)
+    for first in reversed(range(0, len(array), ROWS_AT_A_TIME)):
+        tensor.read_rows(first, array[first : first + ROWS_AT_A_TIME])
+    return array
