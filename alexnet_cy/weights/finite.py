@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_finite"]
 
-# numpy.isfinite makes a boolean array; in pieces of 256 Ki it is no larger than the cache.
-_PIECE_ELEMENTS = 1 << 18
+# numpy.isfinite makes a boolean array. One of 64 KiB comes from the heap; for 128 KiB and more the C
+# library asks the system for new memory every time, and the check takes twice as long.
+_PIECE_ELEMENTS = 1 << 16
 
 
 def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> None:
