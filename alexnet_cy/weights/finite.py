@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_finite"]
 
-# numpy.isfinite makes a boolean array. One of 64 KiB comes from the heap; for 128 KiB and more the C
-# library asks the system for new memory every time, and the check takes twice as long.
+# numpy.isfinite makes a boolean array. One of 64 KiB comes from the heap; for 128 KiB and more the
+# C library asks the system for new memory every time, and the check takes twice as long.
 _PIECE_ELEMENTS = 1 << 16
 
 

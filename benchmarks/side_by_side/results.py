@@ -59,6 +59,8 @@ class Start:
         What ran, one image.
     first_result_s : tuple of float
         Seconds until the first probabilities, of every round.
+    first_peak_bytes : tuple of int
+        The most resident memory until then, of every round.
     peak_bytes : tuple of int
         The most resident memory after some more passes, of every round.
     """
@@ -66,6 +68,7 @@ class Start:
     threads: int
     peer: str
     first_result_s: tuple[float, ...]
+    first_peak_bytes: tuple[int, ...]
     peak_bytes: tuple[int, ...]
 
     @property
@@ -74,8 +77,13 @@ class Start:
         return median(self.first_result_s)
 
     @property
+    def first_peak_mb(self) -> float:
+        """The median of the peaks until the first result, in millions of bytes."""
+        return median(self.first_peak_bytes) / 1e6
+
+    @property
     def peak_mb(self) -> float:
-        """The median of the peaks, in millions of bytes."""
+        """The median of the peaks after some more passes, in millions of bytes."""
         return median(self.peak_bytes) / 1e6
 
 
@@ -137,7 +145,12 @@ class Comparison:
             "reference": reference,
             "speeds": [self._speed_json(speed, reference) for speed in self.speeds],
             "starts": [
-                asdict(start) | {"median_s": start.median_s, "peak_mb": start.peak_mb}
+                asdict(start)
+                | {
+                    "median_s": start.median_s,
+                    "first_peak_mb": start.first_peak_mb,
+                    "peak_mb": start.peak_mb,
+                }
                 for start in self.starts
             ],
         }

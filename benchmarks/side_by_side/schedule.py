@@ -76,8 +76,7 @@ def measure_starts(
 
     The first round does not count: it fills the system's cache with programs and weights.
     """
-    seconds: dict[str, list[float]] = {peer.name: [] for peer in peers}
-    peaks: dict[str, list[int]] = {peer.name: [] for peer in peers}
+    rounds: dict[str, list[tuple[float, int, int]]] = {peer.name: [] for peer in peers}
     failed: set[str] = set()
     for number in range(effort.starts + 1):
         for peer in rotated(peers, number):
@@ -86,29 +85,29 @@ def measure_starts(
             tell(f"{threads_text(place.threads)}: {peer.title} starts")
             sleep(REST_S)
             try:
-                first_s, peak = _start(peer, folder, place)
+                measured = _start(peer, folder, place)
             except Gap as gap:
                 comparison.gaps[f"{peer.name}, start, {threads_text(place.threads)}"] = str(gap)
                 failed.add(peer.name)
                 continue
             if number > 0:
-                seconds[peer.name].append(first_s)
-                peaks[peer.name].append(peak)
+                rounds[peer.name].append(measured)
     comparison.starts += [
-        Start(place.threads, peer.name, tuple(seconds[peer.name]), tuple(peaks[peer.name]))
+        Start(place.threads, peer.name, *zip(*rounds[peer.name], strict=True))
         for peer in peers
         if peer.name not in failed
     ]
 
 
-def _start(peer: Peer, folder: NetworkFolder, place: Place) -> tuple[float, int]:
-    """Return the seconds to a first result and the peak of memory after a few more."""
+def _start(peer: Peer, folder: NetworkFolder, place: Place) -> tuple[float, int, int]:
+    """Return the seconds to a first result, the peak of memory then, and after a few more."""
     started = perf_counter()
     with ContenderProcess(peer, folder, place) as process:
         process.ask(do="load", batch=1)
         first_s = perf_counter() - started
+        first_peak_bytes = process.ask(do="peak")["peak_bytes"]
         process.ask(do="burst", seconds=0, passes=PASSES_FOR_MEMORY)
-        return first_s, process.ask(do="peak")["peak_bytes"]
+        return first_s, first_peak_bytes, process.ask(do="peak")["peak_bytes"]
 
 
 def measure_speeds(

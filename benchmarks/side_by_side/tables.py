@@ -100,7 +100,8 @@ def _ratio(
 def start_table(comparison: Comparison) -> Table:
     """Lay out the time from the start of a process to its first result, and its memory."""
     threads = list(dict.fromkeys(start.threads for start in comparison.starts))
-    columns = [f"{what}, {threads_text(n)}" for n in threads for what in ("s to result", "peak MB")]
+    figures = ("s to result", "peak MB then", "and later")
+    columns = [f"{what}, {threads_text(n)}" for n in threads for what in figures]
     table = _table(columns)
     for name, contender in comparison.titles.items():
         starts = [comparison.start(n, name) for n in threads]
@@ -109,8 +110,10 @@ def start_table(comparison: Comparison) -> Table:
     return table
 
 
-def _start_cells(start: Start | None) -> tuple[str, str]:
-    return (GAP, GAP) if start is None else (f"{start.median_s:.2f}", f"{start.peak_mb:.0f}")
+def _start_cells(start: Start | None) -> tuple[str, str, str]:
+    if start is None:
+        return GAP, GAP, GAP
+    return f"{start.median_s:.2f}", f"{start.first_peak_mb:.0f}", f"{start.peak_mb:.0f}"
 
 
 def _table(columns: Sequence[str]) -> Table:

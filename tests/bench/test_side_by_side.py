@@ -130,7 +130,7 @@ class FakeProcess:
         return {
             "prepare": {"version": "1.0"},
             "load": {"error": 1e-6},
-            "peak": {"peak_bytes": 300_000_000},
+            "peak": {"peak_bytes": 200_000_000 + 100_000_000 * self.bursts},
         }[do]
 
 
@@ -196,7 +196,8 @@ def test_everybody_has_a_turn_in_every_round_in_changing_order(comparison):
 def test_the_first_start_does_not_count(comparison):
     start = comparison.start(1, "fast")
     assert len(start.first_result_s) == len(start.peak_bytes) == EFFORT.starts
-    assert start.peak_mb == 300
+    assert len(start.first_peak_bytes) == EFFORT.starts
+    assert (start.first_peak_mb, start.peak_mb) == (200, 300)
 
 
 def test_json_is_complete(comparison):
@@ -217,6 +218,7 @@ def test_tables_have_everybody_and_gaps(comparison):
     assert ["Fast", "1.0", "21.00", "47.6", "78.4", "1e-06"] in rows
     assert ["Crashing", "1.0", "–", "–", "97.6", "1e-06"] in rows
     assert ["Slow", "1.00", "1.00"] in rows
+    assert ["Fast", "200", "300"] in [[row[0], *row[2:]] for row in rows if len(row) == 4]
     assert "broken: not installed" in text
 
 
@@ -262,7 +264,7 @@ def test_ctrl_c_leaves_what_is_complete(monkeypatch, capsys):
     def stop(comparison, args, work):
         comparison.versions["numpy"] = "2.0"
         comparison.speeds.append(Speed("dense", 1, 1, "numpy", (10.0,), 9.0, 1e-6))
-        comparison.starts.append(Start(1, "numpy", (0.5,), (10**9,)))
+        comparison.starts.append(Start(1, "numpy", (0.5,), (10**9,), (10**9,)))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bench_peers, "compare", stop)
