@@ -99,7 +99,7 @@ class OnnxTensor:
             return np.ascontiguousarray(array.T) if transposed else array
         return read_spans(self.file, self.spans, self.dtype, shape, transposed=transposed)
 
-    def row_reader(self) -> Callable[[int, NDArray[np.float32]], None] | None:
+    def row_reader(self) -> Callable[[int, NDArray[np.float32]], object] | None:
         """Return what reads some rows of the tensor as it is stored; None if nothing can."""
         if self.dtype not in FLOAT_BYTES or self.field == "int32_data":
             return None

@@ -129,7 +129,7 @@ def read_spans(
 
 def row_reader(
     file: WeightsFile, spans: Sequence[Span], dtype: str
-) -> Callable[[int, NDArray[np.float32]], None] | None:
+) -> Callable[[int, NDArray[np.float32]], object] | None:
     """Return what reads some rows of a tensor, as `TensorRef.read_rows`; None if they are apart.
 
     Parameters

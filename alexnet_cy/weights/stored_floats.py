@@ -106,8 +106,14 @@ def fill_floats(
 
 
 def fill_rows(
-    file: WeightsFile, offset_bytes: int, dtype: str, first: int, rows: NDArray[np.float32]
-) -> None:
+    file: WeightsFile,
+    offset_bytes: int,
+    dtype: str,
+    first: int,
+    rows: NDArray[np.float32],
+    *,
+    checksum: bool = False,
+) -> int:
     """Read some rows of an array of little-endian numbers that lie one after the other.
 
     Parameters
@@ -118,6 +124,13 @@ def fill_rows(
         The first row to read.
     rows : float32 array, C-contiguous
         Filled; its other axes are those of the whole array.
+    checksum : bool
+        Whether to compute the CRC-32 of their bytes.
+
+    Returns
+    -------
+    int
+        The CRC-32, or 0.
 
     Raises
     ------
@@ -125,7 +138,10 @@ def fill_rows(
         As in `read_floats`.
     """
     row_bytes = prod(rows.shape[1:]) * FLOAT_BYTES[dtype]
-    fill_floats(file, offset_bytes + first * row_bytes, dtype, rows)
+    _check_range(file, offset_bytes + first * row_bytes, dtype, rows.size)
+    source = _Source(file, offset_bytes + first * row_bytes, is_checked=checksum)
+    fill_view(rows, _STORED_TYPES[dtype], source)
+    return source.checksum
 
 
 def fill_view(view: NDArray[np.float32], stored_type: np.dtype[Any], fill: Fill) -> None:

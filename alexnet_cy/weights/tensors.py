@@ -47,7 +47,7 @@ class TensorRef:
     dtype: str
     stored_bytes: int
     read: Callable[[], NDArray[np.float32]]
-    read_rows: Callable[[int, NDArray[np.float32]], None] | None = None
+    read_rows: Callable[[int, NDArray[np.float32]], object] | None = None
 
 
 @record(frozen=True, slots=True)

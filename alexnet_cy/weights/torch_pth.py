@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import WeightsError
+from .checked_rows import CheckedRows
 from .files import open_file
 from .key_names import canonical_names
-from .stored_floats import fill_floats, fill_rows, read_floats
+from .stored_floats import FLOAT_BYTES, fill_floats, fill_rows, read_floats
 from .tensors import NetworkFile, TensorRef
 from .torch_legacy import read_legacy
 from .torch_unpickler import StoredTensor
@@ -153,11 +154,16 @@ def _read_tensor(
 
 def _row_reader(
     file: WeightsFile, tensor: StoredTensor, place: StoragePlace
-) -> Callable[[int, NDArray[np.float32]], None] | None:
-    """Return what reads some rows, where they lie in order; a checksum needs all of the tensor."""
-    if place.crc32 is not None or _stored_order(tensor) != list(range(len(tensor.shape))):
+) -> Callable[[int, NDArray[np.float32]], object] | None:
+    """Return what reads some rows, where these lie one after the other."""
+    shape, dtype = tensor.shape, tensor.storage.dtype
+    in_order = _stored_order(tensor) == list(range(len(shape)))
+    if not shape or 0 in shape or not in_order or dtype not in FLOAT_BYTES:
         return None
-    return partial(fill_rows, file, _offset_bytes(tensor, place), tensor.storage.dtype)
+    offset_bytes = _offset_bytes(tensor, place)
+    if place.crc32 is None or prod(shape) != tensor.storage.elements:
+        return partial(fill_rows, file, offset_bytes, dtype)
+    return CheckedRows(file, offset_bytes, dtype, shape, place.crc32)
 
 
 def _offset_bytes(tensor: StoredTensor, place: StoragePlace) -> int:

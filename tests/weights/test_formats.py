@@ -37,7 +37,7 @@ def test_every_file_of_a_network_gives_the_same_bits(encoding, variant, tmp_path
         assert array.tobytes() == expected.tobytes(), name
 
 
-# Programs write these: one block of numbers for a tensor, in its order, without a checksum over it.
+# Programs write these: one block of numbers for a tensor, in its order.
 READ_BY_ROWS = {
     "caffemodel-layer",
     "caffemodel-ours",
@@ -46,6 +46,7 @@ READ_BY_ROWS = {
     "onnx-torch",
     "safetensors-ours",
     "torch-legacy",
+    "torch-zip",
 }
 
 
