@@ -7,12 +7,13 @@ Every measurement is a process of its own. The file is in the page cache. The co
 all repeats, the least and the most in brackets:
 
 read twice, ms    reading the file into memory twice, as `Path.read_bytes` does
-ready, ms         AlexNet.load and a first pass with one image, which reads, checks and packs all
-                  weights
+first, ms         AlexNet.load and a first pass with one image, which reads and checks all weights
+ready, ms         the same and a second pass, after which all weights are packed
 CPU ms            the same as time of all processors, which tells more on a machine that is busy
-pass, ms          a second pass: what of the column before is not loading
-peak              memory at the most, beyond what the process had before, as a multiple of the
-                  weights in float32, which the ready network holds
+pass, ms          a third pass: what of the columns before is not loading
+first peak, peak  memory at the most, until the first result and until the third, beyond what the
+                  process had before, as a multiple of the weights in float32, which the ready
+                  network holds
 conv5 reads       part of the file that is read for a pass up to conv5
 """
 
@@ -72,16 +73,20 @@ def load(path: Path) -> dict[str, float]:
     net = AlexNet.load(path)
     image = np.ones((1, 3, *[net.variant.input_size] * 2), np.float32)
     net.forward(image)
+    first = time.perf_counter()
+    first_peak_bytes = _peak_bytes()
+    net.forward(image)
     ready, ready_cpu = time.perf_counter(), time.process_time()
-    net.forward(image)  # which transforms Winograd's weights for good
-    settled = time.perf_counter()
     net.forward(image)
     done = time.perf_counter()
+    weights_bytes = 4 * net.variant.parameter_count
     return {
+        "first_ms": 1e3 * (first - start),
         "ms": 1e3 * (ready - start),
         "cpu_ms": 1e3 * (ready_cpu - start_cpu),
-        "pass_ms": 1e3 * (done - settled),
-        "peak": (_peak_bytes() - before_bytes) / (4 * net.variant.parameter_count),
+        "pass_ms": 1e3 * (done - ready),
+        "first_peak": (first_peak_bytes - before_bytes) / weights_bytes,
+        "peak": (_peak_bytes() - before_bytes) / weights_bytes,
     }
 
 
@@ -157,10 +162,12 @@ def print_row(directory: Path, encoding: str, repeats: int) -> None:
         name,
         f"{path.stat().st_size / 1e6:.0f}",
         spread([one["ms"] for one in twice], 0),
+        spread([one["first_ms"] for one in loaded], 0),
         spread([one["ms"] for one in loaded], 0),
         spread([one["cpu_ms"] for one in twice], 0),
         spread([one["cpu_ms"] for one in loaded], 0),
         spread([one["pass_ms"] for one in loaded], 0),
+        spread([one["first_peak"] for one in loaded], 2),
         spread([one["peak"] for one in loaded], 2),
         f"{100 * conv5['part']:.1f} %",
     )
@@ -180,10 +187,10 @@ def main() -> int:
         print(json.dumps(MEASUREMENTS[what](Path(path))))
         return 0
     head = (
-        "encoding | network | MB | read twice, ms | ready, ms | read twice, CPU ms | "
-        "ready, CPU ms | pass, ms | peak | conv5 reads"
+        "encoding | network | MB | read twice, ms | first, ms | ready, ms | read twice, CPU ms | "
+        "ready, CPU ms | pass, ms | first peak | peak | conv5 reads"
     )
-    print(f"| {head} |\n|{'---|' * 10}", flush=True)
+    print(f"| {head} |\n|{'---|' * 12}", flush=True)
     with tempfile.TemporaryDirectory() as directory:
         for encoding in options.encoding or MAIN_ENCODINGS:
             print_row(Path(directory), encoding, options.repeats)
