@@ -120,9 +120,9 @@ class PackedWeights:
         kept = []
         for key in (f"{name}.weight", f"{name}.bias"):
             if key not in self._kept:
-                self._kept.add(key)
                 tensor = self._tensors[key].read()
                 self._tensors[key] = array_tensor(tensor.copy() if copy else tensor)
+                self._kept.add(key)
             kept.append(self._tensors[key].read())
         return kept[0], kept[1]
 
