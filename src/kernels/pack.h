@@ -1,5 +1,6 @@
-/* Packing of fully connected weights: from rows of inputs, as files have them, to panels in which
- * the outputs of one input are contiguous. A transposition, in squares of 8 x 8 that fit the
+/* Packing of weights: from a row for every output, as files have them, to a row for every input, in
+ * which its outputs are contiguous; of fully connected layers, and of the kernels of Winograd's
+ * convolution, whose taps are the pixels here. A transposition, in squares of 8 x 8 that fit the
  * registers of every level: element by element each store would touch another cache line.
  */
 
