@@ -2,7 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-_Transform = tuple[int, NDArray[np.float32], NDArray[np.float32]]
+_Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
 
 class PackedWinograd:
     out_channels: int

@@ -36,8 +36,9 @@ cdef class PackedWinograd:
     groups : int, divides O
     kernel_matrices : (G_h, G_w), float32, shapes (points, R) and (points, S)
     transforms : (for rows, for columns), each a list by the number of outputs 1, 2, ... of
-        (first, B^T, A^T): the place of its first point among those of the kernel matrix, and
-        float32, shapes (points, points) and (outputs, points), of points symmetric about zero
+        (points, first, zero, input, output): how many points the tile takes, the place of the
+        first among those of the kernel matrix, whether zero is one of them, and what B^T and A^T
+        are made of, `input_coefficients` and `output_coefficients` of the engine
     kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
     """
 

@@ -57,13 +57,14 @@ typedef struct {
 #define ACY_WINOGRAD_TILES 256
 
 /* One-dimensional transforms of a tile of `outputs` pixels: F(outputs, kernel). The points are
- * symmetric about zero, and the matrices as src/kernels/winograd.h says. */
+ * symmetric about zero, in `pairs` of p and -p: src/kernels/winograd_transforms.h. */
 typedef struct {
-    int outputs;         /* m */
-    int points;          /* m + kernel - 1 */
-    int first;           /* of these points, among those of the transformed weights */
-    const float *input;  /* B^T, [points][points] */
-    const float *output; /* A^T, [outputs][points] */
+    int outputs; /* m */
+    int points;  /* m + kernel - 1 */
+    int first;   /* of these points, among those of the transformed weights */
+    int zero;    /* 1: zero is one of them, as of ACY_WINOGRAD_POINTS; of fewer, if even, 0 */
+    const float *input;  /* what B^T is made of: pairs + pairs * pairs coefficients */
+    const float *output; /* what A^T is made of: 1 + outputs * pairs */
 } acy_transform;
 
 typedef struct {

@@ -44,6 +44,7 @@ cdef extern from "kernels.h" nogil:
         int outputs
         int points
         int first
+        int zero
         const float *input
         const float *output
 

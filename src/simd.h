@@ -59,20 +59,22 @@ ACY_INLINE vf vf_select(vi mask, vf if_true, vf if_false) {
     return (vf)((mask & (vi)if_true) | (~mask & (vi)if_false));
 }
 
-/* max(0, x); NaN stays NaN. The x86 instruction returns its second operand when one is NaN. */
-ACY_INLINE vf vf_relu(vf x) {
+/* max(floor, x); a NaN in x stays. The x86 instruction returns its second operand when one is NaN.
+ */
+ACY_INLINE vf vf_at_least(vf x, vf floor) {
 #if ACY_LANES == 16 && defined(__AVX512F__)
-    return (vf)_mm512_max_ps(_mm512_setzero_ps(), (__m512)x);
+    return (vf)_mm512_max_ps((__m512)floor, (__m512)x);
 #elif ACY_LANES == 8 && defined(__AVX__)
-    return (vf)_mm256_max_ps(_mm256_setzero_ps(), (__m256)x);
+    return (vf)_mm256_max_ps((__m256)floor, (__m256)x);
 #elif ACY_LANES == 4 && defined(__SSE2__)
-    return (vf)_mm_max_ps(_mm_setzero_ps(), (__m128)x);
+    return (vf)_mm_max_ps((__m128)floor, (__m128)x);
 #elif ACY_LANES == 4 && defined(__aarch64__)
-    return (vf)vmaxq_f32(vdupq_n_f32(0.0f), (float32x4_t)x);
+    return (vf)vmaxq_f32((float32x4_t)floor, (float32x4_t)x);
 #else
-    return vf_select(x < vf_zero(), vf_zero(), x);
+    return vf_select(x < floor, floor, x);
 #endif
 }
+ACY_INLINE vf vf_relu(vf x) { return vf_at_least(x, vf_zero()); }
 
 /* The larger of two; NaN if either is NaN, whichever it is. */
 ACY_INLINE vf vf_max(vf a, vf b) {

@@ -5,23 +5,33 @@ from kernels cimport ACY_WINOGRAD_POINTS, acy_transform, acy_winograd
 
 
 cdef inline int set_transforms(
-    acy_transform *transforms, list matrices, Py_ssize_t n_points
+    acy_transform *transforms, list tiles, Py_ssize_t n_points
 ) except -1:
-    """Point transforms[1], transforms[2], ... to the matrices, which the caller keeps alive."""
-    cdef const float[:, ::1] input_matrix, output_matrix
-    if len(matrices) > ACY_WINOGRAD_POINTS:
+    """Point transforms[1], transforms[2], ... to the coefficients, which the caller keeps alive."""
+    cdef const float[::1] input_coefficients, output_coefficients
+    cdef Py_ssize_t pairs
+    if len(tiles) > ACY_WINOGRAD_POINTS:
         raise ValueError("transforms: too many")
     memset(transforms, 0, (ACY_WINOGRAD_POINTS + 1) * sizeof(acy_transform))
-    for outputs, (first, to_points, to_outputs) in enumerate(matrices, 1):
-        input_matrix = to_points
-        output_matrix = to_outputs
-        if first < 0 or first + input_matrix.shape[0] > n_points:
+    for outputs, (points, first, zero, to_points, to_outputs) in enumerate(tiles, 1):
+        input_coefficients = to_points
+        output_coefficients = to_outputs
+        if not outputs <= points <= n_points or not 0 <= first <= n_points - points:
             raise ValueError("transforms: take points that the kernel matrices do not have")
+        if zero != (points == ACY_WINOGRAD_POINTS) and (points % 2 == 0 or zero not in (0, 1)):
+            raise ValueError(f"transforms: {points} points cannot be symmetric about zero")
+        pairs = points // 2 - (points == ACY_WINOGRAD_POINTS)
+        if (
+            input_coefficients.shape[0] != pairs * (pairs + 1)
+            or output_coefficients.shape[0] != 1 + outputs * pairs
+        ):
+            raise ValueError(f"transforms: too few or too many coefficients for {points} points")
         transforms[outputs].outputs = outputs
-        transforms[outputs].points = <int> input_matrix.shape[0]
+        transforms[outputs].points = points
         transforms[outputs].first = first
-        transforms[outputs].input = &input_matrix[0, 0]
-        transforms[outputs].output = &output_matrix[0, 0]
+        transforms[outputs].zero = zero
+        transforms[outputs].input = &input_coefficients[0] if pairs else NULL
+        transforms[outputs].output = &output_coefficients[0]
     return 0
 
 

@@ -9,24 +9,28 @@ evaluation at n points, multiplication point by point, and interpolation (Toom-C
 Lavin & Gray, arXiv 1509.09308). With n - 1 finite points p and infinity, and l_p(x) the product of
 (x - q) over the finite points q other than p:
 
-    A^T  column of p: 1, p, ..., p^(m-1)                 column of infinity: 0, ..., 0, 1
+    A^T  column of p: (1, p, ..., p^(m-1)) times         column of infinity: 0, ..., 0, 1
+         L_p(p) / l_p(p)
     G    row of p: (1, p, ..., p^(r-1)) / L_p(p)         row of infinity: 0, ..., 0, 1
-    B^T  row of p: the coefficients of l_p(x), times     row of infinity: the coefficients of the
-         L_p(p) / l_p(p) (its last entry is 0)           product of (x - p) over all finite p
+    B^T  row of p: the coefficients of l_p(x)            row of infinity: the coefficients of the
+         (its last entry is 0)                           product of (x - p) over all finite p
 
 Tiles of several sizes share one set of transformed weights if a small tile takes some of the points
-of a large one. So G must not depend on m. Hence L_p above is l_p of the largest tile, and B^T of a
+of a large one. So G must not depend on m. Hence L_p above is l_p of the largest tile, and A^T of a
 smaller tile makes up for it by L_p(p) / l_p(p), the product of (p - q) over the points q that it
 does not take. All points are whole multiples of powers of 1/2, so A^T and B^T are exact in float32,
 and L_p(p) is exact in double, in which all of this is computed. G alone has fractions such as 1/3:
 they are rounded to float32, in which the weights are transformed.
 
 The finite points of every tile are symmetric about zero: pairs p, -p, and perhaps zero. Then
-l_{-p}(x) is l_p(-x) but for its sign, so that the two rows of B^T differ in the signs of the odd
-columns alone, and the two columns of A^T in those of the odd rows: the transforms share half of
-their work (src/kernels/winograd.h). Hence the order of the points: infinity, zero where it is
-taken at all, pairs; a tile of an even number of points leaves the first of them out, and one of an
-odd number takes a single one, so that it takes neighbours.
+l_{-p}(x) is l_p(-x) but for its sign (which B^T keeps: -p has the scale of p), so that the two rows
+of B^T differ in the signs of the odd columns alone, and the two columns of A^T in those of the odd
+rows: the transforms share half of their work. What is more, l_p(x) is (x + p) times a polynomial in
+x^2, so that the even columns of B^T have the coefficients of the odd ones, times p. The kernels
+(src/kernels/winograd_transforms.h) take these coefficients instead of the matrices. Hence the order
+of the points: infinity, zero where it is taken at all, pairs; a tile of an even number of points
+leaves the first of them out, and one of an odd number takes a single one, so that it takes
+neighbours.
 """
 
 from __future__ import annotations
@@ -48,9 +52,11 @@ __all__ = [
     "blocked_weight",
     "cut_into_tiles",
     "first_point",
+    "input_coefficients",
     "input_matrix",
     "kernel_matrix",
     "largest_tile",
+    "output_coefficients",
     "output_matrix",
     "pack_winograd",
     "tile_cuts",
@@ -154,8 +160,13 @@ def output_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     """Return A^T, shape (outputs, points), for the tile's points in their order."""
     has_infinity, finite = tile_points(outputs, kernel_size)
     columns = [[0.0] * (outputs - 1) + [1.0]] if has_infinity else []
-    columns += [[p**i for i in range(outputs)] for p in finite]
-    return np.ascontiguousarray(np.array(columns, np.float32).T)
+    largest = _finite_points(kernel_size)
+    for p in finite:
+        # both products are exact, and so is the quotient
+        scale = _scale(abs(p), largest) / _scale(abs(p), finite)
+        columns.append([scale * p**i for i in range(outputs)])
+    matrix = np.array(columns).T + _NO_NEGATIVE_ZERO
+    return np.ascontiguousarray(matrix, np.float32)
 
 
 @cache
@@ -165,10 +176,48 @@ def input_matrix(outputs: int, kernel_size: int) -> NDArray[np.float32]:
     rows = [_product_of_roots(finite)] if has_infinity else []
     for p in finite:
         others = [q for q in finite if q != p]
-        # L_p(p) / l_p(p), where L is that of |p|; both products are exact
-        scale = _scale(abs(p), _finite_points(kernel_size)) / prod(p - q for q in others)
-        rows.append([scale * c for c in _product_of_roots(others)] + [0.0] * has_infinity)
+        sign = _scale(abs(p), finite) / prod(p - q for q in others)  # 1 or -1: -p as p
+        rows.append([sign * c for c in _product_of_roots(others)] + [0.0] * has_infinity)
     return (np.array(rows) + _NO_NEGATIVE_ZERO).astype(np.float32)
+
+
+@cache
+def input_coefficients(outputs: int, kernel_size: int) -> NDArray[np.float32]:
+    """Return what B^T is made of, for the kernels.
+
+    Returns
+    -------
+    ndarray of float32, shape (pairs + pairs * pairs,)
+        The coefficients of R(t), the product of (t - p^2) over the tile's pairs, then for every
+        pair p and those of R(t) / (t - p^2): the lowest first, all without the highest, a 1.
+    """
+    pairs = _pairs(tile_points(outputs, kernel_size)[1])
+    coefficients = _product_of_roots(p * p for p in pairs)[:-1]
+    for p in pairs:
+        coefficients += [p, *_product_of_roots(q * q for q in pairs if q != p)[:-1]]
+    return np.array(coefficients, np.float32)
+
+
+@cache
+def output_coefficients(outputs: int, kernel_size: int) -> NDArray[np.float32]:
+    """Return what A^T is made of, for the kernels.
+
+    Returns
+    -------
+    ndarray of float32, shape (1 + outputs * pairs,)
+        The entry of zero in the first row (0 if it is not taken), then the entries of the first
+        points of the pairs, row by row.
+    """
+    has_infinity, finite = tile_points(outputs, kernel_size)
+    matrix = output_matrix(outputs, kernel_size)
+    of_zero = matrix[0, int(has_infinity)] if 0.0 in finite else np.float32(0)
+    first_of_pairs = matrix[:, _n_singles(outputs + kernel_size - 1) :: 2]
+    return np.concatenate([[of_zero], first_of_pairs.ravel()]).astype(np.float32)
+
+
+def _pairs(finite: list[float]) -> list[float]:
+    """Return the first points of the pairs."""
+    return [p for p in finite if p > 0]
 
 
 def _scale(p: float, points: list[float]) -> float:
@@ -244,13 +293,7 @@ def pack_winograd(
         weight = blocked_weight(weight, stride)
     taps = weight.shape[2], weight.shape[3]
     matrices = tuple(kernel_matrix(r).astype(np.float32) for r in taps)
-    transforms = tuple(
-        [
-            (first_point(m, r), input_matrix(m, r), output_matrix(m, r))
-            for m in range(1, largest_tile(r) + 1)
-        ]
-        for r in taps
-    )
+    transforms = tuple([_transform(m, r) for m in range(1, largest_tile(r) + 1)] for r in taps)
     return PackedWinograd(
         weight,
         bias,
@@ -258,4 +301,17 @@ def pack_winograd(
         (matrices[0], matrices[1]),
         (transforms[0], transforms[1]),
         kernels,
+    )
+
+
+def _transform(
+    outputs: int, kernel_size: int
+) -> tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]:
+    """Return the transforms of a tile along one axis, as `PackedWinograd` takes them."""
+    return (
+        outputs + kernel_size - 1,
+        first_point(outputs, kernel_size),
+        0.0 in tile_points(outputs, kernel_size)[1],
+        input_coefficients(outputs, kernel_size),
+        output_coefficients(outputs, kernel_size),
     )

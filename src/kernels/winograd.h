@@ -20,6 +20,8 @@ static void winograd_input(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
+        const input_fn transform_columns = input_transforms[down->zero][down->points];
+        const input_fn transform_rows = input_transforms[across->zero][across->points];
         const ptrdiff_t first = down->first * w->points_w + across->first;
         for (ptrdiff_t c = 0; c < w->channels; c += ACY_LANES) {
             const float *x = w->tiles[t].input + c;
@@ -34,12 +36,11 @@ static void winograd_input(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_
                 row_stride = WINOGRAD_ROW;
                 pixel_stride = ACY_LANES;
             }
-            transform_input(down->points, down->input, x, (acy_steps){row_stride, pixel_stride},
-                            half, (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
-            transform_input(across->points, across->input, half,
-                            (acy_steps){ACY_LANES, WINOGRAD_ROW},
-                            w->v + first * w->v_pair + t * w->v_row + c,
-                            (acy_steps){w->v_pair, w->points_w * w->v_pair}, down->points);
+            transform_columns(down->input, x, (acy_steps){row_stride, pixel_stride}, half,
+                              (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
+            transform_rows(across->input, half, (acy_steps){ACY_LANES, WINOGRAD_ROW},
+                           w->v + first * w->v_pair + t * w->v_row + c,
+                           (acy_steps){w->v_pair, w->points_w * w->v_pair}, down->points);
         }
     }
 }
@@ -114,32 +115,34 @@ static void winograd_multiply(const acy_winograd *w, ptrdiff_t pair_begin, ptrdi
  * channels [begin, end); M begins with the first of these. */
 static void output_channels(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_t tile_end,
                             ptrdiff_t begin, ptrdiff_t end) {
-    float half[WINOGRAD_TILE] ACY_ALIGNED, sums[WINOGRAD_TILE] ACY_ALIGNED;
+    float half[WINOGRAD_TILE] ACY_ALIGNED, last[WINOGRAD_TILE] ACY_ALIGNED;
+    const vf floor = vf_set(w->relu ? 0.0f : -__builtin_inff());
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
+        const output_fn transform_columns =
+            output_transforms[0][down->zero][down->points][down->outputs];
+        const output_fn transform_rows =
+            output_transforms[1][across->zero][across->points][across->outputs];
         const ptrdiff_t first = down->first * w->points_w + across->first;
         for (ptrdiff_t o = begin; o < end; o += ACY_LANES) {
-            transform_output(down->points, down->outputs, down->output,
-                             w->m + first * w->m_pair + t * w->m_row + o - begin,
-                             (acy_steps){w->points_w * w->m_pair, w->m_pair}, half,
-                             (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points);
-            transform_output(across->points, across->outputs, across->output, half,
-                             (acy_steps){ACY_LANES, WINOGRAD_ROW}, sums,
-                             (acy_steps){ACY_LANES, WINOGRAD_ROW}, down->outputs);
-            const vf bias = vf_load(w->bias + o);
             const ptrdiff_t left = w->out_channels - o;
-            for (int p = 0; p < down->outputs; p++) {
-                float *y = w->tiles[t].output + p * w->output_row_stride + o;
-                for (int q = 0; q < across->outputs; q++, y += w->output_pixel_stride) {
-                    vf sum = vf_load(sums + p * WINOGRAD_ROW + q * ACY_LANES) + bias;
-                    if (w->relu) sum = vf_relu(sum);
-                    if (left < ACY_LANES)
-                        vf_store_first(y, sum, left);
-                    else
-                        vf_store(y, sum);
-                }
+            float *y = w->tiles[t].output + o;
+            acy_steps to = {w->output_pixel_stride, w->output_row_stride};
+            if (left < ACY_LANES) { /* a whole vector would reach into the next pixel */
+                y = last;
+                to = (acy_steps){ACY_LANES, WINOGRAD_ROW};
             }
+            transform_columns(down->output, w->m + first * w->m_pair + t * w->m_row + o - begin,
+                              (acy_steps){w->points_w * w->m_pair, w->m_pair}, half,
+                              (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points, floor, floor);
+            transform_rows(across->output, half, (acy_steps){ACY_LANES, WINOGRAD_ROW}, y, to,
+                           down->outputs, vf_load(w->bias + o), floor);
+            for (int p = 0; y == last && p < down->outputs; p++)
+                for (int q = 0; q < across->outputs; q++)
+                    vf_store_first(w->tiles[t].output + p * w->output_row_stride +
+                                       q * w->output_pixel_stride + o,
+                                   vf_load(last + p * WINOGRAD_ROW + q * ACY_LANES), left);
         }
     }
 }

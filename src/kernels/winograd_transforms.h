@@ -1,9 +1,10 @@
 /* The one-dimensional transforms of Winograd's convolution, over columns of vectors; winograd.h
- * says where they stand, alexnet_cy/engine/winograd.py makes the matrices. Points come in the order
- * of that file: single ones (infinity, zero), then pairs p, -p. How many points there are tells how
- * many of them are single.
+ * says where they stand, alexnet_cy/engine/winograd.py derives them. Points come in the order of
+ * that file: single ones (infinity, zero), then pairs p, -p. How many points there are tells how
+ * many of them are single; `zero` whether zero is among them.
  */
 #define WINOGRAD_SINGLES(points) ((points) % 2 ? 1 : (points) == ACY_WINOGRAD_POINTS ? 2 : 0)
+#define WINOGRAD_PAIRS(points) (((points) - WINOGRAD_SINGLES(points)) / 2)
 
 /* Transforms take a tile column by column: `count` columns of vectors, `next` floats apart, the
  * vectors of each `stride` floats apart. */
@@ -11,64 +12,67 @@ typedef struct {
     ptrdiff_t stride, next;
 } acy_steps;
 
-/* y[i] = sum_j matrix[i][j] * x[j],  i, j < points: B^T. The rows of p and -p differ in the signs
- * of the odd columns alone, so that they share two half sums. The row of the last single point has
- * entries in even columns only, that of the one before it in odd columns. */
-ACY_INLINE void input_columns(const int points, const float *matrix, const float *x, acy_steps from,
-                              float *y, acy_steps to, int count) {
-    const int singles = WINOGRAD_SINGLES(points);
+/* y = B^T x. Over the pairs p let R(t) be the product of (t - p^2), Q_p(t) = R(t) / (t - p^2), and
+ * z = x where zero is among the points, else 1. The rows of B^T are coefficients of polynomials:
+ *
+ *     infinity: z R(x^2)     zero: R(x^2)     p: z (x + p) Q_p(x^2)     -p: z (x - p) Q_p(x^2),
+ *
+ * that of -p negative where z = 1. So p and -p share two sums, over even and over odd columns, with
+ * the same coefficients; and the highest one is always 1. `coefficients` are the others: those of
+ * R, then for every pair p and those of Q_p, the lowest first. */
+ACY_INLINE void input_columns(const int points, const int zero, const float *coefficients,
+                              const float *x, acy_steps from, float *y, acy_steps to, int count) {
+    const int singles = WINOGRAD_SINGLES(points), pairs = WINOGRAD_PAIRS(points);
     for (; count > 0; count--, x += from.next, y += to.next) {
         vf in[ACY_WINOGRAD_POINTS];
         ACY_UNROLL for (int j = 0; j < points; j++) in[j] = vf_load(x + j * from.stride);
         ACY_UNROLL for (int i = 0; i < singles; i++) {
-            const float *const row = matrix + i * points;
-            const int first = singles - 1 - i;
-            vf sum = in[first] * row[first];
-            ACY_UNROLL for (int j = first + 2; j < points; j += 2) sum += in[j] * row[j];
+            const vf *const column = in + (singles - 1 - i); /* of two, infinity has z = x */
+            vf sum = column[2 * pairs];
+            ACY_UNROLL for (int k = 0; k < pairs; k++) sum += column[2 * k] * coefficients[k];
             vf_store(y + i * to.stride, sum);
         }
-        ACY_UNROLL for (int i = singles; i < points; i += 2) {
-            const float *const row = matrix + i * points;
-            vf even = in[0] * row[0], odd = in[1] * row[1];
-            ACY_UNROLL for (int j = 2; j < points; j += 2) even += in[j] * row[j];
-            ACY_UNROLL for (int j = 3; j < points; j += 2) odd += in[j] * row[j];
-            vf_store(y + i * to.stride, even + odd);
-            vf_store(y + (i + 1) * to.stride, even - odd);
+        ACY_UNROLL for (int i = 0; i < pairs; i++) {
+            const vf *const column = in + zero;
+            const float *const p = coefficients + pairs + i * pairs, *const q = p + 1;
+            vf even = column[2 * pairs - 2], odd = column[2 * pairs - 1];
+            ACY_UNROLL for (int k = 0; k < pairs - 1; k++) {
+                even += column[2 * k] * q[k];
+                odd += column[2 * k + 1] * q[k];
+            }
+            even *= p[0];
+            float *const pair = y + (singles + 2 * i) * to.stride;
+            vf_store(pair, odd + even);
+            vf_store(pair + to.stride, zero ? odd - even : even - odd);
         }
     }
 }
 
-/* The sum of a row of A^T: its single entries, and the first of every pair of entries. */
-ACY_INLINE vf output_row(const int points, const float *row, const vf *single, const vf *pair) {
-    const int singles = WINOGRAD_SINGLES(points);
-    vf sum = singles ? single[0] * row[0] : pair[0] * row[0];
-    ACY_UNROLL for (int j = 1; j < singles; j++) sum += single[j] * row[j];
-    ACY_UNROLL for (int j = singles ? singles : 2; j < points; j += 2) sum +=
-        pair[(j - singles) / 2] * row[j];
-    return sum;
-}
-
-/* y[i] = sum_j matrix[i][j] * x[j],  i < outputs, j < points: A^T. The columns of p and -p differ
- * in the signs of the odd rows alone: x[p] + x[-p] serves the even rows, x[p] - x[-p] the odd ones.
- */
-ACY_INLINE void output_columns(const int points, int outputs, const float *matrix, const float *x,
-                               acy_steps from, float *y, acy_steps to, int count) {
-    const int singles = WINOGRAD_SINGLES(points), pairs = (points - singles) / 2;
+/* y = A^T x: y[i] is the sum over the pairs of scale_p p^i (x[p] + (-1)^i x[-p]), and x of zero and
+ * of infinity stand in the first and in the last row alone. `coefficients` are the scale of zero,
+ * then scale_p p^i for all i and p. Where the tile's outputs are finished, y is at least `floor`
+ * and has `bias` added. */
+ACY_INLINE void output_columns(const int points, const int outputs, const int zero,
+                               const int finish, const float *coefficients, const float *x,
+                               acy_steps from, float *y, acy_steps to, int count, vf bias,
+                               vf floor) {
+    const int singles = WINOGRAD_SINGLES(points), pairs = WINOGRAD_PAIRS(points);
     for (; count > 0; count--, x += from.next, y += to.next) {
-        vf single[2], sum[ACY_WINOGRAD_POINTS / 2], difference[ACY_WINOGRAD_POINTS / 2];
-        ACY_UNROLL for (int j = 0; j < singles; j++) single[j] = vf_load(x + j * from.stride);
+        vf sum[ACY_WINOGRAD_POINTS / 2], difference[ACY_WINOGRAD_POINTS / 2];
         ACY_UNROLL for (int k = 0; k < pairs; k++) {
             const float *const pair = x + (singles + 2 * k) * from.stride;
             const vf plus = vf_load(pair), minus = vf_load(pair + from.stride);
             sum[k] = plus + minus;
             difference[k] = plus - minus;
         }
-        for (int i = 0; i < outputs; i += 2) {
-            const float *const row = matrix + i * points;
-            vf_store(y + i * to.stride, output_row(points, row, single, sum));
-            if (i + 1 < outputs)
-                vf_store(y + (i + 1) * to.stride,
-                         output_row(points, row + points, single, difference));
+        ACY_UNROLL for (int i = 0; i < outputs; i++) {
+            const float *const row = coefficients + 1 + i * pairs;
+            const vf *const half = i % 2 ? difference : sum;
+            vf out = pairs ? half[0] * row[0] : vf_zero();
+            ACY_UNROLL for (int k = 1; k < pairs; k++) out += half[k] * row[k];
+            if (zero && i == 0) out += vf_load(x + (singles - 1) * from.stride) * coefficients[0];
+            if (singles > zero && i == outputs - 1) out += vf_load(x);
+            vf_store(y + i * to.stride, finish ? vf_at_least(out + bias, floor) : out);
         }
     }
 }
@@ -112,27 +116,63 @@ ACY_INLINE void kernel_rows(const int taps, int points, const float *matrix, con
     }
 }
 
-/* For any number of points or taps, each with its own unrolled loops. */
-#define WINOGRAD_CASE(points, call)                                                                \
-    case points:                                                                                   \
+/* A function for every tile, each with its own unrolled loops: WINOGRAD_TILES(F) is F(points,
+ * outputs, zero) for all there can be, WINOGRAD_POINT_SETS(F) is F(points, zero). Their tables are
+ * input_transforms[zero][points] and output_transforms[finish][zero][points][outputs]. */
+/* clang-format off */
+#define WINOGRAD_POINT_SETS(F) \
+    F(1, 0) F(2, 0) F(3, 0) F(4, 0) F(5, 0) F(6, 0) F(7, 0) F(1, 1) F(3, 1) F(5, 1) F(7, 1) F(8, 1)
+#define WINOGRAD_TO_1(F, n, zero) F(n, 1, zero)
+#define WINOGRAD_TO_2(F, n, zero) WINOGRAD_TO_1(F, n, zero) F(n, 2, zero)
+#define WINOGRAD_TO_3(F, n, zero) WINOGRAD_TO_2(F, n, zero) F(n, 3, zero)
+#define WINOGRAD_TO_4(F, n, zero) WINOGRAD_TO_3(F, n, zero) F(n, 4, zero)
+#define WINOGRAD_TO_5(F, n, zero) WINOGRAD_TO_4(F, n, zero) F(n, 5, zero)
+#define WINOGRAD_TO_6(F, n, zero) WINOGRAD_TO_5(F, n, zero) F(n, 6, zero)
+#define WINOGRAD_TO_7(F, n, zero) WINOGRAD_TO_6(F, n, zero) F(n, 7, zero)
+#define WINOGRAD_TO_8(F, n, zero) WINOGRAD_TO_7(F, n, zero) F(n, 8, zero)
+#define WINOGRAD_TILES(F) \
+    WINOGRAD_TO_1(F, 1, 0) WINOGRAD_TO_2(F, 2, 0) WINOGRAD_TO_3(F, 3, 0) WINOGRAD_TO_4(F, 4, 0) \
+    WINOGRAD_TO_5(F, 5, 0) WINOGRAD_TO_6(F, 6, 0) WINOGRAD_TO_7(F, 7, 0) \
+    WINOGRAD_TO_1(F, 1, 1) WINOGRAD_TO_3(F, 3, 1) WINOGRAD_TO_5(F, 5, 1) WINOGRAD_TO_7(F, 7, 1) \
+    WINOGRAD_TO_8(F, 8, 1)
+/* clang-format on */
+
+typedef void (*input_fn)(const float *coefficients, const float *x, acy_steps from, float *y,
+                         acy_steps to, int count);
+typedef void (*output_fn)(const float *coefficients, const float *x, acy_steps from, float *y,
+                          acy_steps to, int count, vf bias, vf floor);
+
+#define WINOGRAD_INPUT(n, zero)                                                                    \
+    ACY_NOINLINE void input_##n##_##zero(const float *coefficients, const float *x,                \
+                                         acy_steps from, float *y, acy_steps to, int count) {      \
+        input_columns(n, zero, coefficients, x, from, y, to, count);                               \
+    }
+WINOGRAD_POINT_SETS(WINOGRAD_INPUT)
+#define WINOGRAD_ENTRY(n, zero) [zero][n] = input_##n##_##zero,
+static const input_fn input_transforms[2][ACY_WINOGRAD_POINTS + 1] = {
+    WINOGRAD_POINT_SETS(WINOGRAD_ENTRY)};
+#undef WINOGRAD_ENTRY
+
+#define WINOGRAD_OUTPUT(n, m, zero, finish)                                                        \
+    ACY_NOINLINE void output_##n##_##m##_##zero##_##finish(                                        \
+        const float *coefficients, const float *x, acy_steps from, float *y, acy_steps to,         \
+        int count, vf bias, vf floor) {                                                            \
+        output_columns(n, m, zero, finish, coefficients, x, from, y, to, count, bias, floor);      \
+    }
+#define WINOGRAD_OUTPUTS(n, m, zero) WINOGRAD_OUTPUT(n, m, zero, 0) WINOGRAD_OUTPUT(n, m, zero, 1)
+WINOGRAD_TILES(WINOGRAD_OUTPUTS)
+#define WINOGRAD_ENTRY(n, m, zero)                                                                 \
+    [0][zero][n][m] = output_##n##_##m##_##zero##_0,                                               \
+    [1][zero][n][m] = output_##n##_##m##_##zero##_1,
+static const output_fn output_transforms[2][2][ACY_WINOGRAD_POINTS + 1][ACY_WINOGRAD_POINTS + 1] = {
+    WINOGRAD_TILES(WINOGRAD_ENTRY)};
+#undef WINOGRAD_ENTRY
+
+/* For any number of taps, each with its own unrolled loops. */
+#define WINOGRAD_CASE(taps, call)                                                                  \
+    case taps:                                                                                     \
         call;                                                                                      \
         break;
-ACY_NOINLINE void transform_input(int points, const float *matrix, const float *x, acy_steps from,
-                                  float *y, acy_steps to, int count) {
-    switch (points) {
-#define INPUT(n) WINOGRAD_CASE(n, input_columns(n, matrix, x, from, y, to, count))
-        INPUT(1) INPUT(2) INPUT(3) INPUT(4) INPUT(5) INPUT(6) INPUT(7) INPUT(8)
-#undef INPUT
-    }
-}
-ACY_NOINLINE void transform_output(int points, int outputs, const float *matrix, const float *x,
-                                   acy_steps from, float *y, acy_steps to, int count) {
-    switch (points) {
-#define OUTPUT(n) WINOGRAD_CASE(n, output_columns(n, outputs, matrix, x, from, y, to, count))
-        OUTPUT(1) OUTPUT(2) OUTPUT(3) OUTPUT(4) OUTPUT(5) OUTPUT(6) OUTPUT(7) OUTPUT(8)
-#undef OUTPUT
-    }
-}
 ACY_NOINLINE void transform_kernel_row(int taps, const float *row, const float *x, ptrdiff_t stride,
                                        float *y, int vectors) {
     switch (taps) {

@@ -15,9 +15,11 @@ from alexnet_cy.engine.winograd import (
     blocked_weight,
     cut_into_tiles,
     first_point,
+    input_coefficients,
     input_matrix,
     kernel_matrix,
     largest_tile,
+    output_coefficients,
     output_matrix,
     tile_cuts,
 )
@@ -85,10 +87,70 @@ def test_tiles_take_neighbours_among_the_points(outputs, taps):
     assert 0 <= first <= first + points <= len(kernel_matrix(taps))
     if outputs > 1:
         has_infinity = first == 0
-        taken = exactly(output_matrix(outputs, taps))[1][has_infinity:]
+        scales, powers = (row[has_infinity:] for row in exactly(output_matrix(outputs, taps))[:2])
         place = first - 1 + has_infinity
         if outputs > 2:  # in a row of two the entry of infinity is 1 as well
+            taken = [power / scale for power, scale in zip(powers, scales, strict=True)]
             assert taken == finite_points(taps)[place : place + points - has_infinity]
+
+
+def multiplied(left, right):
+    """The product of two polynomials, whose coefficients come the lowest first."""
+    product = [Fraction(0)] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            product[i + j] += a * b
+    return product
+
+
+def in_squares(coefficients):
+    """Q(x^2) for the coefficients of Q, the highest one, 1, left out."""
+    spread = [Fraction(0)] * (2 * len(coefficients) + 1)
+    spread[:-1:2] = coefficients
+    return [*spread[:-1], Fraction(1)]
+
+
+@pytest.mark.parametrize(("outputs", "taps"), TILES)
+def test_the_coefficients_make_the_input_matrix(outputs, taps):
+    """As the kernels multiply them out; src/kernels/winograd_transforms.h has the formulas."""
+    points = outputs + taps - 1
+    singles = 2 if points == MAX_POINTS else points % 2
+    has_infinity = first_point(outputs, taps) == 0 and singles > 0
+    zero = singles > has_infinity
+    pairs = (points - singles) // 2
+    (coefficients,) = exactly([input_coefficients(outputs, taps)])
+    root = [Fraction(0), Fraction(1)] if zero else [Fraction(1)]
+    rows = []
+    if has_infinity:
+        rows.append(multiplied(root, in_squares(coefficients[:pairs])))
+    if zero:
+        rows.append(in_squares(coefficients[:pairs]))
+    for i in range(pairs):
+        p, *of_pair = coefficients[pairs + i * pairs : pairs + (i + 1) * pairs]
+        shared = multiplied(root, in_squares(of_pair))
+        rows.append(multiplied([p, Fraction(1)], shared))
+        rows.append(multiplied([-p, Fraction(1)] if zero else [p, Fraction(-1)], shared))
+    padded = [row + [Fraction(0)] * (points - len(row)) for row in rows]
+    assert padded == exactly(input_matrix(outputs, taps))
+
+
+@pytest.mark.parametrize(("outputs", "taps"), TILES)
+def test_the_coefficients_make_the_output_matrix(outputs, taps):
+    points = outputs + taps - 1
+    singles = 2 if points == MAX_POINTS else points % 2
+    has_infinity = first_point(outputs, taps) == 0 and singles > 0
+    of_zero, *of_pairs = output_coefficients(outputs, taps)
+    matrix = np.zeros((outputs, points), np.float32)
+    if has_infinity:
+        matrix[-1, 0] = 1
+    if singles > has_infinity:
+        matrix[0, singles - 1] = of_zero
+    else:
+        assert of_zero == 0
+    first_points = np.reshape(of_pairs, (outputs, (points - singles) // 2))
+    matrix[:, singles::2] = first_points
+    matrix[:, singles + 1 :: 2] = first_points * (-1) ** np.arange(outputs)[:, np.newaxis]
+    np.testing.assert_array_equal(matrix, output_matrix(outputs, taps))
 
 
 @pytest.mark.parametrize(("outputs", "taps"), TILES)

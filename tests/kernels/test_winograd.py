@@ -15,10 +15,8 @@ from alexnet_cy.engine import door
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     block_taps,
-    input_matrix,
     kernel_matrix,
     largest_tile,
-    output_matrix,
     pack_winograd,
     tile_cuts,
 )
@@ -298,13 +296,23 @@ def test_the_variable_chooses_it(monkeypatch):
         ({"tiles": 9}, "transforms: too many"),
         ({"first": -1}, "transforms: take points that the kernel matrices do not have"),
         ({"first": 1}, "transforms: take points that the kernel matrices do not have"),
+        ({"taken": 0}, "transforms: take points that the kernel matrices do not have"),
+        ({"taken": 8}, "transforms: take points that the kernel matrices do not have"),
+        ({"points": 8, "taken": 8}, "transforms: 8 points cannot be symmetric about zero"),
+        ({"taken": 6, "zero": True}, "transforms: 6 points cannot be symmetric about zero"),
+        ({"zero": 2}, "transforms: 7 points cannot be symmetric about zero"),
+        ({"input": 11}, "transforms: too few or too many coefficients for 7 points"),
+        ({"output": 3}, "transforms: too few or too many coefficients for 7 points"),
+        ({"taken": 4}, "transforms: too few or too many coefficients for 4 points"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
-    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 5, "first": 0}
-    sizes |= changes
+    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 1, "first": 0}
+    sizes |= {"taken": 7, "zero": False, "input": 12, "output": 4} | changes
     matrix = np.resize(kernel_matrix(3).astype(np.float32), (sizes["points"], sizes["kernel_taps"]))
-    transforms = [(sizes["first"], input_matrix(5, 3), output_matrix(5, 3))] * sizes["tiles"]
+    coefficients = [normal(2, sizes[name]) for name in ("input", "output")]
+    tile = (sizes["taken"], sizes["first"], sizes["zero"], *coefficients)
+    transforms = [tile] * sizes["tiles"]
     with pytest.raises(ValueError, match=f"^{message}$"):
         _winograd.PackedWinograd(
             normal(0, 6, 2, 3, 3),

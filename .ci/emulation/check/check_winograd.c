@@ -29,27 +29,36 @@ static float *random_signs(ptrdiff_t n) {
 
 static int n_singles(int points) { return points % 2 ? 1 : points == ACY_WINOGRAD_POINTS ? 2 : 0; }
 
-/* Rows of B^T: single ones with entries in even columns, the first of two in odd ones; then pairs
- * that differ in the signs of the odd columns. */
-static const float *random_input_matrix(int points) {
-    float *matrix = random_signs(points * points);
-    const int singles = n_singles(points);
-    for (int i = 0; i < points; i++)
-        for (int j = 0; j < points; j++) {
-            float *entry = matrix + i * points + j;
-            if (i < singles && (singles - i + j) % 2 == 0) *entry = 0.0f;
-            if (i >= singles && (i - singles) % 2) *entry = entry[-points] * (j % 2 ? -1.0f : 1.0f);
-        }
-    return matrix;
+static int n_pairs(int points) { return (points - n_singles(points)) / 2; }
+
+/* The entry [i][j] of B^T, from its coefficients: those of R, then for every pair p and those of Q,
+ * all without a highest one of 1. Infinity has x^zero R(x^2), zero R(x^2), and a pair
+ * x^zero (x + p) Q(x^2) and x^zero (x - p) Q(x^2), of which the last is negative without zero. */
+static float input_entry(const acy_transform *t, int i, int j) {
+    const int singles = n_singles(t->points), pairs = n_pairs(t->points);
+    if (i < singles) {
+        j -= singles - 1 - i;
+        return j < 0 || j % 2 ? 0.0f : j == 2 * pairs ? 1.0f : t->input[j / 2];
+    }
+    const float *p = t->input + pairs + (i - singles) / 2 * pairs;
+    j -= t->zero;
+    if (j < 0 || j >= 2 * pairs) return 0.0f;
+    const float q = j / 2 == pairs - 1 ? 1.0f : p[1 + j / 2];
+    const float of_even = j % 2 ? 1.0f : p[0];
+    const int second = (i - singles) % 2, negative = t->zero ? j % 2 == 0 : j % 2 == 1;
+    return second && negative ? -q * of_even : q * of_even;
 }
 
-/* Columns of A^T: single ones, then pairs that differ in the signs of the odd rows. */
-static const float *random_output_matrix(int outputs, int points) {
-    float *matrix = random_signs(outputs * points);
-    for (int i = 0; i < outputs; i++)
-        for (int j = n_singles(points) + 1; j < points; j += 2)
-            matrix[i * points + j] = matrix[i * points + j - 1] * (i % 2 ? -1.0f : 1.0f);
-    return matrix;
+/* The entry [i][j] of A^T, from its coefficients: that of zero, then those of the first points of
+ * the pairs, row by row. */
+static float output_entry(const acy_transform *t, int i, int j) {
+    const int singles = n_singles(t->points), pairs = n_pairs(t->points);
+    if (j < singles) {
+        const int is_zero = t->zero && j == singles - 1;
+        return is_zero ? (i == 0 ? t->output[0] : 0.0f) : i == t->outputs - 1 ? 1.0f : 0.0f;
+    }
+    const float entry = t->output[1 + i * pairs + (j - singles) / 2];
+    return (j - singles) % 2 && i % 2 ? -entry : entry;
 }
 
 /* Rows of G: infinity takes the last tap alone and zero the first; then pairs that differ in the
@@ -83,12 +92,18 @@ static float *transformed_weights(const acy_winograd *w, const float *g) {
 }
 
 /* The transforms of all sizes of tiles up to `outputs`, the smaller ones with the last points of
- * the largest; [0] stays empty. */
+ * the largest; [0] stays empty. Where there is a choice, every other size takes zero. */
 static void make_transforms(int outputs, int kernel, acy_transform *transforms) {
     for (int m = 1; m <= outputs; m++) {
-        const int points = m + kernel - 1;
-        transforms[m] = (acy_transform){m, points, outputs - m, random_input_matrix(points),
-                                        random_output_matrix(m, points)};
+        const int points = m + kernel - 1, pairs = n_pairs(points);
+        transforms[m] = (acy_transform){
+            .outputs = m,
+            .points = points,
+            .first = outputs - m,
+            .zero = points == ACY_WINOGRAD_POINTS || points % 4 == 3,
+            .input = random_signs(pairs + pairs * pairs),
+            .output = random_signs(1 + m * pairs),
+        };
     }
 }
 
@@ -144,7 +159,7 @@ static void check_input_step(const acy_winograd *w, ptrdiff_t t) {
                 float sum = 0.0f;
                 for (int h = 0; h < a->points; h++)
                     for (int v = 0; v < b->points; v++)
-                        sum += a->input[i * a->points + h] * b->input[j * b->points + v] *
+                        sum += input_entry(a, i, h) * input_entry(b, j, v) *
                                w->tiles[t]
                                    .input[h * w->input_row_stride + v * w->input_pixel_stride + c];
                 expect_sum("V", v_of(w, t, i, j)[c], sum);
@@ -173,8 +188,7 @@ static void expect_output(const acy_winograd *w, ptrdiff_t t, float *expected) {
                 float sum = w->bias[o];
                 for (int i = 0; i < a->points; i++)
                     for (int j = 0; j < b->points; j++)
-                        sum += a->output[p * a->points + i] * b->output[q * b->points + j] *
-                               m_of(w, t, i, j)[o];
+                        sum += output_entry(a, p, i) * output_entry(b, q, j) * m_of(w, t, i, j)[o];
                 expected[p * w->output_row_stride + q * w->output_pixel_stride + o] =
                     w->relu ? cut_off(sum) : sum;
             }
