@@ -11,12 +11,10 @@ class PackedLinear:
         out_features: int,
         in_features: int,
         bias: NDArray[np.float32] | None,
-        pixels: int,
         kernels: object,
         threads: int,
     ) -> Self: ...
-    def pack_bias(self, bias: NDArray[np.float32]) -> None: ...
-    def pack_rows(self, first: int, rows: NDArray[np.float32]) -> None: ...
+    def pack_rows(self, first: int, rows: NDArray[np.float32]) -> bool: ...
     @property
     def nbytes(self) -> int: ...
     def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
@@ -28,3 +26,12 @@ def linear(
     relu: bool,
     threads: int,
 ) -> None: ...
+def linear_rows(
+    kernels: object,
+    rows: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    first: int,
+    relu: bool,
+) -> bool: ...

@@ -301,7 +301,7 @@ def linear(
         )
     if offsets is not None and offsets.shape != matrix.shape[:1]:
         raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
-    packed = pack_linear(array_tensor(matrix), offsets, 1, active_kernels(), n_threads)
+    packed = pack_linear(array_tensor(matrix), offsets, active_kernels(), n_threads)
     y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
     _linear.linear(packed, vectors, y, relu, n_threads)
     return y

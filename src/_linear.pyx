@@ -25,18 +25,15 @@ cdef class PackedLinear:
 
     For each input in turn a row with the weights of all outputs: what one input multiplies is
     contiguous. A row is an odd number of cache lines long, so that rows do not compete for the
-    same few sets of a cache. The inputs are taken as (C, H, W) and packed as (H, W, C), the order
-    in which NHWC activations come.
+    same few sets of a cache.
 
     The weights are zeros until `pack_rows` has been given them.
 
     Parameters
     ----------
     out_features, in_features : int
-        O, and I = C * pixels.
+        O and I.
     bias : float32, shape (O,), or None for zeros
-    pixels : int
-        H * W of the activations that the layer flattens; 1 if the inputs are already flat.
     kernels : capsule of `_runtime.kernels_of`
     threads : int
         So many have the system clear the memory of the weights.
@@ -48,20 +45,17 @@ cdef class PackedLinear:
     cdef float *bias
     cdef readonly Py_ssize_t in_features, out_features
     cdef readonly bint finite
-    cdef Py_ssize_t padded_out_features, row_stride, pixels
+    cdef Py_ssize_t padded_out_features, row_stride
 
     def __cinit__(
         self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,
-        Py_ssize_t pixels, kernels, Py_ssize_t threads
+        kernels, Py_ssize_t threads
     ):
         self.capsule = kernels
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.out_features = out_features
         self.in_features = in_features
-        self.pixels = pixels
         self.finite = True
-        if pixels < 1 or in_features % pixels:
-            raise ValueError(f"pixels: {pixels} does not divide {in_features} inputs")
         if in_features >= 2**31:
             raise ValueError(f"weight: {in_features} inputs, at most 2**31 - 1 are possible")
         if in_features < 1 or out_features < 1:
@@ -77,7 +71,7 @@ cdef class PackedLinear:
         if bias is not None:
             if bias.shape[0] != out_features:
                 raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
-            self.pack_bias(bias)
+            packed_bias[:out_features] = bias
         # Threads that pack would ask for the same new pages at the same time, and each of them
         # would wait until the system has cleared them.
         cdef Py_ssize_t n_floats = packed.shape[0], i
@@ -87,14 +81,6 @@ cdef class PackedLinear:
         ):
             self.weight[i] = 0
 
-    def pack_bias(self, const float[::1] bias):
-        """Take the bias of the first outputs, as many as there are values, (outputs,)."""
-        cdef Py_ssize_t o
-        if bias.shape[0] > self.out_features:
-            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_features} outputs")
-        for o in range(bias.shape[0]):
-            self.bias[o] = bias[o]
-
     def pack_rows(self, Py_ssize_t first, const float[:, ::1] rows):
         """Pack the weights of the outputs from `first` on; other threads may pack others.
 
@@ -102,35 +88,37 @@ cdef class PackedLinear:
         ----------
         first : int
         rows : float32, shape (outputs, I), C-contiguous
+
+        Returns
+        -------
+        bool
+            Whether all of them are finite.
         """
-        cdef Py_ssize_t end = first + rows.shape[0], channels = self.in_features // self.pixels
+        cdef Py_ssize_t end = first + rows.shape[0]
         if rows.shape[1] != self.in_features or first < 0 or end > self.out_features:
             raise ValueError("rows: shape does not match the weights")
         cdef bint finite = True
         if rows.shape[0]:
             with nogil:
                 finite = self.kernels.pack_linear(
-                    &rows[0, 0], rows.shape[0], channels, self.pixels, self.row_stride,
+                    &rows[0, 0], rows.shape[0], self.in_features, 1, self.row_stride,
                     self.weight + first,
                 )
         if not finite:
             self.finite = False
+        return finite
 
     def unpack(self):
-        """Return fresh copies of weight, (O, C * pixels), and bias, (O,), as they came."""
+        """Return fresh copies of weight, (O, I), and bias, (O,), as they came."""
         weight_array = np.empty((self.out_features, self.in_features), np.float32)
         bias_array = np.empty(self.out_features, np.float32)
         cdef float[:, ::1] weight = weight_array
         cdef float[::1] bias = bias_array
-        cdef Py_ssize_t channels = self.in_features // self.pixels
-        cdef Py_ssize_t o, c, pixel
+        cdef Py_ssize_t o, i
         for o in range(self.out_features):
             bias[o] = self.bias[o]
-            for c in range(channels):
-                for pixel in range(self.pixels):
-                    weight[o, c * self.pixels + pixel] = self.weight[
-                        (pixel * channels + c) * self.row_stride + o
-                    ]
+            for i in range(self.in_features):
+                weight[o, i] = self.weight[i * self.row_stride + o]
         return weight_array, bias_array
 
     @property
@@ -192,7 +180,7 @@ def linear(
     Parameters
     ----------
     packed : PackedLinear
-    x : float32, shape (N, I), C-contiguous; the inputs in (H, W, C) order
+    x : float32, shape (N, I), C-contiguous
     y : float32, shape (N, O), C-contiguous
     relu : bool
     threads : int
@@ -250,3 +238,48 @@ cdef int run_images(
             )
     give_back(memory)
     return 0
+
+
+def linear_rows(
+    kernels, const float[:, ::1] rows, const float[::1] bias, const float[:, ::1] x,
+    float[:, ::1] y, Py_ssize_t first, bint relu
+):
+    """Write y[n, first + o] = relu(bias[first + o] + sum_k x[n, k] * rows[o, k]); on this thread.
+
+    The bits are those of `linear` with all rows packed.
+
+    Parameters
+    ----------
+    kernels : capsule of `_runtime.kernels_of`
+    rows : float32, shape (outputs, I), C-contiguous
+        The weights of the outputs from `first` on.
+    bias : float32, shape (O,)
+    x : float32, shape (N, I), C-contiguous
+    y : float32, shape (N, O), C-contiguous
+    first : int
+    relu : bool
+
+    Returns
+    -------
+    bool
+        Whether all of the weights are finite.
+    """
+    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
+        kernels, capsule_name()
+    )
+    cdef Py_ssize_t N = x.shape[0], end = first + rows.shape[0], n
+    cdef bint finite = True
+    if (
+        first < 0 or end > y.shape[1] or bias.shape[0] != y.shape[1] or y.shape[0] != N
+        or rows.shape[1] != x.shape[1] or rows.shape[1] < 1
+    ):
+        raise ValueError("rows, bias, x, y: shapes do not match")
+    if end == first:
+        return True
+    for n in range(0, N, ACY_LINEAR_FEW):
+        with nogil:
+            finite &= table.linear_rows(
+                &rows[0, 0], rows.shape[0], rows.shape[1], &bias[first], &x[n, 0],
+                min(N - n, ACY_LINEAR_FEW), &y[n, first], y.shape[1], relu,
+            )
+    return finite

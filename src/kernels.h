@@ -165,6 +165,14 @@ typedef struct {
      * floats. */
     void (*linear)(const acy_linear *linear, ptrdiff_t begin, ptrdiff_t end, float *scratch);
 
+    /* y[n][o] = relu(bias[o] + sum_k x[n][k] * weight[o][k]) for `n_outputs` outputs from rows of
+     * n_inputs weights, and at most ACY_LINEAR_FEW images; the results of an image are y_stride
+     * floats from those of the next. The bits are those of `linear`. Returns whether all weights
+     * are finite. */
+    int (*linear_rows)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t n_inputs,
+                       const float *bias, const float *x, ptrdiff_t n_images, float *y,
+                       ptrdiff_t y_stride, int relu);
+
     /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for `n_outputs` outputs; a
      * row of `packed` is row_stride floats from the next. Returns whether all are finite. */
     int (*pack_linear)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,

@@ -146,6 +146,10 @@ cdef extern from "kernels.h" nogil:
         void (*linear)(
             const acy_linear *linear, Py_ssize_t begin, Py_ssize_t end, float *scratch
         ) noexcept nogil
+        int (*linear_rows)(
+            const float *weight, Py_ssize_t n_outputs, Py_ssize_t n_inputs, const float *bias,
+            const float *x, Py_ssize_t n_images, float *y, Py_ssize_t y_stride, int relu
+        ) nogil
         int (*pack_linear)(
             const float *weight, Py_ssize_t n_outputs, Py_ssize_t channels, Py_ssize_t pixels,
             Py_ssize_t row_stride, float *packed

@@ -67,7 +67,7 @@ class Executor:
                 _run_steps(trunk.steps, results, part, threads, clock, started)
                 if plan.head:
                     head = workspace.head(trunk, stop - start)
-                    head.vectors[first - start : part.stop - start] = trunk.vectors
+                    trunk.write_vectors(head.vectors[first - start : part.stop - start], threads)
             if plan.head:
                 rows = slice(start, stop)
                 _run_steps(head.steps, results, rows, threads, clock, perf_counter())

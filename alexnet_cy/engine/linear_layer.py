@@ -18,8 +18,8 @@ from alexnet_cy.weights.tensors import TensorRef
 
 __all__ = ["MOST_IMAGES_IN_PASSING", "LinearLayer"]
 
-# More images than these are throughput, of which more will come; and each packed part of the
-# weights would have the inputs of all of them laid out for it again.
+# More images than these are throughput, of which more will come; and the kernel that takes rows as
+# they are read has the sums of so many in view.
 MOST_IMAGES_IN_PASSING = 8
 
 
@@ -33,15 +33,12 @@ class LinearLayer:
     ----------
     weight, bias : TensorRef
         Of shapes (O, I) and (O,); read when they are needed.
-    pixels : int
-        H * W of the activations that the layer flattens; 1 if its inputs are flat.
     kernels : capsule
         The instruction-set level.
     """
 
-    def __init__(self, weight: TensorRef, bias: TensorRef, pixels: int, kernels: object) -> None:
+    def __init__(self, weight: TensorRef, bias: TensorRef, kernels: object) -> None:
         self._tensors: tuple[TensorRef, TensorRef] | None = (weight, bias)
-        self._pixels = pixels
         self._kernels = kernels
         self._packed: PackedLinear | None = None
         self._used = False
@@ -52,7 +49,7 @@ class LinearLayer:
 
         Parameters
         ----------
-        x : ndarray of float32, shape (N, I), C-contiguous; the inputs in (H, W, C) order
+        x : ndarray of float32, shape (N, I), C-contiguous
         y : ndarray of float32, shape (N, O), C-contiguous
         relu : bool
         threads : int
@@ -67,7 +64,7 @@ class LinearLayer:
             tensors = self._tensors_in_passing(len(x))
             if tensors is not None:
                 weight, bias = tensors[0], tensors[1].read()
-                multiply_in_passing(weight, bias, self._pixels, self._kernels, x, y, relu, threads)
+                multiply_in_passing(weight, bias, self._kernels, x, y, relu, threads)
                 return
             packed = self.pack(threads)
         _linear.linear(packed, x, y, relu, threads)
@@ -84,9 +81,7 @@ class LinearLayer:
             if self._packed is None:
                 assert self._tensors is not None
                 weight, bias = self._tensors
-                self._packed = pack_linear(
-                    weight, bias.read(), self._pixels, self._kernels, threads
-                )
+                self._packed = pack_linear(weight, bias.read(), self._kernels, threads)
                 self._tensors = None
             return self._packed
 

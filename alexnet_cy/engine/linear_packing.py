@@ -19,16 +19,19 @@ from alexnet_cy.weights.tensors import TensorRef
 __all__ = ["ROWS", "multiply_in_passing", "pack_linear"]
 
 # Outputs read and packed at a time. What is written for one input is contiguous, 256 bytes for 64
-# outputs; packing fc6 took 50, 43, 39 ms with 16, 32 and 64 of them on two threads, and fc6 to fc8
-# in passing 90, 68 and 51 ms (AMD Zen 3).
+# outputs; packing fc6 took 50, 43, 39 ms with 16, 32 and 64 of them on two threads (AMD Zen 3).
 ROWS = 64
 
-TakeRows = Callable[[int, Float32Array], None]
-"""Called with the rows of a weight matrix from an index on."""
+# Floats read and multiplied at a time, in whole rows: 2 MiB, which the last cache has at hand. For
+# fc6 to fc8 2, 1 and 1/2 MiB took 37, 40, 45 ms on two threads (AMD Zen 3).
+PASSING_FLOATS = 2**19
+
+TakeRows = Callable[[int, Float32Array], bool]
+"""Called with the rows of a weight matrix from an index on; returns whether all are finite."""
 
 
 def pack_linear(
-    weight: TensorRef, bias: Float32Array | None, pixels: int, kernels: object, threads: int
+    weight: TensorRef, bias: Float32Array | None, kernels: object, threads: int
 ) -> PackedLinear:
     """Read and pack the weights of a fully connected layer.
 
@@ -37,8 +40,6 @@ def pack_linear(
     weight : TensorRef
         Of shape (O, I). Where it can, it is read row by row.
     bias : ndarray of float32, shape (O,), or None for zeros
-    pixels : int
-        H * W of the activations that the layer flattens; 1 if its inputs are flat.
     kernels : capsule
         The packing is for this instruction-set level.
     threads : int
@@ -51,15 +52,14 @@ def pack_linear(
         The shapes do not fit one another.
     """
     out_features, in_features = weight.shape
-    packed = PackedLinear(out_features, in_features, bias, pixels, kernels, threads)
-    _share_rows(weight, threads, lambda: packed.pack_rows)
+    packed = PackedLinear(out_features, in_features, bias, kernels, threads)
+    _share_rows(weight, ROWS, threads, packed.pack_rows)
     return packed
 
 
 def multiply_in_passing(
     weight: TensorRef,
     bias: Float32Array,
-    pixels: int,
     kernels: object,
     x: Float32Array,
     y: Float32Array,
@@ -68,15 +68,14 @@ def multiply_in_passing(
 ) -> None:
     """Write y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]), and keep no weights.
 
-    Every thread packs a few outputs at a time, all in the same place, and multiplies them there.
-    The bits are those of the whole packed layer.
+    Every thread multiplies rows where it has read them. The bits are those of the packed layer.
 
     Parameters
     ----------
-    weight, bias, pixels, kernels, threads
+    weight, bias, kernels, threads
         As for `pack_linear`.
-    x : ndarray of float32, shape (N, I), C-contiguous; the inputs in (H, W, C) order
-    y : ndarray of float32, shape (N, O)
+    x : ndarray of float32, shape (N, I), C-contiguous
+    y : ndarray of float32, shape (N, O), C-contiguous
     relu : bool
 
     Raises
@@ -84,41 +83,31 @@ def multiply_in_passing(
     WeightsError
         The weights cannot be read.
     """
-    out_features, in_features = weight.shape
-    width = min(ROWS, out_features)
+    whole_squares = PASSING_FLOATS // weight.shape[1] // 8 * 8
 
-    def start() -> TakeRows:
-        outputs = PackedLinear(width, in_features, None, pixels, kernels, 1)
-        part = np.empty((len(x), width), np.float32)
+    def multiply(first: int, rows: Float32Array) -> bool:
+        return _linear.linear_rows(kernels, rows, bias, x, y, first, relu)
 
-        def multiply(first: int, rows: Float32Array) -> None:
-            end = first + len(rows)
-            outputs.pack_bias(bias[first:end])
-            outputs.pack_rows(0, rows)
-            _linear.linear(outputs, x, part, relu, 1)
-            y[:, first:end] = part[:, : len(rows)]
-
-        return multiply
-
-    _share_rows(weight, threads, start)
+    _share_rows(weight, max(8, whole_squares), threads, multiply)
 
 
-def _share_rows(weight: TensorRef, threads: int, start: Callable[[], TakeRows]) -> None:
-    """Read all rows of a matrix on some threads; what `start` returns on each takes its share."""
+def _share_rows(weight: TensorRef, n_rows: int, threads: int, take_rows: TakeRows) -> None:
+    """Read a matrix `n_rows` rows at a time, and have them taken, on some threads."""
     out_features, in_features = weight.shape
     read_rows = _row_reader(weight)
-    starts = range(0, out_features, ROWS)
+    starts = range(0, out_features, n_rows)
     waiting = iter(starts)  # shared: every start goes to one thread
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            take_rows = start()
-            buffer = np.empty((ROWS, in_features), np.float32)
+            buffer = np.empty((n_rows, in_features), np.float32)
             for first in waiting:
                 if errors:
                     break
-                take_rows(first, read_rows(first, buffer[: out_features - first]))
+                rows = read_rows(first, buffer[: out_features - first])
+                if not take_rows(first, rows) and weight.check_rows is not None:
+                    weight.check_rows(first, rows)
         except BaseException as error:  # the caller's thread raises it
             errors.append(error)
 

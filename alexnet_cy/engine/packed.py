@@ -127,10 +127,8 @@ class PackedWeights:
         return kept[0], kept[1]
 
     def _linear(self, name: str) -> LinearLayer:
-        input_shape = self._shapes[name].input_shape
-        pixels = input_shape[1] * input_shape[2] if len(input_shape) == 3 else 1
         weight, bias = (self._tensors.pop(f"{name}.{kind}") for kind in ("weight", "bias"))
-        return LinearLayer(weight, bias, pixels, self.kernels)
+        return LinearLayer(weight, bias, self.kernels)
 
 
 class WeightsView(Mapping[str, Float32Array]):

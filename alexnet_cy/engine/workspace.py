@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,21 @@ class Trunk:
         self.steps = tuple(steps)
 
     @property
-    def vectors(self) -> Float32Array:
-        """The last step's result, a row for every image."""
+    def features(self) -> int:
+        """How many floats of an image the last step writes."""
+        return prod(self.steps[-1].result.shape[1:])
+
+    def write_vectors(self, vectors: Float32Array, threads: int) -> None:
+        """Flatten the last step's result, a row in (C, H, W) order for every image.
+
+        Parameters
+        ----------
+        vectors : ndarray of float32, shape (N, features), C-contiguous
+        threads : int
+        """
         result = self.steps[-1].result
-        return result.reshape(len(result), -1)
+        n_images, height, width, channels = result.shape
+        _layout.nhwc_to_nchw(result, vectors.reshape(n_images, channels, height, width), threads)
 
     def take_images(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Lay (N, C, H, W) images out for the first convolution: padded NHWC, or in blocks."""
@@ -143,8 +155,8 @@ class Workspace:
         Only the last one is kept: the memory of those for many images is not small.
         """
         if self._head is None or len(self._head.vectors) != n_images:
-            shape = (n_images, trunk.vectors.shape[1])
-            self._head = Head(self._plan, self._packed, np.empty(shape, np.float32))
+            vectors = np.empty((n_images, trunk.features), np.float32)
+            self._head = Head(self._plan, self._packed, vectors)
         return self._head
 
 

@@ -199,9 +199,7 @@ def _finite_tensor(what: str, tensor: TensorRef) -> TensorRef:
         check_finite(what, array)
         return array
 
-    def read_rows(first: int, rows: NDArray[np.float32]) -> None:
-        assert tensor.read_rows is not None
-        tensor.read_rows(first, rows)
+    def check_rows(first: int, rows: NDArray[np.float32]) -> None:
         check_finite(what, rows, first)
 
-    return replace(tensor, read=read, read_rows=tensor.read_rows and read_rows)
+    return replace(tensor, read=read, check_rows=check_rows)

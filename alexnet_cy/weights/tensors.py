@@ -40,7 +40,11 @@ class TensorRef:
     read_rows : callable, optional
         ``read_rows(first, rows)`` fills a C-contiguous float32 array with the part of the array
         that begins at index `first` of its first axis; from several threads at once. Raises
-        `WeightsError` as `read` does. None where the file yields only all of it.
+        `WeightsError` as `read` does, but for numbers that are not finite: they are left to the
+        caller, who looks at every number anyway. None where the file yields only all of it.
+    check_rows : callable, optional
+        ``check_rows(first, rows)`` raises `WeightsError` if rows from `read_rows` hold a NaN or an
+        infinity. None where they may.
     """
 
     shape: tuple[int, ...]
@@ -48,6 +52,7 @@ class TensorRef:
     stored_bytes: int
     read: Callable[[], NDArray[np.float32]]
     read_rows: Callable[[int, NDArray[np.float32]], object] | None = None
+    check_rows: Callable[[int, NDArray[np.float32]], object] | None = None
 
 
 @record(frozen=True, slots=True)

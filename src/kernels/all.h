@@ -20,6 +20,8 @@
 #include "linear.h"
 #include "lrn.h"
 #include "pack.h"
+
+#include "linear_rows.h"
 #include "pool.h"
 #include "winograd.h"
 
@@ -41,6 +43,7 @@ const acy_kernels ACY_LEVEL = {
     .winograd_weights = winograd_weights,
     .winograd_panel = winograd_panel,
     .linear = linear,
+    .linear_rows = linear_rows,
     .pack_linear = pack_linear,
     .max_pool = max_pool,
     .adaptive_avg_pool = adaptive_avg_pool,

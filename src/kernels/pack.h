@@ -13,13 +13,9 @@ typedef int32_t square_index __attribute__((vector_size(32)));
 #endif
 enum { SQUARE = 8 };
 
-/* to[j][i] = from[i][j] for i, j < 8. Returns a sum that is NaN if one of them is not finite. */
-ACY_INLINE float transpose_square(const float *from, ptrdiff_t from_stride, float *const *to) {
-    square_row row[SQUARE], pair[SQUARE], quad[SQUARE], not_finite = {0};
-    ACY_UNROLL for (int i = 0; i < SQUARE; i++) {
-        memcpy(&row[i], from + i * from_stride, sizeof row[i]);
-        not_finite += row[i] - row[i]; /* inf - inf is NaN */
-    }
+/* row[j][i] becomes row[i][j] for i, j < 8. */
+ACY_INLINE void transpose_registers(square_row *row) {
+    square_row pair[SQUARE], quad[SQUARE];
     ACY_UNROLL for (int i = 0; i < SQUARE; i += 2) { /* the lanes of two rows alternate */
         pair[i] = SQUARE_SHUFFLE(row[i], row[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
         pair[i + 1] = SQUARE_SHUFFLE(row[i], row[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
@@ -33,14 +29,27 @@ ACY_INLINE float transpose_square(const float *from, ptrdiff_t from_stride, floa
         }
     }
     ACY_UNROLL for (int j = 0; j < 4; j++) {
-        const square_row low = SQUARE_SHUFFLE(quad[j], quad[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        const square_row high = SQUARE_SHUFFLE(quad[j], quad[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-        memcpy(to[j], &low, sizeof low);
-        memcpy(to[j + 4], &high, sizeof high);
+        row[j] = SQUARE_SHUFFLE(quad[j], quad[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        row[j + 4] = SQUARE_SHUFFLE(quad[j], quad[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
     }
-    float sum = 0;
-    ACY_UNROLL for (int i = 0; i < SQUARE; i++) sum += not_finite[i];
-    return sum;
+}
+
+/* to[j][i] = from[i][j] for i, j < 8. not_finite[j] becomes NaN if a from[i][j] is not finite. */
+ACY_INLINE void transpose_square(const float *from, ptrdiff_t from_stride, float *const *to,
+                                 square_row *not_finite) {
+    square_row row[SQUARE];
+    ACY_UNROLL for (int i = 0; i < SQUARE; i++) {
+        memcpy(&row[i], from + i * from_stride, sizeof row[i]);
+        *not_finite += row[i] * 0.0f; /* inf * 0 is NaN */
+    }
+    transpose_registers(row);
+    ACY_UNROLL for (int j = 0; j < SQUARE; j++) memcpy(to[j], &row[j], sizeof row[j]);
+}
+
+ACY_INLINE int is_all_zero(const square_row *sums) {
+    int zeros = 0;
+    for (int i = 0; i < SQUARE; i++) zeros += (*sums)[i] == 0.0f;
+    return zeros == SQUARE;
 }
 
 /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for outputs o < n_outputs; the
@@ -49,7 +58,7 @@ static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t chann
                        ptrdiff_t pixels, ptrdiff_t row_stride, float *packed) {
     const ptrdiff_t n_inputs = channels * pixels, whole = n_outputs / SQUARE * SQUARE;
     ptrdiff_t c = 0, pixel = 0;
-    float not_finite = 0;
+    square_row not_finite = {0};
     for (ptrdiff_t k = 0; k < n_inputs; k += SQUARE) {
         const int n = n_inputs - k < SQUARE ? (int)(n_inputs - k) : SQUARE;
         float *to[SQUARE];
@@ -62,15 +71,15 @@ static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t chann
         }
         ptrdiff_t o = 0;
         for (; n == SQUARE && o < whole; o += SQUARE) {
-            not_finite += transpose_square(weight + o * n_inputs + k, n_inputs, to);
+            transpose_square(weight + o * n_inputs + k, n_inputs, to, &not_finite);
             for (int j = 0; j < SQUARE; j++) to[j] += SQUARE;
         }
         for (ptrdiff_t i = o; i < n_outputs; i++)
             for (int j = 0; j < n; j++) {
                 const float w = weight[i * n_inputs + k + j];
-                not_finite += w - w;
+                not_finite += w * 0.0f;
                 to[j][i - o] = w;
             }
     }
-    return not_finite == 0;
+    return is_all_zero(&not_finite);
 }

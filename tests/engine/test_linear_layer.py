@@ -1,5 +1,6 @@
 """A fully connected layer whose weights stay in their file until they are used a second time."""
 
+import dataclasses
 from threading import Barrier, Thread
 
 import numpy as np
@@ -14,8 +15,6 @@ from alexnet_cy.engine.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.array_tensors import array_tensor
 from alexnet_cy.weights.tensors import TensorRef
-
-PIXELS = 6
 
 
 class RowFile:
@@ -39,7 +38,7 @@ class RowFile:
 
 def layer_of(weight, bias):
     file = RowFile(weight)
-    return LinearLayer(file.tensor(), array_tensor(bias), PIXELS, active_kernels()), file
+    return LinearLayer(file.tensor(), array_tensor(bias), active_kernels()), file
 
 
 def inputs(n_images, width, density=0.5):
@@ -55,7 +54,7 @@ def run(layer, x, out_features, *, relu=False, threads=2):
 
 
 def of_packed(weight, bias, x, relu=False):
-    packed = pack_linear(array_tensor(weight), bias, PIXELS, active_kernels(), 1)
+    packed = pack_linear(array_tensor(weight), bias, active_kernels(), 1)
     y = np.empty((len(x), len(weight)), np.float32)
     _linear.linear(packed, x, y, relu, 1)
     return y
@@ -80,12 +79,34 @@ def test_weights_that_are_not_finite(value):
     weight, bias = normal(0, 3 * ROWS, 66), normal(1, 3 * ROWS)
     weight[ROWS + 2, 5] = value
     x = inputs(2, 66)
-    x[:, 5 * 11] = 0  # what column 5 is multiplied by: channel 0 of pixel 5, of 11 channels
+    x[:, 5] = 0
     layer, _ = layer_of(weight, bias)
     expected = of_packed(weight, bias, x)
     assert not np.isfinite(expected[:, ROWS + 2]).all()
     np.testing.assert_array_equal(run(layer, x, 3 * ROWS, threads=1), expected)
     assert layer.nbytes == 0
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_rows_that_are_not_finite_are_refused_where_the_tensor_says_so(calls):
+    weight, bias, x = normal(0, 3 * ROWS, 66), normal(1, 3 * ROWS), inputs(1, 66)
+    file = RowFile(weight)
+    checked = []
+
+    def check_rows(first, rows):
+        checked.append((first, len(rows)))
+        raise WeightsError("NaN in there")
+
+    tensor = dataclasses.replace(file.tensor(), check_rows=check_rows)
+    layer = LinearLayer(tensor, array_tensor(bias), active_kernels())
+    for _ in range(calls - 1):
+        run(layer, x, 3 * ROWS)
+    assert not checked
+    weight[ROWS + 2, 5] = np.nan
+    with pytest.raises(WeightsError, match="NaN in there"):
+        run(layer, x, 3 * ROWS)
+    ((first, count),) = checked
+    assert first <= ROWS + 2 < first + count
 
 
 def test_many_images_are_worth_packing_for():
@@ -98,7 +119,7 @@ def test_many_images_are_worth_packing_for():
 
 def test_what_is_read_as_a_whole_is_packed():
     weight, bias, x = normal(0, 70, 66), normal(1, 70), inputs(1, 66)
-    layer = LinearLayer(array_tensor(weight), array_tensor(bias), PIXELS, active_kernels())
+    layer = LinearLayer(array_tensor(weight), array_tensor(bias), active_kernels())
     assert_same_bits(run(layer, x, 70), of_packed(weight, bias, x))
     assert layer.nbytes > 0
 

@@ -27,7 +27,7 @@ def tensor_by_rows(weight, read=None):
 def test_by_rows_as_at_once(width, threads):
     weight, bias = normal(0, width, 30), normal(1, width)
     for tensor in tensor_by_rows(weight), array_tensor(weight):
-        packed = pack_linear(tensor, bias, 6, active_kernels(), threads)
+        packed = pack_linear(tensor, bias, active_kernels(), threads)
         unpacked, offsets = packed.unpack()
         assert_same_bits(unpacked, weight)
         assert_same_bits(offsets, bias)
@@ -46,6 +46,6 @@ def test_an_error_while_reading_comes_out(threads):
 
     weight = np.zeros((40 * ROWS, 8), np.float32)
     with pytest.raises(WeightsError, match="the file has gone"):
-        pack_linear(tensor_by_rows(weight, read_rows), None, 1, active_kernels(), threads)
+        pack_linear(tensor_by_rows(weight, read_rows), None, active_kernels(), threads)
     assert len(calls) < 40  # nobody goes on after that
     assert len(set(calls)) == len(calls)

@@ -73,22 +73,36 @@ def test_a_tile_of_no_size_that_there_is(kernels, cuts):
     ("x", "y"), [((2, 5), (2, 7)), ((2, 4), (2, 6)), ((2, 4), (3, 7)), ((0, 4), (1, 7))]
 )
 def test_fully_connected(kernels, x, y):
-    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
+    packed = _linear.PackedLinear(7, 4, None, kernels, 1)
     with pytest.raises(ValueError, match="x, y: shapes do not match the weights"):
         _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
 
 
 def test_bias_of_fully_connected_weights(kernels):
-    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
-    with pytest.raises(ValueError, match="bias: got 8 values for 7 outputs"):
-        packed.pack_bias(zeros(8))
-    with pytest.raises(ValueError, match="bias: got 6 values for 7 outputs"):
-        _linear.PackedLinear(7, 4, zeros(6), 1, kernels, 1)
+    for values in (6, 8):
+        with pytest.raises(ValueError, match=f"bias: got {values} values for 7 outputs"):
+            _linear.PackedLinear(7, 4, zeros(values), kernels, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bias", "x", "y", "first"),
+    [
+        ((2, 4), 7, (1, 4), (1, 7), -1),
+        ((2, 4), 7, (1, 4), (1, 7), 6),
+        ((2, 5), 7, (1, 4), (1, 7), 0),
+        ((2, 0), 7, (1, 0), (1, 7), 0),
+        ((2, 4), 6, (1, 4), (1, 7), 0),
+        ((2, 4), 7, (1, 4), (2, 7), 0),
+    ],
+)
+def test_fully_connected_by_rows(kernels, rows, bias, x, y, first):
+    with pytest.raises(ValueError, match="rows, bias, x, y: shapes do not match"):
+        _linear.linear_rows(kernels, zeros(*rows), zeros(bias), zeros(*x), zeros(*y), first, False)
 
 
 @pytest.mark.parametrize(("first", "rows"), [(-1, (2, 4)), (6, (2, 4)), (0, (8, 4)), (0, (2, 3))])
 def test_rows_of_fully_connected_weights(kernels, first, rows):
-    packed = _linear.PackedLinear(7, 4, None, 1, kernels, 1)
+    packed = _linear.PackedLinear(7, 4, None, kernels, 1)
     with pytest.raises(ValueError, match="rows: shape does not match the weights"):
         packed.pack_rows(first, zeros(*rows))
 
@@ -143,7 +157,7 @@ def test_flat_rows(kernels):
     "call",
     [
         lambda other: _conv.PackedConv(zeros(1, 1, 1, 1), None, 1, other),
-        lambda other: _linear.PackedLinear(1, 1, None, 1, other, 1),
+        lambda other: _linear.PackedLinear(1, 1, None, other, 1),
         lambda other: _lrn.local_response_norm(
             other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1, 1
         ),

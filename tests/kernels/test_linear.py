@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.closeness import assert_close_sum, assert_same_bits
 from support.samples import around, normal, small_integers
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import _linear, definitions, ops
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -41,6 +41,42 @@ def test_batches_about_the_register_tile(tile):
     weight, bias = normal(0, 2 * panel_width + 1, 70), normal(1, 2 * panel_width + 1)
     for images in {*BATCHES, *around(rows, 2 * rows)}:
         assert_linear(normal(images, images, 70), weight, bias, threads=1)
+
+
+def by_rows(kernels, x, weight, bias, relu):
+    """The layer from rows as files have them, the last ones first and in parts of 13."""
+    y = np.full((len(x), len(weight)), np.nan, np.float32)
+    finite = [
+        _linear.linear_rows(kernels, weight[first : first + 13], bias, x, y, first, relu)
+        for first in reversed(range(0, len(weight), 13))
+    ]
+    return y, finite
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("width", [1, *around(8, 13, 64)])
+def test_rows_that_are_not_packed_give_the_same_bits(kernels, width, relu):
+    bias = normal(1, width)
+    for depth in [*DEPTHS, 9, 27]:
+        weight = normal(0, width, depth)
+        for images in (1, 2, 8, 9, 17):
+            x = normal(2, images, depth)
+            x[:, ::3] = 0
+            y, finite = by_rows(kernels, x, weight, bias, relu)
+            assert all(finite)
+            assert_same_bits(y, ops.linear(x, weight, bias, relu=relu))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (20, 16), (25, 18)])
+def test_rows_that_are_not_finite_are_noticed(kernels, place, value):
+    weight, bias, x = normal(0, 26, 19), normal(1, 26), normal(2, 2, 19)
+    weight[place] = value
+    x[0, place[1]] = 0
+    y, finite = by_rows(kernels, x, weight, bias, False)
+    assert finite == [place[0] < 13, place[0] >= 13]
+    np.testing.assert_array_equal(y, ops.linear(x, weight, bias))
+    assert np.isnan(y[0, place[0]])
 
 
 @settings(max_examples=100)

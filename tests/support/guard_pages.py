@@ -95,14 +95,19 @@ def winograd() -> None:
 
 def linear() -> None:
     for images, depth, width in product((1, 2, 7), (1, 5, 65), (1, 15, 17, 64, 513)):
-        for pixels, threads in ((1, 1), (depth, 2)):
+        arrays = [normal(0, images, depth), normal(1, width, depth), normal(2, width)]
+        for threads in 1, 2:
 
-            def call(x, weight, bias, y, pixels=pixels, threads=threads):
-                packed = pack_linear(array_tensor(weight), bias, pixels, kernels, threads)
+            def call(x, weight, bias, y, threads=threads):
+                packed = pack_linear(array_tensor(weight), bias, kernels, threads)
                 _linear.linear(packed, x, y, False, threads)
 
-            arrays = [normal(0, images, depth), normal(1, width, depth), normal(2, width)]
             check(call, arrays, (images, width))
+
+        def call_by_rows(x, weight, bias, y):
+            _linear.linear_rows(kernels, weight, bias, x, y, 0, False)
+
+        check(call_by_rows, arrays, (images, width))
 
 
 def pool() -> None:

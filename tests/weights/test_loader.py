@@ -14,7 +14,7 @@ from synthesis.seed_safetensors import torchvision_names
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS, get_variant
-from alexnet_cy.weights import NetworkFile, TensorRef, loader, npz, open_network
+from alexnet_cy.weights import NetworkFile, TensorRef, loader, npz, open_network, safetensors
 from alexnet_cy.weights.matching import MAX_CLASSES
 
 
@@ -210,6 +210,22 @@ def test_one_value_that_is_not_finite_is_found_in_every_tensor(tmp_path, name, v
         opened.tensors[other].read()
     allowed = open_network(path, TINY["caffe"], allow_nonfinite=True).tensors[name].read()
     assert allowed.tobytes() == tensors[name].tobytes()
+
+
+def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path):
+    tensors = random_tensors(TINY["caffe"])
+    tensors["fc6.weight"][3, 5] = np.inf
+    path = tmp_path / "network.safetensors"
+    safetensors.write(path, "caffe", tensors)
+    tensor = open_network(path, TINY["caffe"]).tensors["fc6.weight"]
+    rows = np.empty((2, tensor.shape[1]), np.float32)
+    tensor.read_rows(2, rows)
+    with pytest.raises(WeightsError, match=r"fc6.weight: the value at \[3, 5\] is inf"):
+        tensor.check_rows(2, rows)
+    tensor.read_rows(1, rows)
+    tensor.check_rows(1, rows)
+    allowed = open_network(path, TINY["caffe"], allow_nonfinite=True).tensors["fc6.weight"]
+    assert allowed.check_rows is None
 
 
 def test_numbers_beyond_float32_are_not_finite(tmp_path):

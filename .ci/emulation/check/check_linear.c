@@ -1,4 +1,6 @@
-/* `linear` against  y[n, o] = relu(bias[o] + sum_k x[n, k] w[k, o]). */
+/* `linear` and `linear_rows` against  y[n, o] = relu(bias[o] + sum_k x[n, k] w[k, o]). */
+#include <math.h>
+
 #include "check.h"
 
 typedef struct {
@@ -81,6 +83,33 @@ static void list_inputs(acy_linear *layer, const float *x, ptrdiff_t depth, int 
     layer->input = values;
 }
 
+/* `linear_rows` with the same weights as rows: the same bits. */
+static void check_rows(const acy_kernels *kernels, const acy_linear *layer, const float *x,
+                       ptrdiff_t depth, const float *expected) {
+    const ptrdiff_t outputs = layer->out_features;
+    const ptrdiff_t floats = layer->n_images * layer->output_stride - GAP;
+    float *rows = buffer(outputs * depth), *bias = buffer(outputs), *y = buffer(floats);
+    for (ptrdiff_t o = 0; o < outputs; o++) {
+        bias[o] = layer->bias[o];
+        for (ptrdiff_t k = 0; k < depth; k++)
+            rows[o * depth + k] = layer->weight[k * layer->row_stride + o];
+    }
+    float finite = (float)kernels->linear_rows(rows, outputs, depth, bias, x, layer->n_images, y,
+                                               layer->output_stride, layer->relu);
+    expect_same("finite", &finite, &(float){1.0f}, 1);
+    expect_same("by rows", y, expected, floats);
+    const float strange[] = {INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < 3; i++) {
+        const ptrdiff_t place = (outputs * depth - 1) * i / 2;
+        const float before = rows[place];
+        rows[place] = strange[i];
+        finite = (float)kernels->linear_rows(rows, outputs, depth, bias, x, layer->n_images, y,
+                                             layer->output_stride, layer->relu);
+        expect_same("not finite", &finite, &(float){0.0f}, 1);
+        rows[place] = before;
+    }
+}
+
 static void check_case(const acy_kernels *kernels, const linear_case *test) {
     describe("%td images, %td inputs, %td outputs, %td a call, relu %d, kind %d", test->images,
              test->depth, test->outputs, test->step, test->relu, (int)test->kind);
@@ -97,6 +126,7 @@ static void check_case(const acy_kernels *kernels, const linear_case *test) {
             kernels->linear(&layer, begin, smaller(begin + test->step, padded), scratch);
         expect_same(skip_zeros ? "without zeros" : "all", layer.output, expected, floats);
     }
+    if (test->images <= ACY_LINEAR_FEW) check_rows(kernels, &layer, x, test->depth, expected);
     release_buffers();
 }
 

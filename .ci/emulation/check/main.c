@@ -15,7 +15,7 @@ static const struct {
 } checks[] = {
     {"conv", check_conv},
     {"winograd", check_winograd},
-    {"linear", check_linear},
+    {"linear, linear_rows", check_linear},
     {"pack_linear", check_pack_linear},
     {"max_pool", check_max_pool},
     {"adaptive_avg_pool", check_adaptive_avg_pool},

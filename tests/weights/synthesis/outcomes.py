@@ -55,5 +55,8 @@ def read_by_rows(tensor: TensorRef) -> np.ndarray | None:
         return None
     array = np.full(tensor.shape, np.nan, np.float32)
     for first in reversed(range(0, len(array), ROWS_AT_A_TIME)):
-        tensor.read_rows(first, array[first : first + ROWS_AT_A_TIME])
+        rows = array[first : first + ROWS_AT_A_TIME]
+        tensor.read_rows(first, rows)
+        if tensor.check_rows is not None:
+            tensor.check_rows(first, rows)
     return array
