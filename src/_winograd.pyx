@@ -109,11 +109,13 @@ cdef class PackedWinograd:
         cdef Py_ssize_t depth = self.group_channels * taps, group, first, o
         for group in range(self.groups):
             for first in range(0, group_out, panel_width):
-                self.kernels.pack_linear(
-                    &weight[group * group_out + first, 0, 0, 0], min(panel_width, group_out - first),
-                    self.group_channels, taps, min(panel_width, padded - first),
-                    &packed[0] + (group * padded + first) * depth,
-                )
+                with nogil:
+                    self.kernels.pack_linear(
+                        &weight[group * group_out + first, 0, 0, 0],
+                        min(panel_width, group_out - first), self.group_channels, taps,
+                        min(panel_width, padded - first),
+                        &packed[0] + (group * padded + first) * depth,
+                    )
             for o in range(group_out if bias is not None else 0):
                 packed_bias[group * padded + o] = bias[group * group_out + o]
         return 0

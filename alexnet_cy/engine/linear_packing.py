@@ -7,13 +7,13 @@ its own and packs them from the cache. To use them only once they need not be in
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
 
 import numpy as np
 
 from alexnet_cy import _linear
 from alexnet_cy._linear import PackedLinear
 from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.weights.tensors import TensorRef
 
 __all__ = ["ROWS", "multiply_in_passing", "pack_linear"]
@@ -95,30 +95,19 @@ def _share_rows(weight: TensorRef, n_rows: int, threads: int, take_rows: TakeRow
     """Read a matrix `n_rows` rows at a time, and have them taken, on some threads."""
     out_features, in_features = weight.shape
     read_rows = _row_reader(weight)
-    starts = range(0, out_features, n_rows)
-    waiting = iter(starts)  # shared: every start goes to one thread
-    errors: list[BaseException] = []
+    idle_buffers: list[Float32Array] = []
 
-    def work() -> None:
+    def take_part(first: int) -> None:
         try:
+            buffer = idle_buffers.pop()
+        except IndexError:
             buffer = np.empty((n_rows, in_features), np.float32)
-            for first in waiting:
-                if errors:
-                    break
-                rows = read_rows(first, buffer[: out_features - first])
-                if not take_rows(first, rows) and weight.check_rows is not None:
-                    weight.check_rows(first, rows)
-        except BaseException as error:  # the caller's thread raises it
-            errors.append(error)
+        rows = read_rows(first, buffer[: out_features - first])
+        if not take_rows(first, rows) and weight.check_rows is not None:
+            weight.check_rows(first, rows)
+        idle_buffers.append(buffer)
 
-    helpers = [Thread(target=work) for _ in range(min(threads, len(starts)) - 1)]
-    for helper in helpers:
-        helper.start()
-    work()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
+    share_out(take_part, range(0, out_features, n_rows), threads)
 
 
 def _row_reader(weight: TensorRef) -> Callable[[int, Float32Array], Float32Array]:

@@ -12,6 +12,7 @@ from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.linear_layer import LinearLayer
+from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.engine.threads import default_threads
 from alexnet_cy.engine.winograd import pack_winograd
 from alexnet_cy.network import Conv, Linear, Variant
@@ -46,23 +47,40 @@ class PackedWeights:
         self._tensors = dict(tensors)
         self._convs: dict[tuple[str, bool], PackedConv | PackedWinograd] = {}
         self._kept: set[str] = set()
-        self._lock = Lock()
         self._shapes = {step.layer.name: step for step in variant.shapes()}
         self._linears = {
             name: self._linear(name)
             for name, step in self._shapes.items()
             if isinstance(step.layer, Linear)
         }
+        self._locks = {name: Lock() for name in self._shapes}  # of the convolutions' tensors
+
+    def pack_convs(self, layers: Iterable[tuple[str, bool]], threads: int) -> None:
+        """Read and pack convolutions now, on some threads: new memory comes sooner to several.
+
+        Parameters
+        ----------
+        layers : iterable of (str, bool)
+            The names, and whether to pack for Winograd.
+        threads : int
+
+        Raises
+        ------
+        WeightsError
+            The weights cannot be read.
+        """
+        missing = [layer for layer in layers if layer not in self._convs]
+        share_out(lambda layer: self._conv(*layer), missing, threads)
 
     def conv(self, name: str) -> PackedConv:
         """Return a convolution packed for direct and im2col; WeightsError if it cannot be read."""
-        packed = self._conv(name, winograd=False)
+        packed = self._conv(name, False)
         assert isinstance(packed, PackedConv)
         return packed
 
     def winograd(self, name: str) -> PackedWinograd:
         """Return a convolution packed for Winograd; WeightsError if it cannot be read."""
-        packed = self._conv(name, winograd=True)
+        packed = self._conv(name, True)
         assert isinstance(packed, PackedWinograd)
         return packed
 
@@ -76,7 +94,7 @@ class PackedWeights:
             if name in self._linears:
                 self._linears[name].pack(default_threads())
             else:
-                with self._lock:
+                with self._locks[name]:
                     self._keep_conv(name, copy=True)
 
     @property
@@ -92,14 +110,14 @@ class PackedWeights:
             raise KeyError(name)
         if layer_name in self._linears:
             return self._linears[layer_name].tensor(kind)
-        with self._lock:
+        with self._locks[layer_name]:
             tensor = self._tensors[name]
         return np.array(tensor.read(), np.float32)
 
-    def _conv(self, name: str, *, winograd: bool) -> PackedConv | PackedWinograd:
+    def _conv(self, name: str, winograd: bool) -> PackedConv | PackedWinograd:
         packed = self._convs.get((name, winograd))
         if packed is None:
-            with self._lock:
+            with self._locks[name]:
                 packed = self._convs.get((name, winograd))
                 if packed is None:
                     packed = self._convs[name, winograd] = self._pack_conv(name, winograd)

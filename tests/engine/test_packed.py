@@ -12,6 +12,7 @@ from alexnet_cy.engine.packed import PackedWeights, WeightsView
 from alexnet_cy.errors import WeightsError
 
 VARIANT = narrow()
+KINDS = ("weight", "bias")
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,18 @@ def test_threads_that_want_a_layer_at_once_read_it_once(packed, reads):
     assert len(found) == 8
     assert len(set(map(id, found))) == 1
     assert reads == ["fc6.bias", "fc6.weight"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_convolutions_are_packed_side_by_side(packed, reads, threads):
+    convs = [(f"conv{i}", i % 2 == 1) for i in range(1, 6)]
+    packed.pack_convs(convs, threads)
+    assert sorted(reads) == sorted(f"{name}.{kind}" for name, _ in convs for kind in KINDS)
+    found = [packed.winograd(name) if winograd else packed.conv(name) for name, winograd in convs]
+    packed.pack_convs(convs, threads)
+    assert len(reads) == 10
+    for (name, winograd), layer in zip(convs, found, strict=True):
+        assert (packed.winograd if winograd else packed.conv)(name) is layer
 
 
 def test_a_layer_that_could_not_be_read_can_be_read_later(weights):
