@@ -116,7 +116,7 @@ static void winograd_multiply(const acy_winograd *w, ptrdiff_t pair_begin, ptrdi
 static void output_channels(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff_t tile_end,
                             ptrdiff_t begin, ptrdiff_t end) {
     float half[WINOGRAD_TILE] ACY_ALIGNED, last[WINOGRAD_TILE] ACY_ALIGNED;
-    const vf floor = vf_set(w->relu ? 0.0f : -__builtin_inff());
+    const float floor = w->relu ? 0.0f : -__builtin_inff();
     for (ptrdiff_t t = tile_begin; t < tile_end; t++) {
         const acy_transform *const down = w->transforms_h + w->tiles[t].outputs_h;
         const acy_transform *const across = w->transforms_w + w->tiles[t].outputs_w;
@@ -135,9 +135,9 @@ static void output_channels(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff
             }
             transform_columns(down->output, w->m + first * w->m_pair + t * w->m_row + o - begin,
                               (acy_steps){w->points_w * w->m_pair, w->m_pair}, half,
-                              (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points, floor, floor);
+                              (acy_steps){WINOGRAD_ROW, ACY_LANES}, across->points, NULL, floor);
             transform_rows(across->output, half, (acy_steps){ACY_LANES, WINOGRAD_ROW}, y, to,
-                           down->outputs, vf_load(w->bias + o), floor);
+                           down->outputs, w->bias + o, floor);
             for (int p = 0; y == last && p < down->outputs; p++)
                 for (int q = 0; q < across->outputs; q++)
                     vf_store_first(w->tiles[t].output + p * w->output_row_stride +

@@ -54,9 +54,10 @@ ACY_INLINE void input_columns(const int points, const int zero, const float *coe
  * and has `bias` added. */
 ACY_INLINE void output_columns(const int points, const int outputs, const int zero,
                                const int finish, const float *coefficients, const float *x,
-                               acy_steps from, float *y, acy_steps to, int count, vf bias,
-                               vf floor) {
+                               acy_steps from, float *y, acy_steps to, int count, const float *bias,
+                               float floor) {
     const int singles = WINOGRAD_SINGLES(points), pairs = WINOGRAD_PAIRS(points);
+    const vf added = finish ? vf_load(bias) : vf_zero(), least = vf_set(floor);
     for (; count > 0; count--, x += from.next, y += to.next) {
         vf sum[ACY_WINOGRAD_POINTS / 2], difference[ACY_WINOGRAD_POINTS / 2];
         ACY_UNROLL for (int k = 0; k < pairs; k++) {
@@ -72,7 +73,7 @@ ACY_INLINE void output_columns(const int points, const int outputs, const int ze
             ACY_UNROLL for (int k = 1; k < pairs; k++) out += half[k] * row[k];
             if (zero && i == 0) out += vf_load(x + (singles - 1) * from.stride) * coefficients[0];
             if (singles > zero && i == outputs - 1) out += vf_load(x);
-            vf_store(y + i * to.stride, finish ? vf_at_least(out + bias, floor) : out);
+            vf_store(y + i * to.stride, finish ? vf_at_least(out + added, least) : out);
         }
     }
 }
@@ -140,7 +141,7 @@ ACY_INLINE void kernel_rows(const int taps, int points, const float *matrix, con
 typedef void (*input_fn)(const float *coefficients, const float *x, acy_steps from, float *y,
                          acy_steps to, int count);
 typedef void (*output_fn)(const float *coefficients, const float *x, acy_steps from, float *y,
-                          acy_steps to, int count, vf bias, vf floor);
+                          acy_steps to, int count, const float *bias, float floor);
 
 #define WINOGRAD_INPUT(n, zero)                                                                    \
     ACY_NOINLINE void input_##n##_##zero(const float *coefficients, const float *x,                \
@@ -156,7 +157,7 @@ static const input_fn input_transforms[2][ACY_WINOGRAD_POINTS + 1] = {
 #define WINOGRAD_OUTPUT(n, m, zero, finish)                                                        \
     ACY_NOINLINE void output_##n##_##m##_##zero##_##finish(                                        \
         const float *coefficients, const float *x, acy_steps from, float *y, acy_steps to,         \
-        int count, vf bias, vf floor) {                                                            \
+        int count, const float *bias, float floor) {                                               \
         output_columns(n, m, zero, finish, coefficients, x, from, y, to, count, bias, floor);      \
     }
 #define WINOGRAD_OUTPUTS(n, m, zero) WINOGRAD_OUTPUT(n, m, zero, 0) WINOGRAD_OUTPUT(n, m, zero, 1)
