@@ -305,11 +305,12 @@ cdef int convolve_many(
 ) except -1:
     """Compute block by block of tiles, from U.
 
-    Where there are fewer blocks than threads, the threads share the steps of each block; else
-    every thread takes whole blocks, and their V and M stay in its cache.
+    Where there are fewer blocks than threads, or the weights are large, the threads share the steps
+    of each block; else every thread takes whole blocks, and their V and M stay in its cache.
     """
     cdef Cut cut = cut_into_blocks(
-        n_tiles, packed.n_pairs * (layer.v_row + layer.m_row), packed.groups, threads
+        n_tiles, packed.n_pairs * (layer.v_row + layer.m_row),
+        packed.n_pairs * layer.channels * layer.m_row, packed.groups, threads
     )
     layer.v_pair = odd_lines(cut.largest * layer.v_row)
     layer.m_pair = odd_lines(cut.largest * layer.m_row)

@@ -9,6 +9,11 @@ cdef enum:
     # but no fewer tiles: every block reads all of the transformed weights, and that many rows of
     # V make as many multiply-adds for each of them.
     FEWEST_TILES = 24
+    # Weights of more than 4 MiB, those of conv3 to conv5, come from memory: read again for every
+    # such block, by every thread, they would keep it busy. So threads share blocks of 9 MiB, which
+    # the last cache holds: eight images of conv3.
+    LARGE_WEIGHT_FLOATS = 1048576
+    SHARED_BLOCK_FLOATS = 2359296
 
 
 cdef inline void fill_tiles(
@@ -32,22 +37,30 @@ cdef struct Cut:
     Py_ssize_t n_tiles    # of one group
     Py_ssize_t n_blocks   # of one group
     Py_ssize_t n_jobs     # blocks of all groups
-    bint shared           # threads share the steps of a block, as there are too few blocks
+    bint shared           # threads share the steps of a block
     Py_ssize_t largest    # tiles of the largest block
 
 
 cdef inline Cut cut_into_blocks(
-    Py_ssize_t n_tiles, Py_ssize_t tile_floats, Py_ssize_t groups, Py_ssize_t threads
+    Py_ssize_t n_tiles, Py_ssize_t tile_floats, Py_ssize_t weight_floats, Py_ssize_t groups,
+    Py_ssize_t threads
 ) noexcept nogil:
-    """Cut the tiles of every group into blocks whose V and M, `tile_floats` a tile, fit a cache."""
+    """Cut the tiles of every group into blocks whose V and M, `tile_floats` a tile, fit a cache.
+
+    `weight_floats` are the transformed weights of a group.
+    """
     cdef Cut cut
+    cdef bint rereads = (
+        threads > 1 and weight_floats > LARGE_WEIGHT_FLOATS and n_tiles > FEWEST_TILES
+    )
+    cdef Py_ssize_t block_floats = SHARED_BLOCK_FLOATS if rereads else BLOCK_FLOATS
     cdef Py_ssize_t most = min(
-        ACY_WINOGRAD_TILES, max(FEWEST_TILES, BLOCK_FLOATS // tile_floats)
+        ACY_WINOGRAD_TILES, max(FEWEST_TILES, block_floats // tile_floats)
     )
     cut.n_tiles = n_tiles
     cut.n_blocks = (n_tiles + most - 1) // most
     cut.n_jobs = groups * cut.n_blocks
-    cut.shared = cut.n_jobs < threads
+    cut.shared = rereads or cut.n_jobs < threads
     if not cut.shared and cut.n_jobs % threads:
         # As many blocks for every thread, if they stay large enough.
         cut.n_jobs = (cut.n_jobs + threads - 1) // threads * threads

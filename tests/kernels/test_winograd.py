@@ -192,6 +192,9 @@ def test_no_bias_is_a_bias_of_zeros():
         (60, 4, 5, 1),  # 540 tiles, at least 3 blocks: a block for each of two or three threads
         (60, 4, 6, 2),  # the same in groups
         (9, 130, 140, 1),  # blocks of 24 tiles
+        (3, 130, 170, 1),  # large weights: 27 tiles in one block that all threads share
+        (20, 130, 170, 1),  # two such blocks
+        (3, 260, 340, 2),  # one for each group
     ],
 )
 def test_threads(images, channels, out_channels, groups):
