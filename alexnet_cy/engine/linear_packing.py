@@ -12,6 +12,7 @@ import numpy as np
 
 from alexnet_cy import _linear
 from alexnet_cy._linear import PackedLinear
+from alexnet_cy._runtime import give_back, take_scratch
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.weights.tensors import TensorRef
@@ -95,17 +96,15 @@ def _share_rows(weight: TensorRef, n_rows: int, threads: int, take_rows: TakeRow
     """Read a matrix `n_rows` rows at a time, and have them taken, on some threads."""
     out_features, in_features = weight.shape
     read_rows = _row_reader(weight)
-    idle_buffers: list[Float32Array] = []
 
     def take_part(first: int) -> None:
-        try:
-            buffer = idle_buffers.pop()
-        except IndexError:
-            buffer = np.empty((n_rows, in_features), np.float32)
+        memory = take_scratch(4 * n_rows * in_features)
+        floats = np.frombuffer(memory, np.float32)[: n_rows * in_features]
+        buffer = floats.reshape(n_rows, in_features)
         rows = read_rows(first, buffer[: out_features - first])
         if not take_rows(first, rows) and weight.check_rows is not None:
             weight.check_rows(first, rows)
-        idle_buffers.append(buffer)
+        give_back(memory)
 
     share_out(take_part, range(0, out_features, n_rows), threads)
 
