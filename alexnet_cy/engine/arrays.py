@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alexnet_cy._runtime import AlignedMemory
 
-__all__ = ["Float32Array", "aligned_zeros", "as_float32", "padded_nhwc"]
+__all__ = ["Float32Array", "aligned_zeros", "array_on", "as_float32", "padded_nhwc"]
 
 Float32Array = NDArray[np.float32]
 
@@ -80,7 +80,11 @@ def aligned_zeros(shape: tuple[int, ...]) -> Float32Array:
     MemoryError
         The system does not grant it.
     """
-    memory = AlignedMemory(4 * prod(shape))
+    return array_on(AlignedMemory(4 * prod(shape)), shape)
+
+
+def array_on(memory: AlignedMemory, shape: tuple[int, ...]) -> Float32Array:
+    """Return a float32 array at the beginning of memory that is large enough for it."""
     buffer = memoryview(memory)  # type: ignore[arg-type]  # the protocol is visible from 3.12 on
     return np.frombuffer(buffer, np.float32, count=prod(shape)).reshape(shape)
 

@@ -13,7 +13,7 @@ import numpy as np
 from alexnet_cy import _linear
 from alexnet_cy._linear import PackedLinear
 from alexnet_cy._runtime import give_back, take_scratch
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.arrays import Float32Array, array_on
 from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.weights.tensors import TensorRef
 
@@ -99,8 +99,7 @@ def _share_rows(weight: TensorRef, n_rows: int, threads: int, take_rows: TakeRow
 
     def take_part(first: int) -> None:
         memory = take_scratch(4 * n_rows * in_features)
-        floats = np.frombuffer(memory, np.float32)[: n_rows * in_features]
-        buffer = floats.reshape(n_rows, in_features)
+        buffer = array_on(memory, (n_rows, in_features))
         rows = read_rows(first, buffer[: out_features - first])
         if not take_rows(first, rows) and weight.check_rows is not None:
             weight.check_rows(first, rows)
