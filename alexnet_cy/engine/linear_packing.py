@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from alexnet_cy import _linear
 from alexnet_cy._linear import PackedLinear
 from alexnet_cy._runtime import give_back, take_scratch
