@@ -2,7 +2,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from alexnet_cy._runtime import AlignedMemory
+
 class PackedConv:
+    capsule: object
+    weight_memory: AlignedMemory
+    bias_memory: AlignedMemory
     out_channels: int
     group_channels: int
     kernel_h: int
@@ -10,13 +15,18 @@ class PackedConv:
     groups: int
     def __new__(
         cls,
-        weight: NDArray[np.float32],
+        out_channels: int,
+        group_channels: int,
+        kernel_h: int,
+        kernel_w: int,
         bias: NDArray[np.float32] | None,
         groups: int,
         kernels: object,
     ) -> Self: ...
+    def pack_filters(self, first: int, filters: NDArray[np.float32]) -> bool: ...
     @property
     def nbytes(self) -> int: ...
+    def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
 def conv2d(
     packed: PackedConv,

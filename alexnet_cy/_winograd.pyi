@@ -2,9 +2,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from alexnet_cy._conv import PackedConv
+
 _Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
 
 class PackedWinograd:
+    panels: PackedConv
     out_channels: int
     group_channels: int
     kernel_h: int
@@ -12,12 +15,9 @@ class PackedWinograd:
     groups: int
     def __new__(
         cls,
-        weight: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
-        groups: int,
+        panels: PackedConv,
         kernel_matrices: tuple[NDArray[np.float32], NDArray[np.float32]],
         transforms: tuple[list[_Transform], list[_Transform]],
-        kernels: object,
     ) -> Self: ...
     def transform(self, threads: int) -> None: ...
     @property

@@ -24,6 +24,7 @@ from rich.table import Table
 from alexnet_cy import _conv, _limits, _runtime
 from alexnet_cy.bench.blas import blas_name, blas_threads
 from alexnet_cy.config import config
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.network import Conv, get_variant
 
 Float32Array = NDArray[np.float32]
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     found = []
     for level in _runtime.runnable_levels():
         kernels = _runtime.kernels_of(level)
-        packed = _conv.PackedConv(weight, bias, layer.groups, kernels)
+        packed = pack_array(weight, bias, layer.groups, kernels)
         work = {
             name: conv_call(packed, x, y, layer, copy_columns=name == "im2col")
             for name in ("direct", "im2col")

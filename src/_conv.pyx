@@ -23,73 +23,122 @@ cdef enum:
 
 
 cdef class PackedConv:
-    """Weights and bias of one convolution in the order in which its kernel reads them.
+    """Weights and bias of one convolution, in panels of out channels.
 
-    Per group, panels of out channels as wide as the register tile, the last one as narrow as
-    whole vectors allow; in a panel, for each k = (r, s, c) in turn, the weights of its channels.
+    Per group, panels as wide as the register tile, the last one as narrow as whole vectors allow;
+    in a panel, for each k = (r, s, c) in turn, the weights of its channels. Direct convolution and
+    im2col read them as they are, Winograd's algorithm transforms them.
+
+    The weights are zeros until `pack_filters` has been given them.
 
     Parameters
     ----------
-    weight : float32, shape (O, C / groups, R, S), C-contiguous
+    out_channels, group_channels, kernel_h, kernel_w : int
+        O, C / groups, R and S.
     bias : float32, shape (O,), or None for zeros
     groups : int, divides O
     kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
     """
 
-    cdef object capsule, weight_memory, bias_memory
+    cdef readonly object capsule, weight_memory, bias_memory
     cdef const acy_kernels *kernels
-    cdef const float *weight
-    cdef const float *bias
+    cdef float *weight
+    cdef float *bias
     cdef readonly Py_ssize_t out_channels, group_channels, kernel_h, kernel_w, groups
-    cdef Py_ssize_t depth, padded_out_channels
+    cdef Py_ssize_t depth, group_out, padded_out_channels
 
     def __cinit__(
-        self, const float[:, :, :, ::1] weight, const float[::1] bias, Py_ssize_t groups, kernels
+        self, Py_ssize_t out_channels, Py_ssize_t group_channels, Py_ssize_t kernel_h,
+        Py_ssize_t kernel_w, const float[::1] bias, Py_ssize_t groups, kernels
     ):
         self.capsule = kernels
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.groups = groups
-        self.out_channels = weight.shape[0]
-        self.group_channels = weight.shape[1]
-        self.kernel_h = weight.shape[2]
-        self.kernel_w = weight.shape[3]
-        if groups < 1 or self.out_channels % groups:
-            raise ValueError(f"groups: {groups} does not divide {self.out_channels} out channels")
-        if bias is not None and bias.shape[0] != self.out_channels:
-            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_channels} channels")
-        self.depth = self.kernel_h * self.kernel_w * self.group_channels
-        if self.depth < 1 or self.out_channels < 1:
+        self.out_channels = out_channels
+        self.group_channels = group_channels
+        self.kernel_h = kernel_h
+        self.kernel_w = kernel_w
+        if groups < 1 or out_channels % groups:
+            raise ValueError(f"groups: {groups} does not divide {out_channels} out channels")
+        if bias is not None and bias.shape[0] != out_channels:
+            raise ValueError(f"bias: got {bias.shape[0]} values for {out_channels} channels")
+        self.depth = kernel_h * kernel_w * group_channels
+        if self.depth < 1 or out_channels < 1:
             raise ValueError("weight: empty")
-        cdef Py_ssize_t lanes = self.kernels.lanes
-        self.padded_out_channels = (self.out_channels // groups + lanes - 1) // lanes * lanes
-        self.weight_memory = AlignedMemory(
-            4 * groups * self.depth * self.padded_out_channels
-        )
+        cdef Py_ssize_t lanes = self.kernels.lanes, o
+        self.group_out = out_channels // groups
+        self.padded_out_channels = (self.group_out + lanes - 1) // lanes * lanes
+        self.weight_memory = AlignedMemory(4 * groups * self.depth * self.padded_out_channels)
         self.bias_memory = AlignedMemory(4 * groups * self.padded_out_channels)
         cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
         self.weight = &packed[0]
         self.bias = &packed_bias[0]
-        self.pack(weight, packed)
-        cdef Py_ssize_t group, o, group_out = self.out_channels // groups
-        for group in range(groups if bias is not None else 0):
-            for o in range(group_out):
-                packed_bias[group * self.padded_out_channels + o] = bias[group * group_out + o]
+        for o in range(out_channels if bias is not None else 0):
+            self.bias[self.padded(o)] = bias[o]
 
-    cdef void pack(self, const float[:, :, :, ::1] weight, float[::1] packed) noexcept:
-        cdef Py_ssize_t group_out = self.out_channels // self.groups
-        cdef Py_ssize_t panel_width = self.kernels.panel_width
-        cdef Py_ssize_t group, o, r, s, c, panel, width, base, k
-        for group in range(self.groups):
-            for o in range(group_out):
-                panel = o // panel_width * panel_width
-                width = min(panel_width, self.padded_out_channels - panel)
-                base = (group * self.padded_out_channels + panel) * self.depth + (o - panel)
-                for r in range(self.kernel_h):
-                    for s in range(self.kernel_w):
-                        for c in range(self.group_channels):
-                            k = (r * self.kernel_w + s) * self.group_channels + c
-                            packed[base + k * width] = weight[group * group_out + o, c, r, s]
+    cdef Py_ssize_t padded(self, Py_ssize_t o) noexcept nogil:
+        """Return the place of an out channel among those of all groups, padding included."""
+        return o // self.group_out * self.padded_out_channels + o % self.group_out
+
+    cdef float *panel_of(self, Py_ssize_t o, Py_ssize_t *width) noexcept nogil:
+        """Return where the weights of an out channel begin, and the width of its panel."""
+        cdef Py_ssize_t place = o % self.group_out
+        cdef Py_ssize_t column = place % self.kernels.panel_width
+        width[0] = min(self.kernels.panel_width, self.padded_out_channels - (place - column))
+        return self.weight + (self.padded(o) - column) * self.depth + column
+
+    def pack_filters(self, Py_ssize_t first, const float[:, :, :, ::1] filters):
+        """Pack the weights of the out channels from `first` on; other threads may pack others.
+
+        Parameters
+        ----------
+        first : int
+        filters : float32, shape (out channels, C / groups, R, S), C-contiguous
+
+        Returns
+        -------
+        bool
+            Whether all of them are finite.
+        """
+        cdef Py_ssize_t o = first, end = first + filters.shape[0], count, width
+        cdef float *panel
+        if (
+            filters.shape[1] != self.group_channels or filters.shape[2] != self.kernel_h
+            or filters.shape[3] != self.kernel_w or first < 0 or end > self.out_channels
+        ):
+            raise ValueError("filters: shape does not match the weights")
+        cdef bint finite = True
+        while o < end:
+            panel = self.panel_of(o, &width)
+            # to the end of the panel, of the group or of the filters
+            count = min(width - o % self.group_out % self.kernels.panel_width, end - o)
+            count = min(count, self.group_out - o % self.group_out)
+            with nogil:
+                finite &= self.kernels.pack_linear(
+                    &filters[o - first, 0, 0, 0], count, self.group_channels,
+                    self.kernel_h * self.kernel_w, width, panel,
+                )
+            o += count
+        return finite
+
+    def unpack(self):
+        """Return fresh copies of weight, (O, C / groups, R, S), and bias, (O,), as they came."""
+        taps = self.kernel_h * self.kernel_w
+        weight_array = np.empty((self.out_channels, self.group_channels, taps), np.float32)
+        bias_array = np.empty(self.out_channels, np.float32)
+        cdef float[:, :, ::1] weight = weight_array
+        cdef float[::1] bias = bias_array
+        cdef Py_ssize_t o, c, tap, width, n_taps = taps
+        cdef const float *panel
+        for o in range(self.out_channels):
+            bias[o] = self.bias[self.padded(o)]
+            panel = self.panel_of(o, &width)
+            for tap in range(n_taps):
+                for c in range(self.group_channels):
+                    weight[o, c, tap] = panel[(tap * self.group_channels + c) * width]
+        shape = self.out_channels, self.group_channels, self.kernel_h, self.kernel_w
+        return weight_array.reshape(shape), bias_array
 
     @property
     def nbytes(self):

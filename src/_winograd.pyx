@@ -22,27 +22,26 @@ import numpy as np
 
 
 cdef class PackedWinograd:
-    """Weights g in the panels of the register tile, and U[i, j] = (G_h g G_w^T)[i, j] of them.
+    """The weights U[i, j] = (G_h g G_w^T)[i, j] of a convolution, made from its packed kernels g.
 
     U is five times as large as g for 3x3 kernels, and new memory costs more time than a pass. So
     the first call, if it is one of few tiles, transforms g while it goes, and it takes a second
-    call for U to be made, in g's place: a process that looks at one image never does. The bits of
-    the results are the same.
+    call for U to be made: a process that looks at one image never does. The bits of the results
+    are the same.
 
     Parameters
     ----------
-    weight : float32, shape (O, C / groups, R, S), C-contiguous
-    bias : float32, shape (O,), or None for zeros
-    groups : int, divides O
+    panels : PackedConv
+        g and the bias, which stay where they are.
     kernel_matrices : (G_h, G_w), float32, shapes (points, R) and (points, S)
     transforms : (for rows, for columns), each a list by the number of outputs 1, 2, ... of
         (points, first, zero, input, output): how many points the tile takes, the place of the
         first among those of the kernel matrix, whether zero is one of them, and what B^T and A^T
         are made of, `input_coefficients` and `output_coefficients` of the engine
-    kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
     """
 
-    cdef object capsule, kernel_memory, weight_memory, bias_memory, matrices, lock
+    cdef readonly object panels
+    cdef object matrices, weight_memory, lock
     cdef const acy_kernels *kernels
     cdef acy_winograd layer  # what does not differ from call to call; of the first group
     cdef bint used
@@ -51,77 +50,47 @@ cdef class PackedWinograd:
     cdef acy_transform transforms_h[ACY_WINOGRAD_POINTS + 1]
     cdef acy_transform transforms_w[ACY_WINOGRAD_POINTS + 1]
 
-    def __cinit__(
-        self, const float[:, :, :, ::1] weight, const float[::1] bias, Py_ssize_t groups,
-        tuple kernel_matrices, tuple transforms, kernels
-    ):
+    def __cinit__(self, panels, tuple kernel_matrices, tuple transforms):
         cdef const float[:, ::1] g_h = kernel_matrices[0]
         cdef const float[:, ::1] g_w = kernel_matrices[1]
-        self.capsule = kernels
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        cdef const float[::1] weight = np.frombuffer(panels.weight_memory, np.float32)
+        cdef const float[::1] bias = np.frombuffer(panels.bias_memory, np.float32)
+        self.panels = panels
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(panels.capsule, capsule_name())
         self.lock = Lock()
-        self.groups = groups
-        self.out_channels = weight.shape[0]
-        self.group_channels = weight.shape[1]
-        self.kernel_h = weight.shape[2]
-        self.kernel_w = weight.shape[3]
-        if groups < 1 or self.out_channels % groups:
-            raise ValueError(f"groups: {groups} does not divide {self.out_channels} out channels")
-        if bias is not None and bias.shape[0] != self.out_channels:
-            raise ValueError(f"bias: got {bias.shape[0]} values for {self.out_channels} channels")
+        self.groups = panels.groups
+        self.out_channels = panels.out_channels
+        self.group_channels = panels.group_channels
+        self.kernel_h = panels.kernel_h
+        self.kernel_w = panels.kernel_w
         if g_h.shape[1] != self.kernel_h or g_w.shape[1] != self.kernel_w:
             raise ValueError("kernel_matrices: do not match the kernel")
         if g_h.shape[0] > ACY_WINOGRAD_POINTS or g_w.shape[0] > ACY_WINOGRAD_POINTS:
             raise ValueError(f"kernel_matrices: at most {ACY_WINOGRAD_POINTS} points are possible")
         if g_h.shape[0] < self.kernel_h or g_w.shape[0] < self.kernel_w:
             raise ValueError("kernel_matrices: fewer points than taps")
+        cdef Py_ssize_t group_out = self.out_channels // self.groups
+        self.padded_out_channels = bias.shape[0] // self.groups
+        self.n_panels = (group_out + self.kernels.panel_width - 1) // self.kernels.panel_width
         self.n_pairs = g_h.shape[0] * g_w.shape[0]
         self.matrices = (kernel_matrices, transforms)
         set_transforms(self.transforms_h, transforms[0], g_h.shape[0])
         set_transforms(self.transforms_w, transforms[1], g_w.shape[0])
-        self.pack_kernels(weight, bias)
+        self.layer.kernel = &weight[0]
+        self.layer.bias = &bias[0]
         self.layer.transforms_h = self.transforms_h
         self.layer.transforms_w = self.transforms_w
         self.layer.points_h = g_h.shape[0]
         self.layer.points_w = g_w.shape[0]
         self.layer.channels = self.group_channels
-        self.layer.out_channels = self.out_channels // groups
+        self.layer.out_channels = group_out
         self.layer.taps_h = <int> self.kernel_h
         self.layer.taps_w = <int> self.kernel_w
         self.layer.kernel_h = &g_h[0, 0]
         self.layer.kernel_w = &g_w[0, 0]
 
-    cdef int pack_kernels(
-        self, const float[:, :, :, ::1] weight, const float[::1] bias
-    ) except -1:
-        """Lay g and the bias out: panels of out channels, in a panel by tap and channel."""
-        cdef Py_ssize_t group_out = self.out_channels // self.groups, lanes = self.kernels.lanes
-        cdef Py_ssize_t panel_width = self.kernels.panel_width, taps = self.kernel_h * self.kernel_w
-        cdef Py_ssize_t padded = (group_out + lanes - 1) // lanes * lanes
-        self.padded_out_channels = padded
-        self.n_panels = (group_out + panel_width - 1) // panel_width
-        self.kernel_memory = AlignedMemory(4 * self.groups * padded * self.group_channels * taps)
-        self.bias_memory = AlignedMemory(4 * self.groups * padded)
-        cdef float[::1] packed = np.frombuffer(self.kernel_memory, np.float32)
-        cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
-        self.layer.kernel = &packed[0]
-        self.layer.bias = &packed_bias[0]
-        cdef Py_ssize_t depth = self.group_channels * taps, group, first, o
-        for group in range(self.groups):
-            for first in range(0, group_out, panel_width):
-                with nogil:
-                    self.kernels.pack_linear(
-                        &weight[group * group_out + first, 0, 0, 0],
-                        min(panel_width, group_out - first), self.group_channels, taps,
-                        min(panel_width, padded - first),
-                        &packed[0] + (group * padded + first) * depth,
-                    )
-            for o in range(group_out if bias is not None else 0):
-                packed_bias[group * padded + o] = bias[group * group_out + o]
-        return 0
-
     def transform(self, Py_ssize_t threads):
-        """Make U now, if it is not there, and let g go."""
+        """Make U now, if it is not there."""
         cdef Py_ssize_t task, panel_width = self.kernels.panel_width
         cdef Py_ssize_t pair_floats = self.padded_out_channels * self.group_channels
         cdef acy_winograd *layers
@@ -147,8 +116,6 @@ cdef class PackedWinograd:
             free(layers)
             self.layer.weight = &packed[0]
             self.weight_memory = memory
-            self.layer.kernel = NULL
-            self.kernel_memory = None  # a call that still reads g holds it
 
     cdef acy_winograd *describe_groups(self) except NULL:
         """Return the layer as each group sees it; to be freed."""
@@ -162,9 +129,8 @@ cdef class PackedWinograd:
 
     @property
     def nbytes(self):
-        """Bytes of the weights, as they came or transformed, and of the bias."""
-        packed = (self.kernel_memory, self.bias_memory, self.weight_memory)
-        return sum(memory.nbytes for memory in packed if memory is not None)
+        """Bytes of U; 0 as long as it is not made."""
+        return 0 if self.weight_memory is None else self.weight_memory.nbytes
 
 
 cdef void run_shared(
@@ -244,7 +210,6 @@ cdef int convolve_few(
     Py_ssize_t n_tiles, Py_ssize_t threads
 ) except -1:
     """Transform all tiles, then compute panel by panel of out channels, from g."""
-    _held = packed.kernel_memory  # another call may let it go meanwhile
     cdef const acy_kernels *kernels = packed.kernels
     cdef Py_ssize_t n_groups = packed.groups, n_panels = packed.n_panels, group
     cdef Py_ssize_t v_pair = odd_lines(n_tiles * layer.v_row)

@@ -93,8 +93,7 @@ cdef inline void describe_group(
     cdef Py_ssize_t depth = layer.channels * layer.taps_h * layer.taps_w
     described[0] = layer[0]
     described.bias += first
-    if layer.kernel is not NULL:
-        described.kernel += first * depth
+    described.kernel += first * depth
     if layer.weight is not NULL:
         described.weight += first * layer.channels * layer.points_h * layer.points_w
 

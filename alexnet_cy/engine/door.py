@@ -6,6 +6,7 @@ import numpy as np
 
 from alexnet_cy import _conv, _layout, _winograd
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, padded_nhwc
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.winograd import block_taps, pack_winograd, tile_cuts
 from alexnet_cy.network.windows import Padding, Pair
@@ -30,7 +31,7 @@ def convolve(
     n_images, channels, height, width = images.shape
     kernels = active_kernels()
     if algorithm != "winograd":
-        patches = _conv.PackedConv(kernel, offsets, groups, kernels)
+        patches = pack_array(kernel, offsets, groups, kernels)
         padded, inside = padded_nhwc(n_images, height, width, channels, padding)
         _layout.nchw_to_nhwc(images, inside, threads)
         _conv.conv2d(patches, padded, y, *stride, relu, algorithm == "im2col", threads)

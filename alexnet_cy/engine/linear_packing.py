@@ -1,18 +1,11 @@
-"""The weights of a fully connected layer as they are read, a few rows at a time.
-
-The weights of fc6, 151 MB, need not be in memory twice: every thread reads rows into a buffer of
-its own and packs them from the cache. To use them only once they need not be in memory at all.
-"""
+"""The weights of a fully connected layer as they are read: packed, or used once and not kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from alexnet_cy import _linear
 from alexnet_cy._linear import PackedLinear
-from alexnet_cy._runtime import give_back, take_scratch
-from alexnet_cy.engine.arrays import Float32Array, array_on
-from alexnet_cy.engine.sharing import share_out
+from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.rows import share_rows
 from alexnet_cy.weights.tensors import TensorRef
 
 __all__ = ["ROWS", "multiply_in_passing", "pack_linear"]
@@ -24,9 +17,6 @@ ROWS = 64
 # Floats read and multiplied at a time, in whole rows: 2 MiB, which the last cache has at hand. For
 # fc6 to fc8 2, 1 and 1/2 MiB took 37, 40, 45 ms on two threads (AMD Zen 3).
 PASSING_FLOATS = 2**19
-
-TakeRows = Callable[[int, Float32Array], bool]
-"""Called with the rows of a weight matrix from an index on; returns whether all are finite."""
 
 
 def pack_linear(
@@ -52,7 +42,7 @@ def pack_linear(
     """
     out_features, in_features = weight.shape
     packed = PackedLinear(out_features, in_features, bias, kernels, threads)
-    _share_rows(weight, ROWS, threads, packed.pack_rows)
+    share_rows(weight, ROWS, threads, packed.pack_rows)
     return packed
 
 
@@ -87,34 +77,4 @@ def multiply_in_passing(
     def multiply(first: int, rows: Float32Array) -> bool:
         return _linear.linear_rows(kernels, rows, bias, x, y, first, relu)
 
-    _share_rows(weight, max(8, whole_squares), threads, multiply)
-
-
-def _share_rows(weight: TensorRef, n_rows: int, threads: int, take_rows: TakeRows) -> None:
-    """Read a matrix `n_rows` rows at a time, and have them taken, on some threads."""
-    out_features, in_features = weight.shape
-    read_rows = _row_reader(weight)
-
-    def take_part(first: int) -> None:
-        memory = take_scratch(4 * n_rows * in_features)
-        buffer = array_on(memory, (n_rows, in_features))
-        rows = read_rows(first, buffer[: out_features - first])
-        if not take_rows(first, rows) and weight.check_rows is not None:
-            weight.check_rows(first, rows)
-        give_back(memory)
-
-    share_out(take_part, range(0, out_features, n_rows), threads)
-
-
-def _row_reader(weight: TensorRef) -> Callable[[int, Float32Array], Float32Array]:
-    """Return what gives the rows from `first` on, as many as the buffer has, and may use it."""
-    fill_rows = weight.read_rows
-    if fill_rows is None:
-        whole = weight.read()
-        return lambda first, buffer: whole[first : first + len(buffer)]
-
-    def read_rows(first: int, buffer: Float32Array) -> Float32Array:
-        fill_rows(first, buffer)
-        return buffer
-
-    return read_rows
+    share_rows(weight, max(8, whole_squares), threads, multiply)

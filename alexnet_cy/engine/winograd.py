@@ -42,7 +42,9 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy._conv import PackedConv
 from alexnet_cy._winograd import PackedWinograd
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.network.windows import Pair
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "pack_winograd",
     "tile_cuts",
     "tile_points",
+    "winograd_of",
 ]
 
 # Points of a transform, infinity included: ACY_WINOGRAD_POINTS of src/kernels.h. The error grows
@@ -291,17 +294,15 @@ def pack_winograd(
     """
     if stride != (1, 1):
         weight = blocked_weight(weight, stride)
-    taps = weight.shape[2], weight.shape[3]
+    return winograd_of(pack_array(weight, bias, groups, kernels))
+
+
+def winograd_of(panels: PackedConv) -> PackedWinograd:
+    """Make of the packed weights of a convolution of stride 1 what `_winograd.conv2d` takes."""
+    taps = panels.kernel_h, panels.kernel_w
     matrices = tuple(kernel_matrix(r).astype(np.float32) for r in taps)
     transforms = tuple([_transform(m, r) for m in range(1, largest_tile(r) + 1)] for r in taps)
-    return PackedWinograd(
-        weight,
-        bias,
-        groups,
-        (matrices[0], matrices[1]),
-        (transforms[0], transforms[1]),
-        kernels,
-    )
+    return PackedWinograd(panels, (matrices[0], matrices[1]), (transforms[0], transforms[1]))
 
 
 def _transform(

@@ -1,7 +1,7 @@
 /* Packing of weights: from a row for every output, as files have them, to a row for every input, in
- * which its outputs are contiguous; of fully connected layers, and of the kernels of Winograd's
- * convolution, whose taps are the pixels here. A transposition, in squares of 8 x 8 that fit the
- * registers of every level: element by element each store would touch another cache line.
+ * which its outputs are contiguous; of fully connected layers, and of convolutions, whose taps are
+ * the pixels here. A transposition, in squares of 8 x 8 that fit the registers of every level:
+ * element by element each store would touch another cache line.
  */
 
 typedef float square_row __attribute__((vector_size(32)));

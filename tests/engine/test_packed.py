@@ -39,7 +39,7 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
     assert reads == []
     assert packed.packed_bytes == 0
     conv3 = packed.conv("conv3")
-    assert reads == ["conv3.weight", "conv3.bias"]
+    assert reads == ["conv3.bias", "conv3.weight"]
     assert packed.conv("conv3") is conv3
     assert packed.packed_bytes == conv3.nbytes
     fc8 = packed.linear("fc8")
@@ -56,7 +56,23 @@ def test_all_at_once(packed, reads, weights):
     assert packed.packed_bytes >= sum(weights[name].nbytes for name in heads)
 
 
-@pytest.mark.parametrize("name", ["conv2.weight", "conv2.bias", "fc6.weight", "fc8.bias"])
+@pytest.mark.parametrize("name", ["conv1", "conv2"])
+def test_a_convolution_is_read_once_for_all_algorithms(packed, reads, weights, name):
+    winograd, kernels = packed.winograd(name), packed.conv(name)
+    assert packed.winograd(name) is winograd
+    assert_same_bits(packed.tensor(f"{name}.weight"), weights[f"{name}.weight"])
+    assert reads == [f"{name}.bias", f"{name}.weight"]
+    blocked = winograd.panels.nbytes if name == "conv1" else 0  # of another shape
+    assert (winograd.panels is kernels) is (not blocked)
+    assert packed.packed_bytes == kernels.nbytes + blocked
+    winograd.transform(1)
+    assert packed.packed_bytes == kernels.nbytes + blocked + winograd.nbytes
+    assert winograd.nbytes > kernels.nbytes
+
+
+@pytest.mark.parametrize(
+    "name", ["conv1.weight", "conv2.weight", "conv2.bias", "fc6.weight", "fc8.bias"]
+)
 def test_a_tensor_is_the_same_before_and_after_packing(packed, weights, name):
     before = packed.tensor(name)
     packed.take(weights)

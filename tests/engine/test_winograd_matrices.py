@@ -8,6 +8,7 @@ import pytest
 from support.samples import normal
 
 from alexnet_cy._winograd import PackedWinograd
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     MAX_POINTS,
@@ -180,8 +181,9 @@ def test_the_most_points_are_those_of_the_kernels(repository, kernels):
     header = (repository / "src" / "kernels.h").read_text()
     assert f"#define ACY_WINOGRAD_POINTS {MAX_POINTS}\n" in header
     one_more = np.ones((MAX_POINTS + 1, 3), np.float32)
+    panels = pack_array(normal(0, 4, 2, 3, 3), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^kernel_matrices: at most {MAX_POINTS} points are "):
-        PackedWinograd(normal(0, 4, 2, 3, 3), None, 1, (one_more,) * 2, ([], []), kernels)
+        PackedWinograd(panels, (one_more,) * 2, ([], []))
 
 
 @pytest.mark.parametrize("taps", TAPS)

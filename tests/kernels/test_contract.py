@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
 
 
@@ -29,7 +30,7 @@ def gaps(*shape):
     ],
 )
 def test_convolution(kernels, x, y, message):
-    packed = _conv.PackedConv(zeros(7, 4, 2, 2), None, 1, kernels)
+    packed = pack_array(zeros(7, 4, 2, 2), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^{message}$"):
         _conv.conv2d(packed, x, y, 1, 1, False, False, 1)
 
@@ -156,7 +157,7 @@ def test_flat_rows(kernels):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda other: _conv.PackedConv(zeros(1, 1, 1, 1), None, 1, other),
+        lambda other: pack_array(zeros(1, 1, 1, 1), None, 1, other),
         lambda other: _linear.PackedLinear(1, 1, None, other, 1),
         lambda other: _lrn.local_response_norm(
             other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1, 1

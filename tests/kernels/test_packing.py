@@ -1,13 +1,14 @@
 """Packed weights: they come back as they were, and what does not fit is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
 from support.samples import around, normal
 
-from alexnet_cy import _conv
+from alexnet_cy.engine.conv_packing import PART_FLOATS, pack_array, pack_conv
 from alexnet_cy.engine.linear_packing import pack_linear
-from alexnet_cy.engine.winograd import pack_winograd
 from alexnet_cy.weights.array_tensors import array_tensor
 
 
@@ -20,6 +21,68 @@ def test_fully_connected_weights_come_back(kernels, depth):
         assert_same_bits(unpacked, weight)
         assert_same_bits(offsets, bias)
         assert packed.finite
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+@pytest.mark.parametrize("filters", [1, 7, 8, 9, 16, 17, 31, 33, 48, 65])
+def test_kernels_come_back(kernels, groups, filters):
+    for channels, kernel_h, kernel_w in (1, 1, 1), (3, 2, 5), (8, 3, 3), (17, 1, 3):
+        weight = normal(0, groups * filters, channels, kernel_h, kernel_w)
+        bias = normal(1, groups * filters)
+        unpacked, offsets = pack_array(weight, bias, groups, kernels).unpack()
+        assert_same_bits(unpacked, weight)
+        assert_same_bits(offsets, bias)
+
+
+def test_kernels_in_parts_of_any_size_and_order(kernels):
+    weight = normal(0, 3 * 37, 5, 3, 3)
+    packed = pack_array(weight, None, 3, kernels)
+    parts = packed.__class__(111, 5, 3, 3, None, 3, kernels)
+    for first, end in (80, 111), (30, 47), (0, 1), (47, 80), (1, 30), (50, 50):
+        assert parts.pack_filters(first, weight[first:end])
+    assert bytes(parts.weight_memory) == bytes(packed.weight_memory)
+
+
+def test_kernels_are_read_in_parts(kernels):
+    """Parts end within panels and groups here."""
+    weight, reads = normal(0, 70, 600, 3, 3), []
+
+    def read_rows(first, rows):
+        reads.append((first, len(rows)))
+        rows[...] = weight[first : first + len(rows)]
+
+    tensor = replace(array_tensor(weight), read_rows=read_rows)
+    unpacked, _ = pack_conv(tensor, None, 2, kernels).unpack()
+    assert_same_bits(unpacked, weight)
+    most = PART_FLOATS // (600 * 9)
+    assert reads == [(first, min(most, 70 - first)) for first in range(0, 70, most)]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_kernel_that_is_not_finite_is_noticed(kernels, value):
+    for place in (0, 0, 0, 0), (17, 2, 1, 2), (40, 4, 2, 2):
+        weight = normal(0, 41, 5, 3, 3)
+        packed = pack_array(weight, None, 1, kernels)
+        assert packed.pack_filters(0, weight)
+        weight[place] = value
+        assert not packed.pack_filters(0, weight)
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [
+        (-1, (2, 3, 2, 5)),
+        (5, (2, 3, 2, 5)),
+        (0, (7, 3, 2, 5)),
+        (0, (2, 2, 2, 5)),
+        (0, (2, 3, 1, 5)),
+        (0, (2, 3, 2, 4)),
+    ],
+)
+def test_kernels_of_another_shape_are_refused(kernels, first, shape):
+    packed = pack_array(normal(0, 6, 3, 2, 5), None, 1, kernels)
+    with pytest.raises(ValueError, match=r"^filters: shape does not match the weights$"):
+        packed.pack_filters(first, normal(1, *shape))
 
 
 @pytest.mark.parametrize("place", [(0, 0), (17, 3), (599, 47)])
@@ -37,16 +100,11 @@ CONV_ERRORS = [
     (((4, 0, 3, 3), None, 1), "weight: empty"),
     (((0, 2, 3, 3), None, 1), "weight: empty"),
 ]
-WINOGRAD_ERRORS = CONV_ERRORS[:3]
 LINEAR_ERRORS = [
     (((4, 6), (3,), 1), "bias: got 3 values for 4 outputs"),
     (((4, 0), None, 1), "weight: empty"),
     (((0, 6), None, 1), "weight: empty"),
 ]
-
-
-def winograd(weight, bias, groups, kernels):
-    return pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
 
 
 def linear(weight, bias, threads, kernels):
@@ -56,8 +114,7 @@ def linear(weight, bias, threads, kernels):
 @pytest.mark.parametrize(
     ("pack", "arguments", "message"),
     [
-        *[(_conv.PackedConv, *case) for case in CONV_ERRORS],
-        *[(winograd, *case) for case in WINOGRAD_ERRORS],
+        *[(pack_array, *case) for case in CONV_ERRORS],
         *[(linear, *case) for case in LINEAR_ERRORS],
     ],
 )

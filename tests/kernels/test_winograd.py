@@ -12,6 +12,7 @@ from support.winograd_bound import assert_winograd
 
 from alexnet_cy import _winograd, definitions, ops
 from alexnet_cy.engine import door
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     block_taps,
@@ -292,8 +293,6 @@ def test_the_variable_chooses_it(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"groups": 4}, "groups: 4 does not divide 6 out channels"),
-        ({"bias": (5,)}, "bias: got 5 values for 6 channels"),
         ({"kernel_taps": 4}, "kernel_matrices: do not match the kernel"),
         ({"points": 9}, "kernel_matrices: at most 8 points are possible"),
         ({"tiles": 9}, "transforms: too many"),
@@ -309,19 +308,13 @@ def test_the_variable_chooses_it(monkeypatch):
         ({"taken": 4}, "transforms: too few or too many coefficients for 4 points"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(kernels, changes, message):
-    sizes = {"groups": 1, "bias": (6,), "kernel_taps": 3, "points": 7, "tiles": 1, "first": 0}
+def test_transforms_that_do_not_fit_are_refused(kernels, changes, message):
+    sizes = {"kernel_taps": 3, "points": 7, "tiles": 1, "first": 0}
     sizes |= {"taken": 7, "zero": False, "input": 12, "output": 4} | changes
+    panels = pack_array(normal(0, 6, 2, 3, 3), None, 1, kernels)
     matrix = np.resize(kernel_matrix(3).astype(np.float32), (sizes["points"], sizes["kernel_taps"]))
     coefficients = [normal(2, sizes[name]) for name in ("input", "output")]
     tile = (sizes["taken"], sizes["first"], sizes["zero"], *coefficients)
     transforms = [tile] * sizes["tiles"]
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _winograd.PackedWinograd(
-            normal(0, 6, 2, 3, 3),
-            normal(1, *sizes["bias"]),
-            sizes["groups"],
-            (matrix, matrix),
-            (transforms, transforms),
-            kernels,
-        )
+        _winograd.PackedWinograd(panels, (matrix, matrix), (transforms, transforms))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from support.samples import around, normal
 
 from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.linear_packing import pack_linear
 from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
@@ -70,7 +71,7 @@ def conv() -> None:
         for columns, (copy_columns, threads) in product((3, 20), ((False, 1), (True, 2))):
 
             def call(x, weight, bias, y, groups=groups, copied=copy_columns, threads=threads):
-                packed = _conv.PackedConv(weight, bias, groups, kernels)
+                packed = pack_array(weight, bias, groups, kernels)
                 _conv.conv2d(packed, x, y, 1, 2, True, copied, threads)
 
             x = normal(0, 2, 4, columns, groups * channels)
