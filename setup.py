@@ -32,6 +32,7 @@ MODULES = (
     "_softmax",
     "_limits",
     "_winograd",
+    "_winograd_passing",
 )
 
 DEBUG = os.environ.get("ALEXNET_CY_DEBUG") == "1"

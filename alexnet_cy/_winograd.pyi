@@ -6,19 +6,30 @@ from alexnet_cy._conv import PackedConv
 
 _Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
 
-class PackedWinograd:
-    panels: PackedConv
+class WinogradShape:
     out_channels: int
     group_channels: int
     kernel_h: int
     kernel_w: int
     groups: int
+    kernels: object
+    kernel_matrices: tuple[NDArray[np.float32], NDArray[np.float32]]
+    transforms: tuple[list[_Transform], list[_Transform]]
     def __new__(
         cls,
-        panels: PackedConv,
+        out_channels: int,
+        group_channels: int,
+        groups: int,
         kernel_matrices: tuple[NDArray[np.float32], NDArray[np.float32]],
         transforms: tuple[list[_Transform], list[_Transform]],
+        kernels: object,
     ) -> Self: ...
+    @property
+    def layer_capsule(self) -> object: ...
+
+class PackedWinograd:
+    panels: PackedConv
+    def __new__(cls, shape: WinogradShape, panels: PackedConv) -> Self: ...
     def transform(self, threads: int) -> None: ...
     @property
     def nbytes(self) -> int: ...

@@ -5,6 +5,7 @@ This is the only module that links the kernels. The others get the table of a le
 """
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 
 from kernels cimport (
@@ -151,6 +152,43 @@ def threads_for(Py_ssize_t threads):
     return threads if parallel_pid == pid else 1
 
 
+def share_out(do, tasks, Py_ssize_t threads):
+    """Call ``do(task)`` for every task, on threads that run side by side where it lets go of the GIL.
+
+    They are the threads that the kernels run on. Others would have to wait for these: OpenMP's keep
+    a core busy for milliseconds after their last work.
+
+    Parameters
+    ----------
+    do : callable
+    tasks : sequence
+    threads : int
+        As many, the caller's among them, at most.
+
+    Raises
+    ------
+    BaseException
+        What the first call to fail raised; no task is begun after it.
+    """
+    cdef Py_ssize_t i, n_tasks = len(tasks)
+    cdef int n_threads = threads_for(min(threads, n_tasks))
+    cdef list errors = []
+    for i in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        with gil:
+            do_task(do, tasks, i, errors)
+    if errors:
+        raise errors[0]
+
+
+cdef void do_task(do, tasks, Py_ssize_t i, list errors) noexcept:
+    if errors:
+        return
+    try:
+        do(tasks[i])
+    except BaseException as error:  # the caller raises it
+        errors.append(error)
+
+
 # ---------------------------------------------------------------------------------------- memory
 
 cdef class AlignedMemory:
@@ -190,7 +228,8 @@ cdef class AlignedMemory:
 # fills each with zeros when it is first touched.
 cdef list idle_scratch = []
 cdef enum:
-    MOST_IDLE_SCRATCH = 4
+    # What two threads hold of a first pass: V, and each a buffer for weights and one for a panel.
+    MOST_IDLE_SCRATCH = 5
 
 
 def take_scratch(size_t nbytes):
@@ -201,14 +240,26 @@ def take_scratch(size_t nbytes):
     MemoryError
         The system does not grant it.
     """
-    try:
-        memory = idle_scratch.pop()
-    except IndexError:
-        return AlignedMemory(nbytes)
-    return memory if memory.nbytes >= nbytes else AlignedMemory(nbytes)
+    too_small = []
+    memory = None
+    while memory is None or memory.nbytes < nbytes:
+        if memory is not None:
+            too_small.append(memory)
+        try:
+            memory = idle_scratch.pop()
+        except IndexError:  # list operations are atomic, also where threads run side by side
+            memory = AlignedMemory(nbytes)
+    idle_scratch.extend(too_small)
+    return memory
 
 
 def give_back(AlignedMemory memory not None):
-    """Keep memory of `take_scratch` for the next call, or let it go if there is enough."""
-    if len(idle_scratch) < MOST_IDLE_SCRATCH:
-        idle_scratch.append(memory)
+    """Keep memory of `take_scratch` for a next call; of too much, let the smallest go."""
+    idle_scratch.append(memory)
+    if len(idle_scratch) > MOST_IDLE_SCRATCH:
+        kept = sorted(idle_scratch, key=size_of)[-MOST_IDLE_SCRATCH:]
+        idle_scratch[:] = kept
+
+
+cdef size_of(AlignedMemory memory):
+    return memory.nbytes

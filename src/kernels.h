@@ -83,7 +83,6 @@ typedef struct {
     ptrdiff_t channels, out_channels; /* of the group */
     ptrdiff_t input_row_stride, input_pixel_stride;
     ptrdiff_t output_row_stride, output_pixel_stride;
-    const float *kernel; /* g: panels as in acy_conv, a panel [tap][channel] */
     int taps_h, taps_w;
     const float *kernel_h;   /* G, [points_h][taps_h] */
     const float *kernel_w;   /* [points_w][taps_w] */
@@ -151,13 +150,13 @@ typedef struct {
                               ptrdiff_t pair_end, ptrdiff_t panel_begin, ptrdiff_t panel_end);
     void (*winograd_output)(const acy_winograd *winograd, ptrdiff_t tile_begin, ptrdiff_t tile_end);
 
-    /* U of a panel from g, for row i of the points: [points_w][channels][width of the panel], pairs
-     * of points u_pair floats apart. */
-    void (*winograd_weights)(const acy_winograd *winograd, ptrdiff_t panel, ptrdiff_t i, float *u,
-                             ptrdiff_t u_pair);
+    /* U of a panel from its kernels g, [taps_h][taps_w][channels][width of the panel], for row i of
+     * the points: [points_w][channels][width], pairs of points u_pair floats apart. */
+    void (*winograd_weights)(const acy_winograd *winograd, const float *g, ptrdiff_t panel,
+                             ptrdiff_t i, float *u, ptrdiff_t u_pair);
     /* After winograd_input all that is left for a panel, from g; `u` is scratch for one row of U.
      */
-    void (*winograd_panel)(const acy_winograd *winograd, ptrdiff_t panel, float *u,
+    void (*winograd_panel)(const acy_winograd *winograd, const float *g, ptrdiff_t panel, float *u,
                            ptrdiff_t u_pair);
 
     /* Outputs [begin, end), multiples of 16, for all images; at most ACY_LINEAR_RANGE of them, or

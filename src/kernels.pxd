@@ -67,7 +67,6 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t input_pixel_stride
         Py_ssize_t output_row_stride
         Py_ssize_t output_pixel_stride
-        const float *kernel
         int taps_h
         int taps_w
         const float *kernel_h
@@ -137,11 +136,12 @@ cdef extern from "kernels.h" nogil:
             const acy_winograd *winograd, Py_ssize_t tile_begin, Py_ssize_t tile_end
         ) noexcept nogil
         void (*winograd_weights)(
-            const acy_winograd *winograd, Py_ssize_t panel, Py_ssize_t i, float *u,
+            const acy_winograd *winograd, const float *g, Py_ssize_t panel, Py_ssize_t i, float *u,
             Py_ssize_t u_pair
         ) noexcept nogil
         void (*winograd_panel)(
-            const acy_winograd *winograd, Py_ssize_t panel, float *u, Py_ssize_t u_pair
+            const acy_winograd *winograd, const float *g, Py_ssize_t panel, float *u,
+            Py_ssize_t u_pair
         ) noexcept nogil
         void (*linear)(
             const acy_linear *linear, Py_ssize_t begin, Py_ssize_t end, float *scratch

@@ -1,5 +1,5 @@
-# The tiles of a Winograd convolution, and how they are cut into blocks for the threads; and what one
-# thread does by itself.
+# How the tiles of a Winograd convolution are cut into blocks for the threads; and what one thread
+# does by itself.
 from kernels cimport ACY_WINOGRAD_TILES, acy_kernels, acy_winograd, acy_winograd_tile
 
 
@@ -16,20 +16,9 @@ cdef enum:
     SHARED_BLOCK_FLOATS = 2359296
 
 
-cdef inline void fill_tiles(
-    acy_winograd_tile *tiles, const float[:, :, :, ::1] x, float[:, :, :, :] y,
-    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns
-) noexcept nogil:
-    """List all tiles, image by image; `rows` and `columns` hold where tiles begin, and the end."""
-    cdef Py_ssize_t n, p, q, t = 0
-    for n in range(x.shape[0]):
-        for p in range(rows.shape[0] - 1):
-            for q in range(columns.shape[0] - 1):
-                tiles[t].input = &x[n, rows[p], columns[q], 0]
-                tiles[t].output = &y[n, rows[p], columns[q], 0]
-                tiles[t].outputs_h = <int> (rows[p + 1] - rows[p])
-                tiles[t].outputs_w = <int> (columns[q + 1] - columns[q])
-                t += 1
+cdef inline const char *layer_capsule_name() noexcept nogil:
+    """Return the name of the capsules around `const acy_winograd *`."""
+    return "alexnet_cy.winograd_layer"
 
 
 cdef struct Cut:
@@ -71,29 +60,21 @@ cdef inline Cut cut_into_blocks(
     return cut
 
 
-cdef inline void repeat_tiles(
-    acy_winograd_tile *tiles, Py_ssize_t n_tiles, Py_ssize_t groups, Py_ssize_t channels,
-    Py_ssize_t out_channels
+cdef inline Py_ssize_t count_panels(
+    const acy_winograd *layer, const acy_kernels *kernels
 ) noexcept nogil:
-    """List the tiles of the first group for the others, at their channels."""
-    cdef Py_ssize_t group, t
-    for group in range(1, groups):
-        for t in range(n_tiles):
-            tiles[group * n_tiles + t] = tiles[t]
-            tiles[group * n_tiles + t].input += group * channels
-            tiles[group * n_tiles + t].output += group * out_channels
+    """Count the panels of a group's out channels."""
+    return (layer.out_channels + kernels.panel_width - 1) // kernels.panel_width
 
 
 cdef inline void describe_group(
     const acy_winograd *layer, Py_ssize_t padded_out_channels, Py_ssize_t group,
     acy_winograd *described
 ) noexcept nogil:
-    """Describe one group's part of a layer: its weights and its bias."""
+    """Describe one group's part of a layer: its bias, and its weights if there are any."""
     cdef Py_ssize_t first = group * padded_out_channels
-    cdef Py_ssize_t depth = layer.channels * layer.taps_h * layer.taps_w
     described[0] = layer[0]
     described.bias += first
-    described.kernel += first * depth
     if layer.weight is not NULL:
         described.weight += first * layer.channels * layer.points_h * layer.points_w
 
@@ -111,16 +92,6 @@ cdef inline void describe_block(
     block.n_tiles = (part + 1) * cut.n_tiles // cut.n_blocks - first
     block.v = scratch
     block.m = scratch + n_pairs * layer.v_pair
-
-
-cdef inline void transform_panel(
-    const acy_kernels *kernels, const acy_winograd *layer, Py_ssize_t panel, float *u,
-    Py_ssize_t u_pair
-) noexcept nogil:
-    """Make U of a panel for all pairs of points, `u_pair` floats apart."""
-    cdef Py_ssize_t i
-    for i in range(layer.points_h):
-        kernels.winograd_weights(layer, panel, i, u + i * layer.points_w * u_pair, u_pair)
 
 
 cdef inline void run_whole(

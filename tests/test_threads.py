@@ -15,7 +15,8 @@ from alexnet_cy import AlexNet, _runtime, _winograd
 from alexnet_cy.array_network import KEPT_PLANS
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.threads import available_processors, default_threads
-from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
+from alexnet_cy.engine.winograd import tile_cuts
+from alexnet_cy.engine.winograd_packing import pack_winograd
 
 needs_openmp = pytest.mark.skipif(
     _runtime.openmp_version() == 0, reason="this build has no OpenMP: every call runs in one thread"

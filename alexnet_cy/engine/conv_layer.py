@@ -1,4 +1,9 @@
-"""A convolution, whose weights are read and packed when it first runs."""
+"""A convolution, whose weights stay in their file until they are used a second time.
+
+To pack the five of them, and to transform them for Winograd's algorithm, takes 57 MB of new memory,
+and the system may need longer to find it than a pass takes. A process that looks at one image never
+asks for it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,13 @@ from threading import Lock
 
 import numpy as np
 
+from alexnet_cy import _conv, _winograd
 from alexnet_cy._conv import PackedConv
 from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.conv_packing import pack_conv
-from alexnet_cy.engine.winograd import pack_winograd, winograd_of
+from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_of
+from alexnet_cy.engine.winograd_passing import Tiling, can_pass, convolve_in_passing
 from alexnet_cy.network import Conv
 from alexnet_cy.weights.tensors import TensorRef
 
@@ -18,10 +25,11 @@ __all__ = ["ConvLayer"]
 
 
 class ConvLayer:
-    """The weights of one convolution: in the file, then packed, for one algorithm or several.
+    """The weights of one convolution: in the file, and packed as soon as that pays.
 
-    The packed weights, of which direct convolution, im2col and Winograd's algorithm all start, take
-    the place of the tensors. Several threads may use the layer at once.
+    The packed weights, from which all algorithms start, take the place of the tensors. Several
+    threads may use the layer at once. The bits of the results do not depend on where the weights
+    are.
 
     Parameters
     ----------
@@ -38,24 +46,82 @@ class ConvLayer:
         self._kernels = kernels
         self._packed: PackedConv | None = None
         self._winograd: PackedWinograd | None = None
+        self._used = False
         self._lock = Lock()
-        self.stored_bytes = weight.stored_bytes
 
-    def pack(self) -> PackedConv:
-        """Return the packed weights; WeightsError if they cannot be read."""
+    def run(
+        self, x: Float32Array, y: Float32Array, copy_columns: bool, relu: bool, threads: int
+    ) -> None:
+        """Convolve directly, or by im2col.
+
+        Parameters
+        ----------
+        x : ndarray of float32, shape (N, H, W, C), C-contiguous
+            Padding included.
+        y : ndarray of float32, shape (N, P, Q, O)
+        copy_columns : bool
+            Copy the patches together first (im2col).
+        relu : bool
+        threads : int
+
+        Raises
+        ------
+        WeightsError
+            The weights cannot be read.
+        """
+        packed = self.pack(threads)
+        _conv.conv2d(packed, x, y, *self._layer.stride, relu, copy_columns, threads)
+
+    def run_winograd(self, tiling: Tiling, relu: bool, threads: int) -> None:
+        """Convolve by Winograd's algorithm; parameters and errors as those of `run`."""
+        winograd = self._winograd
+        if winograd is None:
+            tensors = self._tensors_in_passing(tiling)
+            if tensors is not None:
+                weight, bias = tensors[0], tensors[1].read()
+                convolve_in_passing(
+                    weight,
+                    bias,
+                    tiling,
+                    stride=self._layer.stride,
+                    groups=self._layer.groups,
+                    relu=relu,
+                    kernels=self._kernels,
+                    threads=threads,
+                )
+                return
+            winograd = self.pack_winograd(threads)
+        _winograd.conv2d(winograd, *tiling, relu, threads)
+
+    def pack(self, threads: int) -> PackedConv:
+        """Return the packed weights, which take the place of the tensors.
+
+        Raises
+        ------
+        WeightsError
+            The weights cannot be read.
+        """
         with self._lock:
-            return self._pack()
+            if self._packed is None:
+                assert self._tensors is not None
+                weight, bias = self._tensors
+                groups = self._layer.groups
+                self._packed = pack_conv(weight, bias.read(), groups, self._kernels, threads)
+                self._tensors = None
+            return self._packed
 
-    def winograd(self) -> PackedWinograd:
-        """Return what Winograd's algorithm takes; WeightsError if the weights cannot be read."""
+    def pack_winograd(self, threads: int) -> PackedWinograd:
+        """Return the weights for Winograd's algorithm; WeightsError if they cannot be read."""
+        packed = self.pack(threads)
         with self._lock:
             if self._winograd is None:
-                packed, stride, groups = self._pack(), self._layer.stride, self._layer.groups
+                stride, groups = self._layer.stride, self._layer.groups
                 if stride == (1, 1):
                     self._winograd = winograd_of(packed)
                 else:
+                    weight, bias = packed.unpack()
                     self._winograd = pack_winograd(
-                        *packed.unpack(), stride=stride, groups=groups, kernels=self._kernels
+                        weight, bias, stride=stride, groups=groups, kernels=self._kernels
                     )
             return self._winograd
 
@@ -77,11 +143,12 @@ class ConvLayer:
             packed.append(self._winograd.panels)  # those of an input cut into blocks
         return sum(one.nbytes for one in packed if one is not None)
 
-    def _pack(self) -> PackedConv:
-        """Return the packed weights; the caller holds the lock."""
-        if self._packed is None:
-            assert self._tensors is not None
-            weight, bias = self._tensors
-            self._packed = pack_conv(weight, bias.read(), self._layer.groups, self._kernels)
-            self._tensors = None
-        return self._packed
+    def _tensors_in_passing(self, tiling: Tiling) -> tuple[TensorRef, TensorRef] | None:
+        """Return the tensors for the first call, if it is one of few tiles and reads by rows."""
+        with self._lock:
+            if self._used or self._tensors is None or not can_pass(tiling):
+                return None
+            if self._tensors[0].read_rows is None:
+                return None
+            self._used = True
+            return self._tensors

@@ -9,15 +9,15 @@ from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.rows import share_rows
 from alexnet_cy.weights.tensors import TensorRef
 
-__all__ = ["pack_array", "pack_conv"]
+__all__ = ["PART_FLOATS", "pack_array", "pack_conv"]
 
 # Floats read at a time, in whole filters: 512 KiB, which the L2 cache has at hand when they are
-# packed. Whole layers are shared out over the threads, so one thread reads a layer.
+# packed.
 PART_FLOATS = 2**17
 
 
 def pack_conv(
-    weight: TensorRef, bias: Float32Array | None, groups: int, kernels: object
+    weight: TensorRef, bias: Float32Array | None, groups: int, kernels: object, threads: int
 ) -> PackedConv:
     """Read and pack the weights of a convolution.
 
@@ -29,6 +29,7 @@ def pack_conv(
     groups : int
     kernels : capsule
         The packing is for this instruction-set level.
+    threads : int
 
     Raises
     ------
@@ -39,7 +40,7 @@ def pack_conv(
     """
     packed = _empty(weight.shape, bias, groups, kernels)
     n_filters = max(1, PART_FLOATS // prod(weight.shape[1:]))
-    share_rows(weight, n_filters, 1, packed.pack_filters)
+    share_rows(weight, n_filters, threads, packed.pack_filters)
     return packed
 
 

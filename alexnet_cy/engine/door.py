@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from alexnet_cy import _conv, _layout, _winograd
+from alexnet_cy._winograd_passing import PassingWinograd
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, padded_nhwc
 from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.winograd import block_taps, pack_winograd, tile_cuts
+from alexnet_cy.engine.winograd import block_taps, tile_cuts
+from alexnet_cy.engine.winograd_packing import blocked_weight, pack_winograd, winograd_shape
+from alexnet_cy.engine.winograd_passing import Tiling, can_pass
 from alexnet_cy.network.windows import Padding, Pair
 
 __all__ = ["convolve", "to_nchw", "to_nhwc"]
@@ -40,9 +43,15 @@ def convolve(
     rows, columns = (n + r - 1 for n, r in zip(y.shape[1:3], taps, strict=True))
     blocks = aligned_zeros((n_images, rows, columns, channels * stride[0] * stride[1]))
     _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
-    tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
     cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
-    _winograd.conv2d(tiles, blocks, y, cuts[0], cuts[1], relu, threads)
+    tiling = Tiling(blocks, y, cuts[0], cuts[1])
+    if can_pass(tiling):
+        shape = winograd_shape(kernel.shape, stride=stride, groups=groups, kernels=kernels)
+        with PassingWinograd(shape, offsets, *tiling, relu, threads) as passing:
+            passing.take_filters(0, blocked_weight(kernel, stride), threads)
+    else:
+        tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
+        _winograd.conv2d(tiles, *tiling, relu, threads)
 
 
 def to_nhwc(images: Float32Array, threads: int) -> Float32Array:

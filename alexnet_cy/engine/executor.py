@@ -56,7 +56,7 @@ class Executor:
             for step in plan.steps
             for feature in step.features
         }
-        workspace = self._take_workspace(min(plan.trunk_block, n_images), threads)
+        workspace = self._take_workspace(min(plan.trunk_block, n_images))
         for start in range(0, n_images, plan.head_block):
             stop = min(start + plan.head_block, n_images)
             for first in range(start, stop, plan.trunk_block):
@@ -77,17 +77,16 @@ class Executor:
     def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Do what is done once, so that later passes can be timed.
 
-        The second pass packs the fully connected weights and transforms Winograd's, for good.
+        The second pass packs the weights for good.
         """
         for _ in range(2):
             self.run(images, threads)
 
-    def _take_workspace(self, block: int, threads: int) -> Workspace:
+    def _take_workspace(self, block: int) -> Workspace:
         """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
         try:
             workspace = self._idle.pop()
         except IndexError:
-            self.packed.pack_convs(self.plan.conv_packings(), threads)
             return Workspace(self.plan, self.packed, block)
         return workspace if workspace.block == block else Workspace(self.plan, self.packed, block)
 

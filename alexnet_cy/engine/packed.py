@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from alexnet_cy._conv import PackedConv
-from alexnet_cy._winograd import PackedWinograd
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.conv_layer import ConvLayer
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.linear_layer import LinearLayer
-from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.engine.threads import default_threads
 from alexnet_cy.network import Conv, Linear, Variant
 from alexnet_cy.weights.tensors import TensorRef
@@ -50,46 +47,18 @@ class PackedWeights:
                 else:
                     self._linears[layer.name] = LinearLayer(weight, bias, self.kernels)
 
-    def pack_convs(self, layers: Iterable[tuple[str, bool]], threads: int) -> None:
-        """Read and pack convolutions now, side by side on some threads.
-
-        Parameters
-        ----------
-        layers : iterable of (str, bool)
-            The names, and whether to pack for Winograd.
-        threads : int
-
-        Raises
-        ------
-        WeightsError
-            The weights cannot be read.
-        """
-        largest_first = sorted(layers, key=lambda layer: -self._convs[layer[0]].stored_bytes)
-        share_out(
-            lambda layer: self.winograd(layer[0]) if layer[1] else self.conv(layer[0]),
-            largest_first,
-            threads,
-        )
-
-    def conv(self, name: str) -> PackedConv:
-        """Return a convolution packed for direct and im2col; WeightsError if it cannot be read."""
-        return self._convs[name].pack()
-
-    def winograd(self, name: str) -> PackedWinograd:
-        """Return a convolution packed for Winograd; WeightsError if it cannot be read."""
-        return self._convs[name].winograd()
+    def conv(self, name: str) -> ConvLayer:
+        """Return a convolution, whose weights are packed or not."""
+        return self._convs[name]
 
     def linear(self, name: str) -> LinearLayer:
-        """Return a fully connected layer, which is packed or not."""
+        """Return a fully connected layer, whose weights are packed or not."""
         return self._linears[name]
 
     def take(self, names: Iterable[str]) -> None:
         """Read the layers of these tensors now: a caller's arrays, say, who may change them."""
         for name in dict.fromkeys(key.rpartition(".")[0] for key in names):
-            if name in self._linears:
-                self._linears[name].pack(default_threads())
-            else:
-                self._convs[name].pack()
+            self._layer(name).pack(default_threads())
 
     @property
     def packed_bytes(self) -> int:
@@ -102,8 +71,10 @@ class PackedWeights:
         layer_name, _, kind = name.rpartition(".")
         if name not in self.variant.parameter_shapes():
             raise KeyError(name)
-        layer = self._linears.get(layer_name) or self._convs[layer_name]
-        return layer.tensor(kind)
+        return self._layer(layer_name).tensor(kind)
+
+    def _layer(self, name: str) -> ConvLayer | LinearLayer:
+        return self._linears[name] if name in self._linears else self._convs[name]
 
 
 class WeightsView(Mapping[str, Float32Array]):

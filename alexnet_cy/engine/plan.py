@@ -8,7 +8,7 @@ from math import prod
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.costs import FLOAT_BYTES, Work, expected_ms, layer_work
 from alexnet_cy.engine.text_table import text_table
-from alexnet_cy.network import LRN, Conv, Layer, Shape, Variant
+from alexnet_cy.network import LRN, Layer, Shape, Variant
 from alexnet_cy.records import record
 
 __all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
@@ -132,14 +132,6 @@ class Plan:
     def arena_bytes(self) -> int:
         """Bytes of activations that a pass over `batch` images holds at once."""
         return 4 * self.arena_floats * min(self.batch, self.trunk_block)
-
-    def conv_packings(self) -> list[tuple[str, bool]]:
-        """Return the convolutions by name, each with whether its weights are those of Winograd."""
-        return [
-            (step.layer.name, step.algorithm == "winograd")
-            for step in self.trunk
-            if isinstance(step.layer, Conv) and not step.relu_only
-        ]
 
     def expected_ms(self, step: Step) -> float:
         """Estimate what a step costs: milliseconds for `batch` images on `threads` threads.

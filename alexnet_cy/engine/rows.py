@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from alexnet_cy._runtime import give_back, take_scratch
+from alexnet_cy._runtime import give_back, share_out, take_scratch
 from alexnet_cy.engine.arrays import Float32Array, array_on
-from alexnet_cy.engine.sharing import share_out
 from alexnet_cy.weights.tensors import TensorRef
 
 __all__ = ["share_rows"]

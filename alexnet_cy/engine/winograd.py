@@ -42,16 +42,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet_cy._conv import PackedConv
-from alexnet_cy._winograd import PackedWinograd
-from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.network.windows import Pair
 
 __all__ = [
     "LARGEST_KERNEL",
     "MAX_POINTS",
     "block_taps",
-    "blocked_weight",
     "cut_into_tiles",
     "first_point",
     "input_coefficients",
@@ -60,10 +56,8 @@ __all__ = [
     "largest_tile",
     "output_coefficients",
     "output_matrix",
-    "pack_winograd",
     "tile_cuts",
     "tile_points",
-    "winograd_of",
 ]
 
 # Points of a transform, infinity included: ACY_WINOGRAD_POINTS of src/kernels.h. The error grows
@@ -247,72 +241,3 @@ def tile_cuts(length: int, kernel_size: int) -> NDArray[np.intp]:
 def block_taps(kernel_size: Pair, stride: Pair) -> Pair:
     """Return the taps of the kernel once the input is cut into blocks of the stride's size."""
     return -(-kernel_size[0] // stride[0]), -(-kernel_size[1] // stride[1])
-
-
-def blocked_weight(weight: NDArray[np.float32], stride: Pair) -> NDArray[np.float32]:
-    """Turn the weights of a convolution with a stride into those of one of stride 1 over blocks.
-
-    Parameters
-    ----------
-    weight : ndarray of float32, shape (O, C, R, S)
-    stride : (stride_h, stride_w)
-
-    Returns
-    -------
-    ndarray of float32, shape (O, stride_h * stride_w * C, ceil(R / stride_h), ceil(S / stride_w))
-        w[o, (dy * stride_w + dx) * C + c, r, s] is weight[o, c, r * stride_h + dy,
-        s * stride_w + dx],
-        zero where the kernel has ended: the input channels are those of `_layout.space_to_depth`.
-    """
-    out_channels, channels, kernel_h, kernel_w = weight.shape
-    taps_h, taps_w = block_taps((kernel_h, kernel_w), stride)
-    whole = np.zeros((out_channels, channels, taps_h * stride[0], taps_w * stride[1]), np.float32)
-    whole[:, :, :kernel_h, :kernel_w] = weight
-    blocks = whole.reshape(out_channels, channels, taps_h, stride[0], taps_w, stride[1])
-    depth_first = blocks.transpose(0, 3, 5, 1, 2, 4)
-    return np.ascontiguousarray(depth_first.reshape(out_channels, -1, taps_h, taps_w))
-
-
-def pack_winograd(
-    weight: NDArray[np.float32],
-    bias: NDArray[np.float32] | None,
-    *,
-    stride: Pair,
-    groups: int,
-    kernels: object,
-) -> PackedWinograd:
-    """Pack the weights of a convolution for `_winograd.conv2d`.
-
-    Parameters
-    ----------
-    weight : ndarray of float32, shape (O, C / groups, R, S)
-    bias : ndarray of float32, shape (O,), or None
-    stride : (stride_h, stride_w)
-        Larger strides than 1 need one group, and an input cut into blocks.
-    groups : int
-    kernels : capsule
-    """
-    if stride != (1, 1):
-        weight = blocked_weight(weight, stride)
-    return winograd_of(pack_array(weight, bias, groups, kernels))
-
-
-def winograd_of(panels: PackedConv) -> PackedWinograd:
-    """Make of the packed weights of a convolution of stride 1 what `_winograd.conv2d` takes."""
-    taps = panels.kernel_h, panels.kernel_w
-    matrices = tuple(kernel_matrix(r).astype(np.float32) for r in taps)
-    transforms = tuple([_transform(m, r) for m in range(1, largest_tile(r) + 1)] for r in taps)
-    return PackedWinograd(panels, (matrices[0], matrices[1]), (transforms[0], transforms[1]))
-
-
-def _transform(
-    outputs: int, kernel_size: int
-) -> tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]:
-    """Return the transforms of a tile along one axis, as `PackedWinograd` takes them."""
-    return (
-        outputs + kernel_size - 1,
-        first_point(outputs, kernel_size),
-        0.0 in tile_points(outputs, kernel_size)[1],
-        input_coefficients(outputs, kernel_size),
-        output_coefficients(outputs, kernel_size),
-    )

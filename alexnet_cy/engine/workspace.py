@@ -7,21 +7,22 @@ of one image they took 0.4 ms of seven.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from alexnet_cy import _conv, _layout, _lrn, _pool, _softmax, _winograd
+from alexnet_cy import _layout, _lrn, _pool, _softmax
 from alexnet_cy.engine.arena import Activation
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import Plan, Step
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
+from alexnet_cy.engine.winograd_passing import Tiling
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
 from alexnet_cy.pixel_batch import PixelBatch
+from alexnet_cy.records import record
 
 __all__ = ["BoundStep", "Head", "Trunk", "Workspace"]
 
@@ -29,7 +30,7 @@ Kernel = Callable[[int], object]
 """A kernel and its arguments but for the last one, the number of threads."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BoundStep:
     """A step of a plan, ready to run on its memory.
 
@@ -129,7 +130,6 @@ class Workspace:
     ----------
     plan : Plan
     packed : PackedWeights
-        A convolution's weights are read and packed when its step is first bound.
     block : int
         The most images that go through the trunk together.
     """
@@ -190,14 +190,12 @@ def _bind_image_step(
 def _bind_conv(
     layer: Conv, step: Step, packed: PackedWeights, padded: Float32Array, result: Float32Array
 ) -> Kernel:
+    conv = packed.conv(layer.name)
     if step.algorithm == "winograd":
         taps = block_taps(layer.kernel_size, layer.stride)
         rows, columns = (tile_cuts(n, r) for n, r in zip(result.shape[1:3], taps, strict=True))
-        tiles = packed.winograd(layer.name)
-        return partial(_winograd.conv2d, tiles, padded, result, rows, columns, step.relu)
-    patches = packed.conv(layer.name)
-    copy_columns = step.algorithm == "im2col"
-    return partial(_conv.conv2d, patches, padded, result, *layer.stride, step.relu, copy_columns)
+        return partial(conv.run_winograd, Tiling(padded, result, rows, columns), step.relu)
+    return partial(conv.run, padded, result, step.algorithm == "im2col", step.relu)
 
 
 def _bind_vector_step(

@@ -8,10 +8,10 @@ something, and Caffe's layers with other endings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..errors import WeightsError
+from ..records import record
 
 __all__ = [
     "LAYER_NAMES",
@@ -61,7 +61,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
 _TENSORFLOW_KINDS = frozenset({"W", "weights"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Names:
     """How a file names its tensors.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
 from ..network.architecture import Variant
 from ..network.variants import VARIANTS, get_variant
+from ..records import record
 from .detect import detect
 from .files import open_file
 from .finite import check_finite
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadedNetwork", "open_network", "read_file"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LoadedNetwork:
     """A weight file whose tensors fit a variant, and have not been read.
 

@@ -53,13 +53,12 @@ ACY_INLINE ptrdiff_t panel_width(const acy_winograd *w, ptrdiff_t panel) {
 
 enum { WINOGRAD_RUN = 128 }; /* floats of every tap at a time: what comes of them stays in L1 */
 
-/* U[i, j][c, o] = (G g G^T)[i, j] for all j, c and the o of a panel: `u` is [j][c][width of the
- * panel], its pairs u_pair apart. */
-static void winograd_weights(const acy_winograd *w, ptrdiff_t panel, ptrdiff_t i, float *u,
-                             ptrdiff_t u_pair) {
+/* U[i, j][c, o] = (G g G^T)[i, j] for all j, c and the o of a panel, whose kernels g are
+ * [tap][c][width of the panel]: `u` is [j][c][width], its pairs u_pair apart. */
+static void winograd_weights(const acy_winograd *w, const float *g, ptrdiff_t panel, ptrdiff_t i,
+                             float *u, ptrdiff_t u_pair) {
     float half[ACY_WINOGRAD_POINTS * WINOGRAD_RUN] ACY_ALIGNED;
     const ptrdiff_t tap = panel_width(w, panel) * w->channels;
-    const float *g = w->kernel + panel * ACY_PANEL_WIDTH * w->channels * w->taps_h * w->taps_w;
     for (ptrdiff_t first = 0; first < tap; first += WINOGRAD_RUN) {
         const ptrdiff_t left = tap - first;
         const int vectors = (int)(left < WINOGRAD_RUN ? left : WINOGRAD_RUN) / ACY_LANES;
@@ -155,13 +154,14 @@ static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff
  * transformed a row of points at a time, and multiplied where they have been left in the cache:
  * from memory come the taps of the kernels, a fifth of the transformed weights. M holds the panel
  * alone. */
-static void winograd_panel(const acy_winograd *w, ptrdiff_t panel, float *u, ptrdiff_t u_pair) {
+static void winograd_panel(const acy_winograd *w, const float *g, ptrdiff_t panel, float *u,
+                           ptrdiff_t u_pair) {
     const float *v[ACY_WINOGRAD_TILES];
     float *m[ACY_WINOGRAD_TILES];
     const acy_segment whole = {0, w->channels};
     const ptrdiff_t o = panel * ACY_PANEL_WIDTH, width = panel_width(w, panel);
     for (ptrdiff_t i = 0; i < w->points_h; i++) {
-        winograd_weights(w, panel, i, u, u_pair);
+        winograd_weights(w, g, panel, i, u, u_pair);
         for (ptrdiff_t j = 0; j < w->points_w; j++) {
             const ptrdiff_t n = list_rows(w, i * w->points_w + j, v, m);
             gemm_rows(v, n, width, &whole, 1, w->channels, u + j * u_pair, u + (j + 1) * u_pair, m,

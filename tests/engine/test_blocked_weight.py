@@ -5,7 +5,8 @@ import pytest
 from support.samples import normal, small_integers
 
 from alexnet_cy import _layout, definitions
-from alexnet_cy.engine.winograd import block_taps, blocked_weight
+from alexnet_cy.engine.winograd import block_taps
+from alexnet_cy.engine.winograd_packing import blocked_weight
 
 
 @pytest.mark.parametrize(

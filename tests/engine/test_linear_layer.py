@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
+from support.row_file import RowFile
 from support.samples import normal
 
 from alexnet_cy import _linear
@@ -14,26 +15,6 @@ from alexnet_cy.engine.linear_layer import MOST_IMAGES_IN_PASSING, LinearLayer
 from alexnet_cy.engine.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.array_tensors import array_tensor
-from alexnet_cy.weights.tensors import TensorRef
-
-
-class RowFile:
-    """A weight matrix that is read by rows; it can be made to fail."""
-
-    def __init__(self, weight):
-        self.weight = weight
-        self.rows_read = 0
-        self.broken = False
-
-    def read_rows(self, first, rows):
-        if self.broken:
-            raise WeightsError("the file has gone")
-        rows[...] = self.weight[first : first + len(rows)]
-        self.rows_read += len(rows)
-
-    def tensor(self):
-        weight = self.weight
-        return TensorRef(weight.shape, "F32", weight.nbytes, weight.copy, self.read_rows)
 
 
 def layer_of(weight, bias):

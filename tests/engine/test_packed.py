@@ -12,7 +12,6 @@ from alexnet_cy.engine.packed import PackedWeights, WeightsView
 from alexnet_cy.errors import WeightsError
 
 VARIANT = narrow()
-KINDS = ("weight", "bias")
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +38,9 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
     assert reads == []
     assert packed.packed_bytes == 0
     conv3 = packed.conv("conv3")
+    assert reads == []
+    assert conv3.pack(threads=1) is conv3.pack(threads=1)
     assert reads == ["conv3.bias", "conv3.weight"]
-    assert packed.conv("conv3") is conv3
     assert packed.packed_bytes == conv3.nbytes
     fc8 = packed.linear("fc8")
     assert len(reads) == 2
@@ -58,8 +58,9 @@ def test_all_at_once(packed, reads, weights):
 
 @pytest.mark.parametrize("name", ["conv1", "conv2"])
 def test_a_convolution_is_read_once_for_all_algorithms(packed, reads, weights, name):
-    winograd, kernels = packed.winograd(name), packed.conv(name)
-    assert packed.winograd(name) is winograd
+    conv = packed.conv(name)
+    winograd, kernels = conv.pack_winograd(1), conv.pack(1)
+    assert conv.pack_winograd(1) is winograd
     assert_same_bits(packed.tensor(f"{name}.weight"), weights[f"{name}.weight"])
     assert reads == [f"{name}.bias", f"{name}.weight"]
     blocked = winograd.panels.nbytes if name == "conv1" else 0  # of another shape
@@ -117,18 +118,6 @@ def test_threads_that_want_a_layer_at_once_read_it_once(packed, reads):
     assert reads == ["fc6.bias", "fc6.weight"]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 5])
-def test_convolutions_are_packed_side_by_side(packed, reads, threads):
-    convs = [(f"conv{i}", i % 2 == 1) for i in range(1, 6)]
-    packed.pack_convs(convs, threads)
-    assert sorted(reads) == sorted(f"{name}.{kind}" for name, _ in convs for kind in KINDS)
-    found = [packed.winograd(name) if winograd else packed.conv(name) for name, winograd in convs]
-    packed.pack_convs(convs, threads)
-    assert len(reads) == 10
-    for (name, winograd), layer in zip(convs, found, strict=True):
-        assert (packed.winograd if winograd else packed.conv)(name) is layer
-
-
 def test_a_layer_that_could_not_be_read_can_be_read_later(weights):
     broken = True
 
@@ -141,10 +130,10 @@ def test_a_layer_that_could_not_be_read_can_be_read_later(weights):
     refs["conv1.bias"] = replace(refs["conv1.bias"], read=read)
     packed = PackedWeights(VARIANT, refs)
     with pytest.raises(WeightsError, match="the file is gone"):
-        packed.conv("conv1")
+        packed.conv("conv1").pack(1)
     with pytest.raises(WeightsError, match="the file is gone"):
         packed.tensor("conv1.bias")
     assert_same_bits(packed.tensor("conv1.weight"), weights["conv1.weight"])
     broken = False
-    packed.conv("conv1")
+    packed.conv("conv1").pack(1)
     assert_same_bits(packed.tensor("conv1.bias"), weights["conv1.bias"])

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy._winograd import PackedWinograd
-from alexnet_cy.engine.conv_packing import pack_array
+from alexnet_cy._winograd import WinogradShape
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     MAX_POINTS,
     block_taps,
-    blocked_weight,
     cut_into_tiles,
     first_point,
     input_coefficients,
@@ -24,6 +22,7 @@ from alexnet_cy.engine.winograd import (
     output_matrix,
     tile_cuts,
 )
+from alexnet_cy.engine.winograd_packing import blocked_weight
 
 TAPS = range(1, LARGEST_KERNEL + 1)
 TILES = [(m, r) for r in TAPS for m in range(1, largest_tile(r) + 1)]
@@ -181,9 +180,8 @@ def test_the_most_points_are_those_of_the_kernels(repository, kernels):
     header = (repository / "src" / "kernels.h").read_text()
     assert f"#define ACY_WINOGRAD_POINTS {MAX_POINTS}\n" in header
     one_more = np.ones((MAX_POINTS + 1, 3), np.float32)
-    panels = pack_array(normal(0, 4, 2, 3, 3), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^kernel_matrices: at most {MAX_POINTS} points are "):
-        PackedWinograd(panels, (one_more,) * 2, ([], []))
+        WinogradShape(4, 2, 1, (one_more,) * 2, ([], []), kernels)
 
 
 @pytest.mark.parametrize("taps", TAPS)

@@ -7,7 +7,8 @@ import pytest
 
 from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
 from alexnet_cy.engine.conv_packing import pack_array
-from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
+from alexnet_cy.engine.winograd import tile_cuts
+from alexnet_cy.engine.winograd_packing import pack_winograd
 
 
 def zeros(*shape):

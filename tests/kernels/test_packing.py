@@ -52,7 +52,7 @@ def test_kernels_are_read_in_parts(kernels):
         rows[...] = weight[first : first + len(rows)]
 
     tensor = replace(array_tensor(weight), read_rows=read_rows)
-    unpacked, _ = pack_conv(tensor, None, 2, kernels).unpack()
+    unpacked, _ = pack_conv(tensor, None, 2, kernels, 1).unpack()
     assert_same_bits(unpacked, weight)
     most = PART_FLOATS // (600 * 9)
     assert reads == [(first, min(most, 70 - first)) for first in range(0, 70, most)]

@@ -18,9 +18,9 @@ from alexnet_cy.engine.winograd import (
     block_taps,
     kernel_matrix,
     largest_tile,
-    pack_winograd,
     tile_cuts,
 )
+from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_shape
 
 pytestmark = pytest.mark.usefixtures("isa")
 
@@ -28,17 +28,11 @@ pytestmark = pytest.mark.usefixtures("isa")
 FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 
-def pack_and_transform(*arguments, **named):
-    packed = pack_winograd(*arguments, **named)
-    packed.transform(2)
-    return packed
-
-
 def winograd(x, weight, bias=None, **arguments):
-    """With weights transformed on the way, as in a first call, and with those that are kept."""
+    """With weights transformed in passing, if the tiles are few, and with packed ones."""
     arguments = {"algorithm": "winograd", "threads": 1} | arguments
     first = ops.conv2d(x, weight, bias, **arguments)
-    with mock.patch.object(door, "pack_winograd", pack_and_transform):
+    with mock.patch.object(door, "can_pass", return_value=False):
         assert_same_bits(ops.conv2d(x, weight, bias, **arguments), first)
     return first
 
@@ -236,26 +230,13 @@ def test_an_output_with_gaps(kernels, groups):
     assert (padded == 7).all()
 
 
-def test_the_weights_are_transformed_at_the_second_call(kernels):
-    """Or at the first one, if it has more tiles than a panel can take."""
+def test_the_weights_are_transformed_at_the_first_call(kernels):
     x, weight = normal(0, 1, 9, 11, 8), normal(1, 18, 8, 3, 3)
     packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(9, 3)
-    results = [np.empty((1, 7, 9, 18), np.float32) for _ in range(3)]
-    sizes = []
-    for y in results:
-        _winograd.conv2d(packed, x, y, *cuts, False, 2)
-        sizes.append(packed.nbytes)
-        assert_same_bits(y, results[0])
-    assert sizes[1] - sizes[0] >= (49 - 9) * 18 * 8 * 4
-    assert sizes[2] == sizes[1]
-
-    packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
-    many = MOST_TILES // 4 + 1
-    _winograd.conv2d(
-        packed, np.repeat(x, many, axis=0), np.empty((many, 7, 9, 18), np.float32), *cuts, False, 2
-    )
-    assert packed.nbytes == sizes[1]
+    assert packed.nbytes == 0
+    _winograd.conv2d(packed, x, np.empty((1, 7, 9, 18), np.float32), *cuts, False, 2)
+    assert packed.nbytes >= 49 * 18 * 8 * 4
 
 
 def test_nothing_of_an_earlier_call_is_left():
@@ -293,7 +274,9 @@ def test_the_variable_chooses_it(monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kernel_taps": 4}, "kernel_matrices: do not match the kernel"),
+        ({"groups": 4}, "groups: 4 does not divide 6 out channels"),
+        ({"groups": 0}, "groups: 0 does not divide 6 out channels"),
+        ({"kernel_taps": 8}, "kernel_matrices: fewer points than taps"),
         ({"points": 9}, "kernel_matrices: at most 8 points are possible"),
         ({"tiles": 9}, "transforms: too many"),
         ({"first": -1}, "transforms: take points that the kernel matrices do not have"),
@@ -309,12 +292,27 @@ def test_the_variable_chooses_it(monkeypatch):
     ],
 )
 def test_transforms_that_do_not_fit_are_refused(kernels, changes, message):
-    sizes = {"kernel_taps": 3, "points": 7, "tiles": 1, "first": 0}
+    sizes = {"groups": 1, "kernel_taps": 3, "points": 7, "tiles": 1, "first": 0}
     sizes |= {"taken": 7, "zero": False, "input": 12, "output": 4} | changes
-    panels = pack_array(normal(0, 6, 2, 3, 3), None, 1, kernels)
     matrix = np.resize(kernel_matrix(3).astype(np.float32), (sizes["points"], sizes["kernel_taps"]))
     coefficients = [normal(2, sizes[name]) for name in ("input", "output")]
     tile = (sizes["taken"], sizes["first"], sizes["zero"], *coefficients)
     transforms = [tile] * sizes["tiles"]
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _winograd.PackedWinograd(panels, (matrix, matrix), (transforms, transforms))
+        _winograd.WinogradShape(
+            6, 2, sizes["groups"], (matrix, matrix), (transforms, transforms), kernels
+        )
+
+
+def test_panels_of_another_shape_are_refused(kernels):
+    shape = winograd_shape((6, 2, 3, 3), stride=(1, 1), groups=1, kernels=kernels)
+    for name, weight, groups in [
+        ("out_channels", (7, 2, 3, 3), 1),
+        ("group_channels", (6, 3, 3, 3), 1),
+        ("kernel_h", (6, 2, 2, 3), 1),
+        ("kernel_w", (6, 2, 3, 4), 1),
+        ("groups", (6, 2, 3, 3), 2),
+    ]:
+        panels = pack_array(normal(0, *weight), None, groups, kernels)
+        with pytest.raises(ValueError, match=f"^panels: their {name} is not that of the shape$"):
+            _winograd.PackedWinograd(shape, panels)

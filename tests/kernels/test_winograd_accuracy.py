@@ -6,7 +6,7 @@ from support.samples import normal
 
 from alexnet_cy import _winograd, definitions, ops
 from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.winograd import pack_winograd
+from alexnet_cy.engine.winograd_packing import pack_winograd
 
 pytestmark = pytest.mark.usefixtures("isa")
 

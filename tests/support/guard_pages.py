@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from support.samples import around, normal
 
 from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy._winograd_passing import PassingWinograd
 from alexnet_cy.engine.conv_packing import pack_array
 from alexnet_cy.engine.levels import active_kernels
 from alexnet_cy.engine.linear_packing import pack_linear
-from alexnet_cy.engine.winograd import pack_winograd, tile_cuts
+from alexnet_cy.engine.winograd import tile_cuts
+from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.weights.array_tensors import array_tensor
 
 PROT_NONE, PROT_READ = 0, 1
@@ -89,9 +91,16 @@ def winograd() -> None:
                 cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
                 _winograd.conv2d(packed, x, y, *cuts, True, threads)
 
+            def in_passing(x, weight, bias, y, groups=groups, threads=threads):
+                shape = winograd_shape(weight.shape, stride=(1, 1), groups=groups, kernels=kernels)
+                cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
+                with PassingWinograd(shape, bias, x, y, *cuts, True, threads) as passing:
+                    passing.take_filters(0, weight, threads)
+
             x = normal(0, 2, rows + 2, columns + 1, groups * channels)
             weight, bias = normal(1, groups * filters, channels, 3, 2), normal(2, groups * filters)
-            check(call, [x, weight, bias], (2, rows, columns, groups * filters))
+            for convolve in call, in_passing:
+                check(convolve, [x, weight, bias], (2, rows, columns, groups * filters))
 
 
 def linear() -> None:

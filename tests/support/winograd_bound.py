@@ -21,7 +21,6 @@ from support.closeness import assert_close_sum
 from alexnet_cy import definitions
 from alexnet_cy.engine.winograd import (
     block_taps,
-    blocked_weight,
     first_point,
     input_matrix,
     kernel_matrix,
@@ -29,6 +28,7 @@ from alexnet_cy.engine.winograd import (
     output_matrix,
     tile_cuts,
 )
+from alexnet_cy.engine.winograd_packing import blocked_weight
 from alexnet_cy.network.windows import as_padding, as_pair
 
 # Of the largest output before the ReLU: the contract for whatever a network computes.

@@ -198,15 +198,22 @@ static ptrdiff_t panels_of(const acy_kernels *kernels, const acy_winograd *w) {
     return rounded_up(w->out_channels, kernels->panel_width) / kernels->panel_width;
 }
 
+/* Where the packed kernels `g` of a panel begin. */
+static const float *panel_of(const acy_kernels *kernels, const acy_winograd *w, const float *g,
+                             ptrdiff_t panel) {
+    return g + panel * kernels->panel_width * w->channels * w->taps_h * w->taps_w;
+}
+
 /* U as winograd_multiply reads it, made by winograd_weights a row of points at a time. */
-static void check_weights_step(const acy_kernels *kernels, const acy_winograd *w, const float *u) {
+static void check_weights_step(const acy_kernels *kernels, const acy_winograd *w, const float *g,
+                               const float *u) {
     const ptrdiff_t one_pair = w->out_channels * w->channels;
     const ptrdiff_t padded = rounded_up(w->out_channels, kernels->lanes);
     const ptrdiff_t u_pair = padded * w->channels, n_pairs = w->points_h * w->points_w;
     float *computed = buffer(n_pairs * u_pair), *expected = buffer(n_pairs * u_pair);
     for (ptrdiff_t panel = 0; panel < panels_of(kernels, w); panel++)
         for (ptrdiff_t i = 0; i < w->points_h; i++)
-            kernels->winograd_weights(w, panel, i,
+            kernels->winograd_weights(w, panel_of(kernels, w, g, panel), panel, i,
                                       computed + i * w->points_w * u_pair +
                                           panel * kernels->panel_width * w->channels,
                                       u_pair);
@@ -217,20 +224,19 @@ static void check_weights_step(const acy_kernels *kernels, const acy_winograd *w
 }
 
 /* The output once more, panel by panel, by a block whose M holds one of them. */
-static void run_panels(const acy_kernels *kernels, acy_winograd w) {
+static void run_panels(const acy_kernels *kernels, acy_winograd w, const float *g) {
     const ptrdiff_t u_pair = kernels->panel_width * w.channels;
     float *u = buffer(w.points_w * u_pair);
     w.m_row = kernels->panel_width;
     w.m_pair = w.n_tiles * w.m_row;
     w.m = buffer(w.points_h * w.points_w * w.m_pair);
     for (ptrdiff_t panel = 0; panel < panels_of(kernels, &w); panel++)
-        kernels->winograd_panel(&w, panel, u, u_pair);
+        kernels->winograd_panel(&w, panel_of(kernels, &w, g, panel), panel, u, u_pair);
 }
 
 static void run_and_check(const acy_kernels *kernels, const acy_winograd *w, const float *u) {
     const ptrdiff_t n_pairs = w->points_h * w->points_w, some = w->n_tiles / 3;
     const ptrdiff_t n_panels = panels_of(kernels, w);
-    check_weights_step(kernels, w, u);
     kernels->winograd_input(w, 0, some);
     kernels->winograd_input(w, some, w->n_tiles);
     for (ptrdiff_t t = 0; t < w->n_tiles; t++) check_input_step(w, t);
@@ -280,7 +286,6 @@ static void check_case(const acy_kernels *kernels, const winograd_case *test) {
         .input_pixel_stride = pixel,
         .output_row_stride = out_row,
         .output_pixel_stride = out_pixel,
-        .kernel = kernel,
         .taps_h = test->kernel_h,
         .taps_w = test->kernel_w,
         .kernel_h = random_kernel_matrix(points_h, test->kernel_h),
@@ -301,13 +306,14 @@ static void check_case(const acy_kernels *kernels, const winograd_case *test) {
     for (ptrdiff_t pair = 0; pair < points_h * points_w; pair++)
         pack_panels(kernels, u + pair * one_pair, test->filters, test->channels,
                     packed + pair * padded * test->channels);
+    check_weights_step(kernels, &w, kernel, u);
     run_and_check(kernels, &w, u);
     for (ptrdiff_t t = 0; t < w.n_tiles; t++)
         expect_output(&w, t, expected + (tiles[t].output - output));
     expect_same("output", output, expected, out_floats);
     for (ptrdiff_t n = 0; n < out_floats; n++)
         if (expected[n] != UNTOUCHED) output[n] = 0.0f;
-    run_panels(kernels, w);
+    run_panels(kernels, w, kernel);
     expect_same("output of panels", output, expected, out_floats);
     release_buffers();
 }

@@ -1,10 +1,10 @@
-"""Work shared out over Python's threads."""
+"""Python's work shared out over the threads of the kernels."""
 
 from threading import Barrier, current_thread
 
 import pytest
 
-from alexnet_cy.engine.sharing import share_out
+from alexnet_cy._runtime import share_out
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
