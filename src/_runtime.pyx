@@ -19,6 +19,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #include <stdint.h>
     #include <stdlib.h>
     #include <sys/mman.h>
     #include <unistd.h>
@@ -40,13 +41,27 @@ cdef extern from *:
     #define ACY_COMPILER "unknown"
     #endif
 
+    /* A huge page of x86-64, and of aarch64 with pages of 4 KiB. */
+    #define ACY_HUGE_PAGE_BYTES ((size_t)2 << 20)
+
     /* An anonymous mapping, zero-filled; whole huge pages where the system grants them, which is
-     * advice only: a system without them gives ordinary pages. NULL if there is no memory. */
+     * advice only: a system without them gives ordinary pages. What is large enough for one begins
+     * on one: else up to 2 MiB at either end are ordinary pages, at whose borders the prefetchers of
+     * the hardware stop. NULL if there is no memory. */
     static void *acy_map(size_t bytes) {
-        void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        const size_t spare = bytes < ACY_HUGE_PAGE_BYTES ? 0 : ACY_HUGE_PAGE_BYTES;
+        const size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
+        char *memory = mmap(NULL, used + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                            -1, 0);
         if (memory == MAP_FAILED) return NULL;
+        if (spare) {
+            const size_t before = -(uintptr_t)memory % ACY_HUGE_PAGE_BYTES;
+            if (before) munmap(memory, before);
+            memory += before;
+            munmap(memory + used, spare - before); /* not empty: before is less */
+        }
     #ifdef MADV_HUGEPAGE
-        madvise(memory, bytes, MADV_HUGEPAGE);
+        madvise(memory, used, MADV_HUGEPAGE);
     #endif
         return memory;
     }

@@ -53,7 +53,7 @@ def test_threads_that_share_out_a_long_relu():
 
 def fill_scratch_with_nan():
     """Let all memory that is kept between calls hold NaN, and let there be enough of it."""
-    memories = [_runtime.take_scratch(16_000_000) for _ in range(4)]
+    memories = [_runtime.take_scratch(16_000_000) for _ in range(5)]
     for memory in memories:
         np.frombuffer(memoryview(memory), np.float32)[:] = np.nan
         _runtime.give_back(memory)
