@@ -25,7 +25,7 @@ cdef class PassingWinograd:
     are packed, transformed to U a row of points at a time, multiplied where they have been left in
     the cache, and M is transformed to the output. The bits are those of `_winograd.conv2d`.
 
-    A context manager; to be used within.
+    A context manager, which holds the transformed tiles; to be used within.
 
     Parameters
     ----------
@@ -142,6 +142,8 @@ cdef class PassingWinograd:
             Whether all weights are finite.
         """
         cdef Py_ssize_t end = first + filters.shape[0], width = self.kernels.panel_width, o
+        if self.memory is None:
+            raise ValueError("the convolution has ended")
         if (
             filters.shape[1] != self.shape.group_channels or first < 0
             or filters.shape[2] != self.shape.kernel_h or filters.shape[3] != self.shape.kernel_w

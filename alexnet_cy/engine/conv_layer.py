@@ -144,11 +144,9 @@ class ConvLayer:
         return sum(one.nbytes for one in packed if one is not None)
 
     def _tensors_in_passing(self, tiling: Tiling) -> tuple[TensorRef, TensorRef] | None:
-        """Return the tensors for the first call, if it is one of few tiles and reads by rows."""
+        """Return the tensors for the first call, if it is one of few tiles."""
         with self._lock:
             if self._used or self._tensors is None or not can_pass(tiling):
-                return None
-            if self._tensors[0].read_rows is None:
                 return None
             self._used = True
             return self._tensors

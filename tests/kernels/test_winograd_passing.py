@@ -98,6 +98,15 @@ def test_filters_that_do_not_fit_are_refused(kernels):
                 passing.take_filters(first, np.zeros((end - first, 5, 3, 3), np.float32))
 
 
+def test_it_ends(kernels):
+    shape = winograd_shape((16, 5, 3, 3), stride=(1, 1), groups=1, kernels=kernels)
+    x, y = np.zeros((1, 9, 11, 5), np.float32), np.zeros((1, 7, 9, 16), np.float32)
+    with PassingWinograd(shape, None, x, y, *CUTS, False, 1) as passing:
+        pass
+    with pytest.raises(ValueError, match=r"^the convolution has ended$"):
+        passing.take_filters(0, np.zeros((16, 5, 3, 3), np.float32))
+
+
 @pytest.mark.parametrize("panel_width", [8, 12, 16, 32])
 def test_filters_at_a_time_are_whole_panels_of_groups(panel_width):
     for group_out in (5, 48, 64, 96, 128, 192, 384):
