@@ -17,7 +17,7 @@ NO_PADDING: Padding = ((0, 0), (0, 0))
 FLOATS_PER_CACHE_LINE = 16
 
 
-@dataclass(slots=True, eq=False, repr=False)  # as cheap as a record, but not frozen
+@dataclass(slots=True)
 class Activation:
     """The value that a layer leaves for the next: its shape, its lifetime, its place.
 
