@@ -270,10 +270,13 @@ def take_scratch(size_t nbytes):
 
 def give_back(AlignedMemory memory not None):
     """Keep memory of `take_scratch` for a next call; of too much, let the smallest go."""
-    idle_scratch.append(memory)
-    if len(idle_scratch) > MOST_IDLE_SCRATCH:
-        kept = sorted(idle_scratch, key=size_of)[-MOST_IDLE_SCRATCH:]
-        idle_scratch[:] = kept
+    mine = [memory]
+    try:
+        while True:  # one by one: what has been popped belongs to no other thread
+            mine.append(idle_scratch.pop())
+    except IndexError:
+        mine.sort(key=size_of)
+        idle_scratch.extend(mine[-MOST_IDLE_SCRATCH:])
 
 
 cdef size_of(AlignedMemory memory):

@@ -1,6 +1,8 @@
 """Memory for weights and activations, and what is kept of it between two uses."""
 
 import mmap
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,3 +72,20 @@ def test_large_scratch_is_kept_and_the_smallest_goes():
     kept = [take_scratch(100 << 20) for _ in range(5)]
     assert sorted(one.nbytes for one in kept) == sizes[-5:]
     assert take_scratch(100 << 20).nbytes == 100 << 20
+
+
+def test_threads_never_hold_the_same_scratch():
+    """Each marks what it takes, lets others run, and finds its mark."""
+
+    def take_and_give(thread):
+        for turn in range(200):
+            memory = take_scratch(64 << (thread + turn) % 8)
+            data = np.frombuffer(memory, np.uint8)
+            data[:64] = thread
+            time.sleep(0)
+            assert (data[:64] == thread).all()
+            give_back(memory)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(take_and_give, thread) for thread in range(8)]:
+            done.result()
