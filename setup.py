@@ -24,6 +24,7 @@ from setuptools.errors import CompileError, LinkError
 
 MODULES = (
     "_runtime",
+    "_bound",
     "_layout",
     "_conv",
     "_pool",

@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from alexnet_cy._bound import Bound
 from alexnet_cy._runtime import AlignedMemory
 
 class PackedConv:
@@ -28,13 +29,14 @@ class PackedConv:
     def nbytes(self) -> int: ...
     def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
-def conv2d(
-    packed: PackedConv,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    stride_h: int,
-    stride_w: int,
-    relu: bool,
-    copy_columns: bool,
-    threads: int,
-) -> None: ...
+class Conv2d(Bound):
+    def __new__(
+        cls,
+        packed: PackedConv,
+        x: NDArray[np.float32],
+        y: NDArray[np.float32],
+        stride_h: int,
+        stride_w: int,
+        relu: bool,
+        copy_columns: bool,
+    ) -> Self: ...

@@ -2,6 +2,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from alexnet_cy._bound import Bound
+
 class PackedLinear:
     in_features: int
     out_features: int
@@ -19,13 +21,11 @@ class PackedLinear:
     def nbytes(self) -> int: ...
     def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
-def linear(
-    packed: PackedLinear,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    relu: bool,
-    threads: int,
-) -> None: ...
+class Linear(Bound):
+    def __new__(
+        cls, packed: PackedLinear, x: NDArray[np.float32], y: NDArray[np.float32], relu: bool
+    ) -> Self: ...
+
 def linear_rows(
     kernels: object,
     rows: NDArray[np.float32],

@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from alexnet_cy._bound import Bound
 from alexnet_cy._conv import PackedConv
 
 _Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
@@ -34,12 +35,13 @@ class PackedWinograd:
     @property
     def nbytes(self) -> int: ...
 
-def conv2d(
-    packed: PackedWinograd,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    relu: bool,
-    threads: int,
-) -> None: ...
+class Conv2d(Bound):
+    def __new__(
+        cls,
+        packed: PackedWinograd,
+        x: NDArray[np.float32],
+        y: NDArray[np.float32],
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        relu: bool,
+    ) -> Self: ...

@@ -172,15 +172,9 @@ def max_pool2d(
     n_images, channels, height, width = images.shape
     rows, columns = _output_size((height, width), kernel, strides, pads, ceil_mode=ceil_mode)
     y = aligned_zeros((n_images, rows, columns, channels))
-    _pool.max_pool2d(
-        active_kernels(),
-        to_nhwc(images, n_threads),
-        y,
-        kernel,
-        strides,
-        (pads[0][0], pads[1][0]),
-        n_threads,
-    )
+    corner = (pads[0][0], pads[1][0])
+    pixels = to_nhwc(images, n_threads)
+    _pool.MaxPool2d(active_kernels(), pixels, y, kernel, strides, corner).run(n_threads)
     return to_nchw(y, n_threads)
 
 
@@ -214,7 +208,7 @@ def adaptive_avg_pool2d(
     if 0 in images.shape[2:]:
         raise ValueError(f"x: the image is empty, got shape {images.shape}")
     y = aligned_zeros((images.shape[0], *size, images.shape[1]))
-    _pool.adaptive_avg_pool2d(active_kernels(), to_nhwc(images, n_threads), y, n_threads)
+    _pool.AdaptiveAvgPool2d(active_kernels(), to_nhwc(images, n_threads), y).run(n_threads)
     return to_nchw(y, n_threads)
 
 
@@ -256,7 +250,8 @@ def local_response_norm(
     window = as_count(size, "size")
     factor, exponent, offset = as_real(alpha, "alpha"), as_real(beta, "beta"), as_real(k, "k")
     y = to_nhwc(images, n_threads)
-    _lrn.local_response_norm(active_kernels(), y, y, window, factor, exponent, offset, n_threads)
+    norm = _lrn.LocalResponseNorm(active_kernels(), y, y, window, factor, exponent, offset)
+    norm.run(n_threads)
     return to_nchw(y, n_threads)
 
 
@@ -303,7 +298,7 @@ def linear(
         raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
     packed = pack_linear(array_tensor(matrix), offsets, active_kernels(), n_threads)
     y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
-    _linear.linear(packed, vectors, y, relu, n_threads)
+    _linear.Linear(packed, vectors, y, relu).run(n_threads)
     return y
 
 
@@ -317,7 +312,8 @@ def relu(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     """
     values = as_float32(x, "x")
     y = np.empty(values.shape, np.float32)
-    _softmax.relu(active_kernels(), values.reshape(-1), y.reshape(-1), resolve_threads(threads))
+    n_threads = resolve_threads(threads)
+    _softmax.Relu(active_kernels(), values.reshape(-1), y.reshape(-1)).run(n_threads)
     return y
 
 
@@ -341,7 +337,8 @@ def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     """
     rows = as_float32(x, "x", 2, "(N, F)")
     y = np.empty(rows.shape, np.float32)
-    _softmax.softmax(active_kernels(), rows, y, resolve_threads(threads))
+    n_threads = resolve_threads(threads)
+    _softmax.Softmax(active_kernels(), rows, y).run(n_threads)
     return y
 
 

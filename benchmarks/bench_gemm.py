@@ -103,7 +103,8 @@ def conv_call(
     packed: _conv.PackedConv, x: Float32Array, y: Float32Array, layer: Conv, *, copy_columns: bool
 ) -> Callable[[], object]:
     """Return a call of the convolution on one thread."""
-    return lambda: _conv.conv2d(packed, x, y, *layer.stride, layer.relu, copy_columns, 1)
+    bound = _conv.Conv2d(packed, x, y, *layer.stride, layer.relu, copy_columns)
+    return lambda: bound.run(1)
 
 
 def blas_call(weight: Float32Array, groups: int, pixels: int) -> Callable[[], object]:

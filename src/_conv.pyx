@@ -7,7 +7,8 @@ from kernels cimport (
     ACY_CONV_PIXELS, acy_conv, acy_kernels, acy_segment, capsule_name,
 )
 
-from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -249,11 +250,8 @@ cdef void run_tile(
     )
 
 
-def conv2d(
-    PackedConv packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
-    Py_ssize_t stride_h, Py_ssize_t stride_w, bint relu, bint copy_columns, Py_ssize_t threads
-):
-    """Convolve padded images: y[n, p, q, o] = relu(bias[o] + sum_rsc weight[o, c, r, s] * x[...]).
+cdef class Conv2d(Bound):
+    """y[n, p, q, o] = relu(bias[o] + sum_rsc weight[o, c, r, s] * x[...]), bound to its arrays.
 
     The sum is over x[n, p * stride_h + r, q * stride_w + s, c] for the channels c of o's group.
 
@@ -266,78 +264,90 @@ def conv2d(
     relu : bool
     copy_columns : bool
         Copy the patches (im2col) or multiply them where they stand (direct); same bits.
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights.
     """
-    cdef Py_ssize_t C = packed.group_channels * packed.groups
-    cdef Py_ssize_t P = y.shape[1], Q = y.shape[2]
-    if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
-        raise ValueError("x, y: shapes do not match the weights")
-    if (
-        (P - 1) * stride_h + packed.kernel_h > x.shape[1]
-        or (Q - 1) * stride_w + packed.kernel_w > x.shape[2]
-    ):
-        raise ValueError("x: too small for the output")
-    if y.strides[3] != sizeof(float):
-        raise ValueError("y: out channels must be contiguous")
-    cdef Py_ssize_t n_pixels = x.shape[0] * P * Q
-    if n_pixels == 0:
-        return
 
+    cdef PackedConv packed
+    cdef const float[:, :, :, ::1] x
+    cdef float[:, :, :, :] y
     cdef acy_conv conv
-    conv.input = &x[0, 0, 0, 0]
-    conv.input_image_stride = x.shape[1] * x.shape[2] * C
-    conv.input_step_h = stride_h * x.shape[2] * C
-    conv.input_step_w = stride_w * C
-    conv.output = &y[0, 0, 0, 0]
-    conv.output_image_stride = y.strides[0] // sizeof(float)
-    conv.output_row_stride = y.strides[1] // sizeof(float)
-    conv.output_pixel_stride = y.strides[2] // sizeof(float)
-    conv.out_height = P
-    conv.out_width = Q
-    conv.out_channels = packed.out_channels // packed.groups
-    conv.depth = packed.depth
-    conv.weight = packed.weight
-    conv.bias = packed.bias
-    conv.relu = relu
-    conv.copy_columns = copy_columns
-
-    # Without groups, the taps of a kernel row and their channels are one contiguous run.
     cdef Blocks cut
-    if packed.groups == 1:
-        cut = cut_patch(packed.kernel_h, packed.kernel_w * C, 1, x.shape[2] * C, 0)
-    else:
-        cut = cut_patch(
-            packed.kernel_h, packed.group_channels, packed.kernel_w, x.shape[2] * C, C
-        )
-    conv.segments = cut.segments
-    conv.block_ends = cut.ends
-    conv.n_blocks = cut.n_blocks
 
-    cdef const acy_kernels *kernels = packed.kernels
-    cdef Tiling tiling = cut_output(
-        &conv, n_pixels, packed.groups, kernels.panel_width, <int> threads
-    )
-    cdef int n_threads
-    cdef Py_ssize_t tile, scratch_floats = ACY_CONV_PIXELS * kernels.panel_width
-    cdef Py_ssize_t group_channels = packed.group_channels
-    cdef Py_ssize_t padded_out_channels = packed.padded_out_channels
-    cdef float[::1] scratch
-    memory = None
-    if copy_columns:
-        scratch_floats += COLUMN_PIXELS * cut.longest
-    try:
-        n_threads = threads_for(min(threads, tiling.n_tiles))
-        memory = take_scratch(4 * n_threads * scratch_floats)
-        scratch = np.frombuffer(memory, np.float32)
+    def __cinit__(
+        self, PackedConv packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
+        Py_ssize_t stride_h, Py_ssize_t stride_w, bint relu, bint copy_columns
+    ):
+        cdef Py_ssize_t C = packed.group_channels * packed.groups
+        cdef Py_ssize_t P = y.shape[1], Q = y.shape[2]
+        if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
+            raise ValueError("x, y: shapes do not match the weights")
+        if (
+            (P - 1) * stride_h + packed.kernel_h > x.shape[1]
+            or (Q - 1) * stride_w + packed.kernel_w > x.shape[2]
+        ):
+            raise ValueError("x: too small for the output")
+        if y.strides[3] != sizeof(float):
+            raise ValueError("y: out channels must be contiguous")
+        self.packed = packed
+        self.x = x
+        self.y = y
+        if x.shape[0] * P * Q == 0:
+            return
+        self.conv.input = &x[0, 0, 0, 0]
+        self.conv.input_image_stride = x.shape[1] * x.shape[2] * C
+        self.conv.input_step_h = stride_h * x.shape[2] * C
+        self.conv.input_step_w = stride_w * C
+        self.conv.output = &y[0, 0, 0, 0]
+        self.conv.output_image_stride = y.strides[0] // sizeof(float)
+        self.conv.output_row_stride = y.strides[1] // sizeof(float)
+        self.conv.output_pixel_stride = y.strides[2] // sizeof(float)
+        self.conv.out_height = P
+        self.conv.out_width = Q
+        self.conv.out_channels = packed.out_channels // packed.groups
+        self.conv.depth = packed.depth
+        self.conv.weight = packed.weight
+        self.conv.bias = packed.bias
+        self.conv.relu = relu
+        self.conv.copy_columns = copy_columns
+        # Without groups, the taps of a kernel row and their channels are one contiguous run.
+        if packed.groups == 1:
+            self.cut = cut_patch(packed.kernel_h, packed.kernel_w * C, 1, x.shape[2] * C, 0)
+        else:
+            self.cut = cut_patch(
+                packed.kernel_h, packed.group_channels, packed.kernel_w, x.shape[2] * C, C
+            )
+        self.conv.segments = self.cut.segments
+        self.conv.block_ends = self.cut.ends
+        self.conv.n_blocks = self.cut.n_blocks
+
+    def __dealloc__(self):
+        free(self.cut.segments)
+        free(self.cut.ends)
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t n_pixels = self.y.shape[0] * self.conv.out_height * self.conv.out_width
+        if n_pixels == 0:
+            return 0
+        cdef const acy_kernels *kernels = self.packed.kernels
+        cdef Tiling tiling = cut_output(
+            &self.conv, n_pixels, self.packed.groups, kernels.panel_width, <int> threads
+        )
+        cdef int n_threads = threads_for(min(threads, tiling.n_tiles))
+        cdef Py_ssize_t tile, scratch_floats = ACY_CONV_PIXELS * kernels.panel_width
+        if self.conv.copy_columns:
+            scratch_floats += COLUMN_PIXELS * self.cut.longest
+        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
+        cdef float *scratch = <float *> memory.memory
         for tile in prange(
             tiling.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
         ):
             run_tile(
-                kernels, &conv, &tiling, tile, n_pixels, group_channels, padded_out_channels,
-                &scratch[threadid() * scratch_floats],
+                kernels, &self.conv, &tiling, tile, n_pixels, self.packed.group_channels,
+                self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
             )
-    finally:
-        free(cut.segments)
-        free(cut.ends)
-        if memory is not None:
-            give_back(memory)
+        give_back(memory)
+        return 0

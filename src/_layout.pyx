@@ -2,34 +2,59 @@
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from alexnet_cy._runtime import threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport threads_for
 
 
-def clear_padding(float[:, :, :, ::1] whole, tuple padding):
-    """Write zeros about NHWC images.
+cdef class ClearPadding(Bound):
+    """Zeros about NHWC images.
 
     Parameters
     ----------
     whole : float32, shape (N, H, W, C), C-contiguous, padding included
     padding : ((top, bottom), (left, right))
+
+    Raises
+    ------
+    ValueError
+        The padding is larger than the images, or negative.
     """
-    cdef Py_ssize_t top = padding[0][0], bottom = padding[0][1]
-    cdef Py_ssize_t left = padding[1][0], right = padding[1][1]
-    cdef Py_ssize_t height = whole.shape[1], pixel_bytes = whole.shape[3] * sizeof(float)
-    cdef Py_ssize_t row_bytes = whole.shape[2] * pixel_bytes, row
-    if min(top, bottom, left, right) < 0 or top + bottom > height or left + right > whole.shape[2]:
-        raise ValueError(f"padding: {padding} does not fit into {height} x {whole.shape[2]}")
-    if whole.shape[0] * height * row_bytes == 0:
-        return
-    cdef char *begin = <char *> &whole[0, 0, 0, 0]
-    with nogil:
-        for row in range(whole.shape[0] * height):
-            if row % height < top or row % height >= height - bottom:
-                memset(begin, 0, row_bytes)
-            else:
-                memset(begin, 0, left * pixel_bytes)
-                memset(begin + row_bytes - right * pixel_bytes, 0, right * pixel_bytes)
-            begin += row_bytes
+
+    cdef float[:, :, :, ::1] whole
+    cdef Py_ssize_t top, bottom, left_bytes, right_bytes, row_bytes
+
+    def __cinit__(self, float[:, :, :, ::1] whole, tuple padding):
+        cdef Py_ssize_t left, right, pixel_bytes = whole.shape[3] * sizeof(float)
+        self.top, self.bottom = padding[0]
+        left, right = padding[1]
+        if (
+            min(self.top, self.bottom, left, right) < 0 or left + right > whole.shape[2]
+            or self.top + self.bottom > whole.shape[1]
+        ):
+            raise ValueError(
+                f"padding: {padding} does not fit into {whole.shape[1]} x {whole.shape[2]}"
+            )
+        self.whole = whole
+        self.row_bytes = whole.shape[2] * pixel_bytes
+        self.left_bytes = left * pixel_bytes
+        self.right_bytes = right * pixel_bytes
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t row, n_rows = self.whole.shape[0] * self.whole.shape[1]
+        if n_rows * self.row_bytes == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, n_rows))
+        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
+            self.clear(row % self.whole.shape[1], <char *> &self.whole[0, 0, 0, 0] + row * self.row_bytes)
+        return 0
+
+    cdef void clear(self, Py_ssize_t h, char *row) noexcept nogil:
+        """Clear what is padding of row h of an image."""
+        if h < self.top or h >= self.whole.shape[1] - self.bottom:
+            memset(row, 0, self.row_bytes)
+        else:
+            memset(row, 0, self.left_bytes)
+            memset(row + self.row_bytes - self.right_bytes, 0, self.right_bytes)
 
 
 def nchw_to_nhwc(const float[:, :, :, ::1] x, float[:, :, :, :] y, Py_ssize_t threads):
@@ -56,21 +81,46 @@ def nchw_to_nhwc(const float[:, :, :, ::1] x, float[:, :, :, :] y, Py_ssize_t th
                 y[n, h, w, c] = x[n, c, h, w]
 
 
-def nhwc_to_nchw(float[:, :, :, :] x, float[:, :, :, ::1] y, Py_ssize_t threads):
-    """Write y[n, c, h, w] = x[n, h, w, c]; the mirror image of `nchw_to_nhwc`."""
-    cdef Py_ssize_t N = y.shape[0], C = y.shape[1], H = y.shape[2], W = y.shape[3]
-    if x.shape[0] != N or x.shape[1] != H or x.shape[2] != W or x.shape[3] != C:
-        raise ValueError("x: shape does not match y")
-    if x.strides[3] != sizeof(float):
-        raise ValueError("x: channels must be contiguous")
-    cdef int n_threads = threads_for(min(threads, N * H))
-    cdef Py_ssize_t row, n, h, w, c
-    for row in prange(N * H, nogil=True, num_threads=n_threads, schedule="static"):
-        n = row // H
-        h = row % H
-        for c in range(C):
-            for w in range(W):
-                y[n, c, h, w] = x[n, h, w, c]
+cdef class NhwcToNchw(Bound):
+    """y[n, c, h, w] = x[n, h, w, c], bound to its arrays.
+
+    Parameters
+    ----------
+    x : float32, shape (N, H, W, C), channels contiguous; pixels and rows may have gaps
+    y : float32, shape (N, C, H, W), C-contiguous
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit each other.
+    """
+
+    cdef float[:, :, :, :] x
+    cdef float[:, :, :, ::1] y
+
+    def __cinit__(self, float[:, :, :, :] x, float[:, :, :, ::1] y):
+        if (
+            x.shape[0] != y.shape[0] or x.shape[1] != y.shape[2] or x.shape[2] != y.shape[3]
+            or x.shape[3] != y.shape[1]
+        ):
+            raise ValueError("x: shape does not match y")
+        if x.strides[3] != sizeof(float):
+            raise ValueError("x: channels must be contiguous")
+        self.x = x
+        self.y = y
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t H = self.x.shape[1], row, n_rows = self.x.shape[0] * H
+        cdef int n_threads = threads_for(min(threads, n_rows))
+        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
+            self.copy_row(row // H, row % H)
+        return 0
+
+    cdef void copy_row(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
+        cdef Py_ssize_t w, c
+        for c in range(self.x.shape[3]):
+            for w in range(self.x.shape[2]):
+                self.y[n, c, h, w] = self.x[n, h, w, c]
 
 
 cdef inline void interleave(

@@ -9,7 +9,8 @@ from kernels cimport (
 )
 from cache_lines cimport odd_lines
 
-from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -167,11 +168,8 @@ cdef Py_ssize_t range_of(Py_ssize_t padded, Py_ssize_t n_images, Py_ssize_t thre
     return width
 
 
-def linear(
-    PackedLinear packed not None, const float[:, ::1] x, float[:, ::1] y, bint relu,
-    Py_ssize_t threads
-):
-    """Write y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]).
+cdef class Linear(Bound):
+    """y[n, o] = relu(bias[o] + sum_k x[n, k] * weight[o, k]), bound to its arrays.
 
     The weights of inputs that are zero in all images are not read. That is exact: the terms left
     out are zeros, provided that all weights are finite, which the packing has found out; if they
@@ -183,15 +181,39 @@ def linear(
     x : float32, shape (N, I), C-contiguous
     y : float32, shape (N, O), C-contiguous
     relu : bool
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights.
     """
-    cdef Py_ssize_t N = x.shape[0], first
-    if x.shape[1] != packed.in_features or y.shape[1] != packed.out_features or y.shape[0] != N:
-        raise ValueError("x, y: shapes do not match the weights")
-    for first in range(0, N, ACY_LINEAR_IMAGES):
-        run_images(
-            packed, &x[first, 0], &y[first, 0], min(N - first, ACY_LINEAR_IMAGES), relu, threads
-        )
+
+    cdef PackedLinear packed
+    cdef const float[:, ::1] x
+    cdef float[:, ::1] y
+    cdef bint relu
+
+    def __cinit__(
+        self, PackedLinear packed not None, const float[:, ::1] x, float[:, ::1] y, bint relu
+    ):
+        if (
+            x.shape[1] != packed.in_features or y.shape[1] != packed.out_features
+            or y.shape[0] != x.shape[0]
+        ):
+            raise ValueError("x, y: shapes do not match the weights")
+        self.packed = packed
+        self.x = x
+        self.y = y
+        self.relu = relu
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t N = self.x.shape[0], first
+        for first in range(0, N, ACY_LINEAR_IMAGES):
+            run_images(
+                self.packed, &self.x[first, 0], &self.y[first, 0],
+                min(N - first, ACY_LINEAR_IMAGES), self.relu, threads,
+            )
+        return 0
 
 
 cdef int run_images(
@@ -203,9 +225,10 @@ cdef int run_images(
     cdef Py_ssize_t width = range_of(padded, n_images, threads)
     cdef int n_threads = threads_for(min(threads, (padded + width - 1) // width))
 
-    memory = take_scratch(4 * (depth * (n_images + 1) + n_threads * ACY_LINEAR_SCRATCH))
-    cdef float[::1] floats = np.frombuffer(memory, np.float32)
-    cdef float *scratch = &floats[0]
+    cdef AlignedMemory memory = take_scratch(
+        4 * (depth * (n_images + 1) + n_threads * ACY_LINEAR_SCRATCH)
+    )
+    cdef float *scratch = <float *> memory.memory
     cdef float *values = scratch + n_threads * ACY_LINEAR_SCRATCH
     cdef int32_t *index = <int32_t *> (values + depth * n_images)
     cdef const acy_kernels *kernels = packed.kernels
@@ -246,7 +269,7 @@ def linear_rows(
 ):
     """Write y[n, first + o] = relu(bias[first + o] + sum_k x[n, k] * rows[o, k]); on this thread.
 
-    The bits are those of `linear` with all rows packed.
+    The bits are those of `Linear` with all rows packed.
 
     Parameters
     ----------

@@ -6,9 +6,8 @@ from kernels cimport (
     acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name, image_of,
 )
 
-from alexnet_cy._runtime import give_back, take_scratch, threads_for
-
-import numpy as np
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 
 cdef acy_norm make_norm(Py_ssize_t size, double alpha, double beta, double k, Py_ssize_t channels):
@@ -38,11 +37,8 @@ cdef void norm_row(
     kernels.local_response_norm(&image, &normed, norm, h, h + 1, scratch)
 
 
-def local_response_norm(
-    kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t size, double alpha, double beta,
-    double k, Py_ssize_t threads
-):
-    """Write y = x * (k + alpha / size * sum of the squares of `size` channels)^-beta.
+cdef class LocalResponseNorm(Bound):
+    """y = x * (k + alpha / size * sum of the squares of `size` channels)^-beta, bound to its arrays.
 
     Parameters
     ----------
@@ -50,28 +46,49 @@ def local_response_norm(
     x, y : float32, shape (N, H, W, C), channels contiguous; y may be x
     size : int, at least 1
     alpha, beta, k : float
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit each other.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
-    cdef int axis
-    for axis in range(4):
-        if x.shape[axis] != y.shape[axis]:
-            raise ValueError("x, y: shapes differ")
-    if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
-        raise ValueError("x, y: channels must be contiguous")
-    cdef Py_ssize_t row, n_rows = x.shape[0] * x.shape[1]
-    if n_rows * x.shape[2] * x.shape[3] == 0:
-        return
-    cdef acy_norm norm = make_norm(size, alpha, beta, k, x.shape[3])
-    cdef int n_threads = threads_for(min(threads, n_rows))
-    cdef Py_ssize_t scratch_floats = scratch_floats_of(table, &norm, x.shape[3])
-    memory = take_scratch(4 * n_threads * scratch_floats)
-    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
-    for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-        norm_row(table, x, y, &norm, row, &scratch[threadid() * scratch_floats])
-    give_back(memory)
+
+    cdef const acy_kernels *kernels
+    cdef float[:, :, :, :] x, y
+    cdef acy_norm norm
+
+    def __cinit__(
+        self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t size, double alpha,
+        double beta, double k
+    ):
+        cdef int axis
+        for axis in range(4):
+            if x.shape[axis] != y.shape[axis]:
+                raise ValueError("x, y: shapes differ")
+        if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
+            raise ValueError("x, y: channels must be contiguous")
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+        self.norm = make_norm(size, alpha, beta, k, x.shape[3])
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t row, n_rows = self.x.shape[0] * self.x.shape[1]
+        if n_rows * self.x.shape[2] * self.x.shape[3] == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, n_rows))
+        cdef Py_ssize_t scratch_floats = scratch_floats_of(
+            self.kernels, &self.norm, self.x.shape[3]
+        )
+        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
+        cdef float *scratch = <float *> memory.memory
+        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
+            norm_row(
+                self.kernels, self.x, self.y, &self.norm, row,
+                scratch + threadid() * scratch_floats,
+            )
+        give_back(memory)
+        return 0
 
 
 cdef void norm_and_pool_part(
@@ -86,14 +103,11 @@ cdef void norm_and_pool_part(
     )
 
 
-def norm_and_pool(
-    kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple norm, tuple kernel_size, tuple stride,
-    tuple padding, Py_ssize_t threads
-):
-    """Write the max pooling of the local response normalisation of x, which never stands whole.
+cdef class NormAndPool(Bound):
+    """The max pooling of the local response normalisation of x, which never stands whole.
 
-    The same bits as one after the other. Threads that share an image both normalise the rows where
-    their parts meet.
+    Bound to its arrays. The same bits as one after the other. Threads that share an image both
+    normalise the rows where their parts meet.
 
     Parameters
     ----------
@@ -101,37 +115,55 @@ def norm_and_pool(
     x : float32, shape (N, H, W, C), channels contiguous
     y : float32, shape (N, P, Q, C), channels contiguous; every window meets the image
     norm : (size, alpha, beta, k)
-        As for `local_response_norm`.
+        As for `LocalResponseNorm`.
     kernel_size, stride : (height, width)
     padding : (top, left)
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit each other.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
-    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
-        raise ValueError("x, y: images or channels differ")
-    if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
-        raise ValueError("x, y: channels must be contiguous")
-    if y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3] == 0:
-        return
-    cdef acy_norm of_row = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])
+
+    cdef const acy_kernels *kernels
+    cdef float[:, :, :, :] x, y
+    cdef acy_norm norm
     cdef acy_pool_window window
-    window.kernel_h, window.kernel_w = kernel_size
-    window.stride_h, window.stride_w = stride
-    window.padding_top, window.padding_left = padding
-    # Parts of images for every thread, if there are not images enough.
-    cdef Py_ssize_t n_parts = 1
-    if y.shape[0] % threads:
-        n_parts = min(threads, y.shape[1])
-    cdef Py_ssize_t task, n_tasks = y.shape[0] * n_parts
-    cdef int n_threads = threads_for(min(threads, n_tasks))
-    cdef Py_ssize_t scratch_floats = scratch_floats_of(table, &of_row, x.shape[3])
-    scratch_floats += (window.kernel_h * x.shape[2] * x.shape[3] + 15) // 16 * 16
-    memory = take_scratch(4 * n_threads * scratch_floats)
-    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
-    for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
-        norm_and_pool_part(
-            table, x, y, &of_row, &window, task, n_parts, &scratch[threadid() * scratch_floats]
-        )
-    give_back(memory)
+
+    def __cinit__(
+        self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple norm, tuple kernel_size,
+        tuple stride, tuple padding
+    ):
+        if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
+            raise ValueError("x, y: images or channels differ")
+        if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
+            raise ValueError("x, y: channels must be contiguous")
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+        self.norm = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])
+        self.window.kernel_h, self.window.kernel_w = kernel_size
+        self.window.stride_h, self.window.stride_w = stride
+        self.window.padding_top, self.window.padding_left = padding
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t N = self.y.shape[0], P = self.y.shape[1]
+        cdef Py_ssize_t row_floats = self.x.shape[2] * self.x.shape[3]
+        if N * P * self.y.shape[2] * self.y.shape[3] == 0:
+            return 0
+        # Parts of images for every thread, if there are not images enough.
+        cdef Py_ssize_t n_parts = min(threads, P) if N % threads else 1
+        cdef Py_ssize_t task, n_tasks = N * n_parts
+        cdef int n_threads = threads_for(min(threads, n_tasks))
+        cdef Py_ssize_t scratch_floats = scratch_floats_of(
+            self.kernels, &self.norm, self.x.shape[3]
+        ) + (self.window.kernel_h * row_floats + 15) // 16 * 16
+        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
+        cdef float *scratch = <float *> memory.memory
+        for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
+            norm_and_pool_part(
+                self.kernels, self.x, self.y, &self.norm, &self.window, task, n_parts,
+                scratch + threadid() * scratch_floats,
+            )
+        give_back(memory)
+        return 0

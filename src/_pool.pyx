@@ -4,7 +4,8 @@ from cython.parallel cimport prange
 
 from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name, image_of
 
-from alexnet_cy._runtime import threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport threads_for
 
 
 cdef void check(float[:, :, :, :] x, float[:, :, :, :] y) except *:
@@ -24,11 +25,10 @@ cdef void max_pool_row(
     kernels.max_pool(&image, &pooled, window, p, p + 1)
 
 
-def max_pool2d(
-    kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple kernel_size, tuple stride,
-    tuple padding, Py_ssize_t threads
-):
-    """Write y[n, p, q, c] = max of x[n, h, w, c] over the window of (p, q), clipped to the image.
+cdef class MaxPool2d(Bound):
+    """y[n, p, q, c] = max of x[n, h, w, c] over the window of (p, q), clipped to the image.
+
+    Bound to its arrays.
 
     Parameters
     ----------
@@ -37,22 +37,37 @@ def max_pool2d(
     y : float32, shape (N, P, Q, C), channels contiguous; every window meets the image
     kernel_size, stride : (height, width)
     padding : (top, left)
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit each other.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
+
+    cdef const acy_kernels *kernels
+    cdef float[:, :, :, :] x, y
     cdef acy_pool_window window
-    window.kernel_h, window.kernel_w = kernel_size
-    window.stride_h, window.stride_w = stride
-    window.padding_top, window.padding_left = padding
-    check(x, y)
-    cdef Py_ssize_t row, n_rows = y.shape[0] * y.shape[1]
-    if n_rows * y.shape[2] * y.shape[3] == 0:
-        return
-    cdef int n_threads = threads_for(min(threads, n_rows))
-    for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-        max_pool_row(table, x, y, &window, row)
+
+    def __cinit__(
+        self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple kernel_size, tuple stride,
+        tuple padding
+    ):
+        check(x, y)
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+        self.window.kernel_h, self.window.kernel_w = kernel_size
+        self.window.stride_h, self.window.stride_w = stride
+        self.window.padding_top, self.window.padding_left = padding
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t row, n_rows = self.y.shape[0] * self.y.shape[1]
+        if n_rows * self.y.shape[2] * self.y.shape[3] == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, n_rows))
+        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
+            max_pool_row(self.kernels, self.x, self.y, &self.window, row)
+        return 0
 
 
 cdef void adaptive_avg_pool_row(
@@ -63,27 +78,37 @@ cdef void adaptive_avg_pool_row(
     kernels.adaptive_avg_pool(&image, &pooled, p, p + 1)
 
 
-def adaptive_avg_pool2d(
-    kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t threads
-):
-    """Write y[n, p, q, c] = mean of x[n, h, w, c] over the P x Q parts of the image.
+cdef class AdaptiveAvgPool2d(Bound):
+    """y[n, p, q, c] = mean of x[n, h, w, c] over the P x Q parts of the image, bound to its arrays.
 
     Parameters
     ----------
     kernels : capsule of `_runtime.kernels_of`
     x : float32, shape (N, H, W, C), channels contiguous, H and W at least 1
     y : float32, shape (N, P, Q, C), channels contiguous
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit each other, or x has no pixels and y has.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
-    check(x, y)
-    cdef Py_ssize_t row, n_rows = y.shape[0] * y.shape[1]
-    if n_rows * y.shape[2] * y.shape[3] == 0:
-        return
-    if x.shape[1] == 0 or x.shape[2] == 0:
-        raise ValueError("x: the image is empty")
-    cdef int n_threads = threads_for(min(threads, n_rows))
-    for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-        adaptive_avg_pool_row(table, x, y, row)
+
+    cdef const acy_kernels *kernels
+    cdef float[:, :, :, :] x, y
+
+    def __cinit__(self, kernels, float[:, :, :, :] x, float[:, :, :, :] y):
+        check(x, y)
+        if y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3] and x.shape[1] * x.shape[2] == 0:
+            raise ValueError("x: the image is empty")
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t row, n_rows = self.y.shape[0] * self.y.shape[1]
+        if n_rows * self.y.shape[2] * self.y.shape[3] == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, n_rows))
+        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
+            adaptive_avg_pool_row(self.kernels, self.x, self.y, row)
+        return 0

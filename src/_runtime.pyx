@@ -7,12 +7,11 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
+from posix.unistd cimport getpid, pid_t
 
 from kernels cimport (
     acy_compiled_levels, acy_kernels, acy_runnable_levels, capsule_name,
 )
-
-import os
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
@@ -135,7 +134,7 @@ def tile_of(capsule):
 
 # The process in which more than one OpenMP thread has first run. GNU's OpenMP waits for ever for
 # its threads in a child forked after that (GCC bug 60035), so such a child works serially.
-cdef long parallel_pid = 0
+cdef pid_t parallel_pid = 0
 
 
 def openmp_version():
@@ -153,7 +152,7 @@ def compiler():
     return ACY_COMPILER.decode()
 
 
-def threads_for(Py_ssize_t threads):
+cpdef int threads_for(Py_ssize_t threads):
     """Return how many threads a parallel region may start now, of the `threads` asked for.
 
     One in a build without OpenMP, and one in a process forked after its parent ran in parallel.
@@ -161,10 +160,10 @@ def threads_for(Py_ssize_t threads):
     global parallel_pid
     if threads <= 1 or acy_openmp_version() == 0:
         return 1
-    pid = os.getpid()
+    cdef pid_t pid = getpid()
     if parallel_pid == 0:
         parallel_pid = pid
-    return threads if parallel_pid == pid else 1
+    return <int> threads if parallel_pid == pid else 1
 
 
 def share_out(do, tasks, Py_ssize_t threads):
@@ -215,9 +214,6 @@ cdef class AlignedMemory:
         The system does not grant it; the message says how much was asked for.
     """
 
-    cdef void *memory
-    cdef readonly size_t nbytes
-
     def __cinit__(self, nbytes):
         if nbytes > PY_SSIZE_T_MAX:
             raise MemoryError(f"cannot allocate {nbytes} bytes")
@@ -247,7 +243,7 @@ cdef enum:
     MOST_IDLE_SCRATCH = 5
 
 
-def take_scratch(size_t nbytes):
+cpdef AlignedMemory take_scratch(size_t nbytes):
     """Return memory of at least `nbytes` bytes, of any content; hand it to `give_back` after use.
 
     Raises
@@ -255,28 +251,43 @@ def take_scratch(size_t nbytes):
     MemoryError
         The system does not grant it.
     """
+    cdef AlignedMemory memory = pop_scratch()
+    cdef list too_small
+    if memory is not None and memory.nbytes >= nbytes:
+        return memory
     too_small = []
-    memory = None
-    while memory is None or memory.nbytes < nbytes:
-        if memory is not None:
-            too_small.append(memory)
-        try:
-            memory = idle_scratch.pop()
-        except IndexError:  # list operations are atomic, also where threads run side by side
-            memory = AlignedMemory(nbytes)
+    while memory is not None and memory.nbytes < nbytes:
+        too_small.append(memory)
+        memory = pop_scratch()
     idle_scratch.extend(too_small)
-    return memory
+    return AlignedMemory(nbytes) if memory is None else memory
 
 
-def give_back(AlignedMemory memory not None):
-    """Keep memory of `take_scratch` for a next call; of too much, let the smallest go."""
-    mine = [memory]
+cdef AlignedMemory pop_scratch():
+    """Take one piece, or None if there is none."""
     try:
-        while True:  # one by one: what has been popped belongs to no other thread
-            mine.append(idle_scratch.pop())
-    except IndexError:
-        mine.sort(key=size_of)
-        idle_scratch.extend(mine[-MOST_IDLE_SCRATCH:])
+        return idle_scratch.pop()
+    except IndexError:  # list operations are atomic, also where threads run side by side
+        return None
+
+
+cpdef int give_back(AlignedMemory memory) except -1:
+    """Keep memory of `take_scratch` for a next call; of too much, let the smallest go."""
+    cdef AlignedMemory idle
+    cdef list mine
+    if memory is None:
+        raise TypeError("memory: need what take_scratch has returned, got None")
+    idle_scratch.append(memory)
+    if len(idle_scratch) <= MOST_IDLE_SCRATCH:
+        return 0
+    mine = []
+    idle = pop_scratch()
+    while idle is not None:  # one by one: what has been popped belongs to no other thread
+        mine.append(idle)
+        idle = pop_scratch()
+    mine.sort(key=size_of)
+    idle_scratch.extend(mine[-MOST_IDLE_SCRATCH:])
+    return 0
 
 
 cdef size_of(AlignedMemory memory):

@@ -4,55 +4,82 @@ from cython.parallel cimport prange
 
 from kernels cimport acy_kernels, capsule_name
 
-from alexnet_cy._runtime import threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport threads_for
 
 cdef enum:
     # Floats of a tile of relu: 256 KiB, far more than the hand-over to a thread costs.
     RELU_TILE = 65536
 
 
-def softmax(kernels, const float[:, ::1] x, float[:, ::1] y, Py_ssize_t threads):
-    """Write y[n] = exp(x[n] - max(x[n])) / sum(exp(x[n] - max(x[n]))).
+cdef class Softmax(Bound):
+    """y[n] = exp(x[n] - max(x[n])) / sum(exp(x[n] - max(x[n]))), bound to its arrays.
 
     Parameters
     ----------
     kernels : capsule of `_runtime.kernels_of`
     x, y : float32, shape (N, F), C-contiguous; y may be x
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The shapes differ.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
-    if x.shape[0] != y.shape[0] or x.shape[1] != y.shape[1]:
-        raise ValueError("x, y: shapes differ")
-    cdef Py_ssize_t n, N = x.shape[0], F = x.shape[1]
-    if N * F == 0:
-        return
-    cdef int n_threads = threads_for(min(threads, N))
-    for n in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
-        table.softmax(&x[n, 0], &y[n, 0], F)
+
+    cdef const acy_kernels *kernels
+    cdef const float[:, ::1] x
+    cdef float[:, ::1] y
+
+    def __cinit__(self, kernels, const float[:, ::1] x, float[:, ::1] y):
+        if x.shape[0] != y.shape[0] or x.shape[1] != y.shape[1]:
+            raise ValueError("x, y: shapes differ")
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t n, N = self.x.shape[0], F = self.x.shape[1]
+        if N * F == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, N))
+        for n in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
+            self.kernels.softmax(&self.x[n, 0], &self.y[n, 0], F)
+        return 0
 
 
-def relu(kernels, const float[::1] x, float[::1] y, Py_ssize_t threads):
-    """Write y = max(x, 0); NaN stays NaN.
+cdef class Relu(Bound):
+    """y = max(x, 0), bound to its arrays; NaN stays NaN.
 
     Parameters
     ----------
     kernels : capsule of `_runtime.kernels_of`
     x, y : float32, shape (n,), C-contiguous; y may be x
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The shapes differ.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
-    if x.shape[0] != y.shape[0]:
-        raise ValueError("x, y: shapes differ")
-    cdef Py_ssize_t tile, n_tiles = (x.shape[0] + RELU_TILE - 1) // RELU_TILE
-    if n_tiles == 0:
-        return
-    cdef int n_threads = threads_for(min(threads, n_tiles))
-    for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="static"):
-        table.relu(
-            &x[tile * RELU_TILE], &y[tile * RELU_TILE],
-            min(RELU_TILE, x.shape[0] - tile * RELU_TILE),
-        )
+
+    cdef const acy_kernels *kernels
+    cdef const float[::1] x
+    cdef float[::1] y
+
+    def __cinit__(self, kernels, const float[::1] x, float[::1] y):
+        if x.shape[0] != y.shape[0]:
+            raise ValueError("x, y: shapes differ")
+        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.x = x
+        self.y = y
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t tile, n = self.x.shape[0], n_tiles = (n + RELU_TILE - 1) // RELU_TILE
+        if n_tiles == 0:
+            return 0
+        cdef int n_threads = threads_for(min(threads, n_tiles))
+        for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="static"):
+            self.kernels.relu(
+                &self.x[tile * RELU_TILE], &self.y[tile * RELU_TILE],
+                min(RELU_TILE, n - tile * RELU_TILE),
+            )
+        return 0

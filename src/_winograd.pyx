@@ -12,7 +12,8 @@ from winograd_blocks cimport (
 )
 from winograd_calls cimport check_call, describe_call, list_tiles, set_transforms
 
-from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy._bound cimport Bound
+from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 from threading import Lock
 
@@ -174,11 +175,8 @@ cdef void run_shared(
         kernels.winograd_output(block, i, i + 1)
 
 
-def conv2d(
-    PackedWinograd packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
-    const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns, bint relu, Py_ssize_t threads
-):
-    """Convolve padded images with stride 1, tile by tile.
+cdef class Conv2d(Bound):
+    """A convolution of padded images with stride 1, tile by tile, bound to its arrays.
 
     Parameters
     ----------
@@ -188,24 +186,48 @@ def conv2d(
     rows, columns : intp
         Where the tiles begin along each axis, and at the end P and Q.
     relu : bool
-    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights.
     """
-    cdef Py_ssize_t groups = packed.shape.groups, n_tiles = check_call(
-        &packed.layer, groups, x, y, rows, columns
-    )
-    if n_tiles == 0:
-        return
-    packed.transform(threads)
-    cdef acy_winograd layer = describe_call(&packed.layer, packed.kernels.lanes, x, y, relu)
-    cdef acy_winograd_tile *tiles = list_tiles(&layer, groups, n_tiles, x, y, rows, columns)
-    try:
-        convolve_tiles(packed, &layer, tiles, n_tiles, threads)
-    finally:
-        free(tiles)
+
+    cdef PackedWinograd packed
+    cdef const float[:, :, :, ::1] x
+    cdef float[:, :, :, :] y
+    cdef acy_winograd layer  # its weights only after the first run
+    cdef acy_winograd_tile *tiles
+    cdef Py_ssize_t n_tiles  # of a group
+
+    def __cinit__(
+        self, PackedWinograd packed not None, const float[:, :, :, ::1] x,
+        float[:, :, :, :] y, const Py_ssize_t[::1] rows, const Py_ssize_t[::1] columns, bint relu
+    ):
+        cdef Py_ssize_t groups = packed.shape.groups
+        self.n_tiles = check_call(&packed.layer, groups, x, y, rows, columns)
+        self.packed = packed
+        self.x = x
+        self.y = y
+        if self.n_tiles:
+            self.layer = describe_call(&packed.layer, packed.kernels.lanes, x, y, relu)
+            self.tiles = list_tiles(&self.layer, groups, self.n_tiles, x, y, rows, columns)
+
+    def __dealloc__(self):
+        free(self.tiles)
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        if self.n_tiles == 0:
+            return 0
+        if self.layer.weight is NULL:
+            self.packed.transform(threads)
+            self.layer.weight = self.packed.layer.weight
+        convolve_tiles(self.packed, &self.layer, self.tiles, self.n_tiles, threads)
+        return 0
 
 
 cdef int convolve_tiles(
-    PackedWinograd packed, acy_winograd *layer, const acy_winograd_tile *tiles,
+    PackedWinograd packed, const acy_winograd *bound, const acy_winograd_tile *tiles,
     Py_ssize_t n_tiles, Py_ssize_t threads
 ) except -1:
     """Compute block by block of tiles.
@@ -213,6 +235,7 @@ cdef int convolve_tiles(
     Where there are fewer blocks than threads, or the weights are large, the threads share the steps
     of each block; else every thread takes whole blocks, and their V and M stay in its cache.
     """
+    cdef acy_winograd layer = bound[0]
     cdef Cut cut = cut_into_blocks(
         n_tiles, packed.n_pairs * (layer.v_row + layer.m_row),
         packed.n_pairs * layer.channels * layer.m_row, packed.shape.groups, threads
@@ -221,13 +244,17 @@ cdef int convolve_tiles(
     layer.m_pair = odd_lines(cut.largest * layer.m_row)
     cdef int n_threads = threads_for(threads if cut.shared else min(threads, cut.n_jobs))
     cdef Py_ssize_t scratch_floats = packed.n_pairs * (layer.v_pair + layer.m_pair)
-    memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
-    cdef float[::1] scratch = np.frombuffer(memory, np.float32)
     cdef acy_winograd *blocks = <acy_winograd *> malloc(n_threads * sizeof(acy_winograd))
     if blocks is NULL:
         raise MemoryError(f"no memory to describe {n_threads} blocks")
-    run_blocks(packed.kernels, layer, &cut, tiles, blocks, &scratch[0], n_threads)
-    free(blocks)
+    cdef AlignedMemory memory
+    try:
+        memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
+        run_blocks(
+            packed.kernels, &layer, &cut, tiles, blocks, <float *> memory.memory, n_threads
+        )
+    finally:
+        free(blocks)
     give_back(memory)
     return 0
 

@@ -11,7 +11,7 @@ from cache_lines cimport odd_lines
 from winograd_blocks cimport count_panels, describe_group, layer_capsule_name
 from winograd_calls cimport check_call, describe_call, list_tiles
 
-from alexnet_cy._runtime import give_back, take_scratch, threads_for
+from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 
@@ -23,7 +23,7 @@ cdef class PassingWinograd:
 
     The tiles of the input are transformed at once. For every panel of out channels its kernels g
     are packed, transformed to U a row of points at a time, multiplied where they have been left in
-    the cache, and M is transformed to the output. The bits are those of `_winograd.conv2d`.
+    the cache, and M is transformed to the output. The bits are those of `_winograd.Conv2d`.
 
     A context manager, which holds the transformed tiles; to be used within.
 
@@ -32,11 +32,12 @@ cdef class PassingWinograd:
     shape : WinogradShape
     bias : float32, shape (O,), or None for zeros
     x, y, rows, columns, relu
-        As for `_winograd.conv2d`; at most MOST_TILES tiles.
+        As for `_winograd.Conv2d`; at most MOST_TILES tiles.
     threads : int
     """
 
-    cdef object shape, memory
+    cdef object shape
+    cdef AlignedMemory memory
     cdef const acy_kernels *kernels
     cdef acy_winograd *groups
     cdef acy_winograd_tile *tiles
@@ -108,11 +109,11 @@ cdef class PassingWinograd:
         if self.groups is NULL:
             raise MemoryError(f"no memory to describe {self.n_groups} groups")
         self.memory = take_scratch(4 * self.n_groups * v_floats)
-        cdef float[::1] v = np.frombuffer(self.memory, np.float32)
+        cdef float *v = <float *> self.memory.memory
         for group in range(self.n_groups):
             describe_group(call, padded_out_channels, group, self.groups + group)
             self.groups[group].tiles = self.tiles + group * self.n_tiles
-            self.groups[group].v = &v[0] + group * v_floats
+            self.groups[group].v = v + group * v_floats
         return 0
 
     cdef int transform_tiles(self, Py_ssize_t threads) except -1:
@@ -158,13 +159,13 @@ cdef class PassingWinograd:
         cdef Py_ssize_t begin = self.panel_of(first), stop = self.panel_of(end - 1) + 1, panel
         cdef int n_threads = threads_for(min(threads, stop - begin)), not_finite = 0
         cdef Py_ssize_t scratch_floats = self.m_floats + self.u_floats + self.g_floats
-        memory = take_scratch(4 * n_threads * scratch_floats)
-        cdef float[::1] scratch = np.frombuffer(memory, np.float32)
+        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
+        cdef float *scratch = <float *> memory.memory
         for panel in prange(
             begin, stop, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
         ):
             not_finite += not self.compute_panel(
-                panel, &filters[0, 0, 0, 0], first, &scratch[threadid() * scratch_floats]
+                panel, &filters[0, 0, 0, 0], first, scratch + threadid() * scratch_floats
             )
         give_back(memory)
         return not_finite == 0

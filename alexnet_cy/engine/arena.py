@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 
 from alexnet_cy import _layout
+from alexnet_cy._bound import Bound
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.network.windows import Padding
 
@@ -66,10 +67,11 @@ class Activation:
         height, width, _ = self.shape
         return whole[:, top : top + height, left : left + width]
 
-    def clear_padding(self, whole: Float32Array) -> None:
-        """Write the zeros: the memory may have been another activation's."""
-        if self.padding != NO_PADDING:
-            _layout.clear_padding(whole, self.padding)
+    def bind_clearing(self, whole: Float32Array) -> tuple[Bound, ...]:
+        """Bind what writes the zeros: the memory may have been another activation's."""
+        if self.padding == NO_PADDING:
+            return ()
+        return (_layout.ClearPadding(whole, self.padding),)
 
 
 def place(activations: list[Activation]) -> int:

@@ -37,7 +37,7 @@ def convolve(
         patches = pack_array(kernel, offsets, groups, kernels)
         padded, inside = padded_nhwc(n_images, height, width, channels, padding)
         _layout.nchw_to_nhwc(images, inside, threads)
-        _conv.conv2d(patches, padded, y, *stride, relu, algorithm == "im2col", threads)
+        _conv.Conv2d(patches, padded, y, *stride, relu, algorithm == "im2col").run(threads)
         return
     taps = block_taps((kernel.shape[2], kernel.shape[3]), stride)
     rows, columns = (n + r - 1 for n, r in zip(y.shape[1:3], taps, strict=True))
@@ -51,7 +51,7 @@ def convolve(
             passing.take_filters(0, blocked_weight(kernel, stride), threads)
     else:
         tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
-        _winograd.conv2d(tiles, *tiling, relu, threads)
+        _winograd.Conv2d(tiles, *tiling, relu).run(threads)
 
 
 def to_nhwc(images: Float32Array, threads: int) -> Float32Array:
@@ -66,5 +66,5 @@ def to_nchw(images: Float32Array, threads: int) -> Float32Array:
     """Return (N, H, W, C) images as a new array (N, C, H, W)."""
     n_images, height, width, channels = images.shape
     y = np.empty((n_images, channels, height, width), np.float32)
-    _layout.nhwc_to_nchw(images, y, threads)
+    _layout.NhwcToNchw(images, y).run(threads)
     return y

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
 
 from alexnet_cy import _layout
+from alexnet_cy._bound import run_all
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import Plan
-from alexnet_cy.engine.workspace import BoundStep, Workspace
+from alexnet_cy.engine.workspace import BoundSteps, Workspace
 from alexnet_cy.pixel_batch import PixelBatch
 
 __all__ = ["Executor"]
@@ -67,7 +68,7 @@ class Executor:
                 _run_steps(trunk.steps, results, part, threads, clock, started)
                 if plan.head:
                     head = workspace.head(trunk, stop - start)
-                    trunk.write_vectors(head.vectors[first - start : part.stop - start], threads)
+                    head.take(trunk, first - start, threads)
             if plan.head:
                 rows = slice(start, stop)
                 _run_steps(head.steps, results, rows, threads, clock, perf_counter())
@@ -92,7 +93,7 @@ class Executor:
 
 
 def _run_steps(
-    steps: Iterable[BoundStep],
+    steps: BoundSteps,
     results: dict[str, Float32Array],
     part: slice,
     threads: int,
@@ -100,16 +101,15 @@ def _run_steps(
     started: float,
 ) -> None:
     """Run steps for the images of `part`, and hand out what was asked for."""
-    for bound in steps:
-        if bound.clear_padding is not None:
-            bound.clear_padding()
-        bound.run(threads)
-        for feature in bound.step.features:
-            if bound.result.ndim == 4:
-                _layout.nhwc_to_nchw(bound.result, results[feature][part], threads)
+    for stretch in steps.stretches if clock is None else steps.single:
+        run_all(stretch.kernels, threads)
+        last = stretch.last
+        for feature in last.step.features:
+            if last.result.ndim == 4:
+                _layout.NhwcToNchw(last.result, results[feature][part]).run(threads)
             else:
-                results[feature][part] = bound.result
+                results[feature][part] = last.result
         if clock is not None:
             ended = perf_counter()
-            clock(bound.step.name, ended - started)
+            clock(last.step.name, ended - started)
             started = ended

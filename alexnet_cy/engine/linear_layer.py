@@ -6,13 +6,11 @@ find it as a pass over the file does. A process that looks at a few images once 
 
 from __future__ import annotations
 
-from threading import Lock
-
-import numpy as np
-
 from alexnet_cy import _linear
+from alexnet_cy._bound import Bound, BoundLate
 from alexnet_cy._linear import PackedLinear
 from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.layer_weights import LayerWeights
 from alexnet_cy.engine.linear_packing import multiply_in_passing, pack_linear
 from alexnet_cy.weights.tensors import TensorRef
 
@@ -23,89 +21,41 @@ __all__ = ["MOST_IMAGES_IN_PASSING", "LinearLayer"]
 MOST_IMAGES_IN_PASSING = 8
 
 
-class LinearLayer:
-    """The weights of one fully connected layer: in the file, and packed as soon as that pays.
+class LinearLayer(LayerWeights[PackedLinear]):
+    """The weights of one fully connected layer, of shapes (O, I) and (O,)."""
 
-    Several threads may use it at once. The bits of the results do not depend on where the weights
-    are.
+    def bind(self, x: Float32Array, y: Float32Array, *, relu: bool) -> Bound:
+        """Bind y = relu(x weight^T + bias).
 
-    Parameters
-    ----------
-    weight, bias : TensorRef
-        Of shapes (O, I) and (O,); read when they are needed.
-    kernels : capsule
-        The instruction-set level.
-    """
-
-    def __init__(self, weight: TensorRef, bias: TensorRef, kernels: object) -> None:
-        self._tensors: tuple[TensorRef, TensorRef] | None = (weight, bias)
-        self._kernels = kernels
-        self._packed: PackedLinear | None = None
-        self._used = False
-        self._lock = Lock()
-
-    def run(self, x: Float32Array, y: Float32Array, relu: bool, threads: int) -> None:
-        """Write y = relu(x weight^T + bias).
+        The first call, if it is one of few images and the file is read by rows, uses the weights as
+        it reads them.
 
         Parameters
         ----------
         x : ndarray of float32, shape (N, I), C-contiguous
         y : ndarray of float32, shape (N, O), C-contiguous
         relu : bool
-        threads : int
 
-        Raises
-        ------
-        WeightsError
-            The weights cannot be read.
+        Returns
+        -------
+        Bound
+            Raises WeightsError when it runs, if the weights cannot be read.
         """
-        packed = self._packed
-        if packed is None:
-            tensors = self._tensors_in_passing(len(x))
-            if tensors is not None:
-                weight, bias = tensors[0], tensors[1].read()
-                multiply_in_passing(weight, bias, self._kernels, x, y, relu, threads)
-                return
-            packed = self.pack(threads)
-        _linear.linear(packed, x, y, relu, threads)
 
-    def pack(self, threads: int) -> PackedLinear:
-        """Return the packed layer, which takes the place of the tensors.
+        def bind(threads: int) -> _linear.Linear | None:
+            if self._reads_rows() and len(x) <= MOST_IMAGES_IN_PASSING:
+                tensors = self._tensors_in_passing()
+                if tensors is not None:
+                    weight, bias = tensors[0], tensors[1].read()
+                    multiply_in_passing(weight, bias, self._kernels, x, y, relu, threads)
+                    return None
+            return _linear.Linear(self.pack(threads), x, y, relu)
 
-        Raises
-        ------
-        WeightsError
-            The weights cannot be read.
-        """
-        with self._lock:
-            if self._packed is None:
-                assert self._tensors is not None
-                weight, bias = self._tensors
-                self._packed = pack_linear(weight, bias.read(), self._kernels, threads)
-                self._tensors = None
-            return self._packed
+        return BoundLate(bind)
 
-    def tensor(self, kind: str) -> Float32Array:
-        """Return a fresh copy of "weight", (O, I), or "bias", (O,)."""
-        with self._lock:
-            tensors, packed = self._tensors, self._packed
-        place = ("weight", "bias").index(kind)
-        if tensors is not None:
-            return np.array(tensors[place].read(), np.float32)
-        assert packed is not None
-        return packed.unpack()[place]
+    def _pack(self, weight: TensorRef, bias: Float32Array, threads: int) -> PackedLinear:
+        return pack_linear(weight, bias, self._kernels, threads)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the packed layer; 0 as long as it is not packed."""
-        return 0 if self._packed is None else self._packed.nbytes
-
-    def _tensors_in_passing(self, n_images: int) -> tuple[TensorRef, TensorRef] | None:
-        """Return the tensors for the first call, if it is one of few images and reads by rows."""
-        with self._lock:
-            if self._used or self._tensors is None or n_images > MOST_IMAGES_IN_PASSING:
-                return None
-            if self._tensors[0].read_rows is None:
-                return None
-            self._used = True
-            return self._tensors
+    def _reads_rows(self) -> bool:
+        tensors = self._tensors
+        return tensors is not None and tensors[0].read_rows is not None

@@ -52,7 +52,7 @@ class Case:
 
     def run(self, layer=None, *, relu=False, threads=2):
         tiling = self.tiling()
-        (layer or self.layer).run_winograd(tiling, relu, threads)
+        (layer or self.layer).bind_winograd(tiling, relu=relu).run(threads)
         return tiling.y
 
     def expected(self, *, relu=False):
@@ -60,7 +60,7 @@ class Case:
         packed = pack_winograd(
             self.weight, self.bias, stride=self.stride, groups=self.groups, kernels=active_kernels()
         )
-        _winograd.conv2d(packed, *tiling, relu, 1)
+        _winograd.Conv2d(packed, *tiling, relu).run(1)
         return tiling.y
 
 
@@ -82,10 +82,10 @@ def test_directly(copy_columns):
     case = Case(NARROW)
     y, expected = case.tiling().y, case.tiling().y
     for _ in range(2):
-        case.layer.run(case.x, y, copy_columns, True, 2)
+        case.layer.bind(case.x, y, copy_columns=copy_columns, relu=True).run(2)
         assert case.file.rows_read == 64
     packed = pack_array(case.weight, case.bias, 2, active_kernels())
-    _conv.conv2d(packed, case.x, expected, 1, 1, True, copy_columns, 1)
+    _conv.Conv2d(packed, case.x, expected, 1, 1, True, copy_columns).run(1)
     assert_same_bits(y, expected)
     assert case.layer.nbytes == packed.nbytes
 

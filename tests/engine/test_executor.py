@@ -10,6 +10,7 @@ from alexnet_cy.engine.executor import Executor
 from alexnet_cy.engine.packed import PackedWeights
 from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK
 from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.workspace import Workspace
 from alexnet_cy.network import feature_names
 
 NAMES = ["caffe", "torchvision", "plain"]
@@ -104,3 +105,22 @@ def test_nothing_is_left_to_pack_after_the_warm_up(small):
     assert settled > 0
     executor.run(small[:1], 1)
     assert packed.packed_bytes == settled
+
+
+@pytest.mark.parametrize("names", [["prob"], ["conv1", "pool2", "fc7", "prob"], ["pool5"]])
+def test_stretches_end_where_something_is_handed_out(network, names):
+    variant, packed = network
+    plan = make_plan(variant, variant.input_size, variant.input_size, names)
+    workspace = Workspace(plan, packed, 1)
+    trunk = workspace.trunk(1)
+    parts = [trunk.steps, *([workspace.head(trunk, 1).steps] if plan.head else [])]
+    for part in parts:
+        assert sum((s.kernels for s in part.stretches), ()) == sum(
+            (s.kernels for s in part.single), ()
+        )
+        ends = [stretch.last for stretch in part.stretches]
+        assert ends[-1] is part.single[-1].last
+        assert all(end.step.features for end in ends[:-1])
+        inner = [s.last for s in part.single if s.last not in ends]
+        assert not any(bound.step.features for bound in inner)
+    assert [s.last.step for part in parts for s in part.single] == list(plan.steps)

@@ -30,14 +30,14 @@ def inputs(n_images, width, density=0.5):
 
 def run(layer, x, out_features, *, relu=False, threads=2):
     y = np.full((len(x), out_features), np.nan, np.float32)
-    layer.run(x, y, relu, threads)
+    layer.bind(x, y, relu=relu).run(threads)
     return y
 
 
 def of_packed(weight, bias, x, relu=False):
     packed = pack_linear(array_tensor(weight), bias, active_kernels(), 1)
     y = np.empty((len(x), len(weight)), np.float32)
-    _linear.linear(packed, x, y, relu, 1)
+    _linear.Linear(packed, x, y, relu).run(1)
     return y
 
 

@@ -33,7 +33,7 @@ def gaps(*shape):
 def test_convolution(kernels, x, y, message):
     packed = pack_array(zeros(7, 4, 2, 2), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _conv.conv2d(packed, x, y, 1, 1, False, False, 1)
+        _conv.Conv2d(packed, x, y, 1, 1, False, False).run(1)
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,21 @@ def test_winograd(kernels, x, y, message):
     packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(4, 3)
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _winograd.conv2d(packed, x, y, cuts, cuts, False, 1)
+        _winograd.Conv2d(packed, x, y, cuts, cuts, False).run(1)
 
 
 @pytest.mark.parametrize("cuts", [[0, 6], [0, 3, 3, 6], [0, 4, 2, 6]])
 def test_a_tile_of_no_size_that_there_is(kernels, cuts):
     packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     with pytest.raises(ValueError, match=r"^rows: there is no transform for a tile of (6|0|-2)$"):
-        _winograd.conv2d(
+        _winograd.Conv2d(
             packed,
             zeros(1, 8, 5, 4),
             zeros(1, 6, 3, 7),
             np.array(cuts, np.intp),
             tile_cuts(3, 3),
             False,
-            1,
-        )
+        ).run(1)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_a_tile_of_no_size_that_there_is(kernels, cuts):
 def test_fully_connected(kernels, x, y):
     packed = _linear.PackedLinear(7, 4, None, kernels, 1)
     with pytest.raises(ValueError, match="x, y: shapes do not match the weights"):
-        _linear.linear(packed, zeros(*x), zeros(*y), False, 1)
+        _linear.Linear(packed, zeros(*x), zeros(*y), False).run(1)
 
 
 def test_bias_of_fully_connected_weights(kernels):
@@ -110,8 +109,8 @@ def test_rows_of_fully_connected_weights(kernels, first, rows):
 
 
 POOLS = [
-    lambda *arguments: _pool.max_pool2d(*arguments, (2, 2), (1, 1), (0, 0), 1),
-    lambda *arguments: _pool.adaptive_avg_pool2d(*arguments, 1),
+    lambda *arguments: _pool.MaxPool2d(*arguments, (2, 2), (1, 1), (0, 0)).run(1),
+    lambda *arguments: _pool.AdaptiveAvgPool2d(*arguments).run(1),
 ]
 
 
@@ -132,7 +131,7 @@ def test_pooling(kernels, pool, x, y, message):
 
 def test_an_empty_image_has_no_average(kernels):
     with pytest.raises(ValueError, match="x: the image is empty"):
-        _pool.adaptive_avg_pool2d(kernels, zeros(1, 0, 5, 3), zeros(1, 2, 2, 3), 1)
+        _pool.AdaptiveAvgPool2d(kernels, zeros(1, 0, 5, 3), zeros(1, 2, 2, 3)).run(1)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +144,14 @@ def test_an_empty_image_has_no_average(kernels):
 )
 def test_normalisation(kernels, x, y, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _lrn.local_response_norm(kernels, x, y, 5, 1.0, 0.75, 1.0, 1)
+        _lrn.LocalResponseNorm(kernels, x, y, 5, 1.0, 0.75, 1.0).run(1)
 
 
 def test_flat_rows(kernels):
     with pytest.raises(ValueError, match="x, y: shapes differ"):
-        _softmax.softmax(kernels, zeros(2, 3), zeros(2, 4), 1)
+        _softmax.Softmax(kernels, zeros(2, 3), zeros(2, 4)).run(1)
     with pytest.raises(ValueError, match="x, y: shapes differ"):
-        _softmax.relu(kernels, zeros(5), zeros(4), 1)
+        _softmax.Relu(kernels, zeros(5), zeros(4)).run(1)
 
 
 @pytest.mark.parametrize(
@@ -160,10 +159,10 @@ def test_flat_rows(kernels):
     [
         lambda other: pack_array(zeros(1, 1, 1, 1), None, 1, other),
         lambda other: _linear.PackedLinear(1, 1, None, other, 1),
-        lambda other: _lrn.local_response_norm(
-            other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1, 1
-        ),
-        lambda other: _softmax.softmax(other, zeros(1, 1), zeros(1, 1), 1),
+        lambda other: _lrn.LocalResponseNorm(
+            other, zeros(1, 1, 1, 1), zeros(1, 1, 1, 1), 1, 1, 1, 1
+        ).run(1),
+        lambda other: _softmax.Softmax(other, zeros(1, 1), zeros(1, 1)).run(1),
         _runtime.tile_of,
     ],
 )

@@ -21,7 +21,7 @@ def test_there_and_back(channels, height, width, threads):
     outside[:, 2 : 2 + height, :width] = False
     assert (whole[outside] == 7).all()
     back = np.empty_like(x)
-    _layout.nhwc_to_nchw(inside, back, threads)
+    _layout.NhwcToNchw(inside, back).run(threads)
     np.testing.assert_array_equal(back, x)
 
 
@@ -31,7 +31,7 @@ def test_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match="y: shape does not match x"):
         _layout.nchw_to_nhwc(images, channels_last, 1)
     with pytest.raises(ValueError, match="x: shape does not match y"):
-        _layout.nhwc_to_nchw(channels_last, images, 1)
+        _layout.NhwcToNchw(channels_last, images).run(1)
 
 
 def test_channels_must_be_contiguous():
@@ -40,26 +40,27 @@ def test_channels_must_be_contiguous():
     with pytest.raises(ValueError, match="y: channels must be contiguous"):
         _layout.nchw_to_nhwc(images, gaps, 1)
     with pytest.raises(ValueError, match="x: channels must be contiguous"):
-        _layout.nhwc_to_nchw(gaps, images, 1)
+        _layout.NhwcToNchw(gaps, images).run(1)
 
 
 @pytest.mark.parametrize(
     "padding", [((0, 0), (0, 0)), ((2, 1), (0, 3)), ((0, 2), (3, 0)), ((4, 5), (2, 2))]
 )
-def test_padding_is_cleared_and_nothing_else(padding):
+@pytest.mark.parametrize("threads", [1, 2, 64])
+def test_padding_is_cleared_and_nothing_else(padding, threads):
     whole = normal(0, 2, 9, 6, 5)
     (top, bottom), (left, right) = padding
     inside = np.s_[:, top : 9 - bottom, left : 6 - right]
     expected = np.zeros_like(whole)
     expected[inside] = whole[inside]
-    _layout.clear_padding(whole, padding)
+    _layout.ClearPadding(whole, padding).run(threads)
     np.testing.assert_array_equal(whole, expected)
 
 
 @pytest.mark.parametrize("padding", [((5, 5), (0, 0)), ((0, 0), (3, 4)), ((-1, 0), (0, 0))])
 def test_padding_that_does_not_fit_is_refused(padding):
     with pytest.raises(ValueError, match=r"padding: .* does not fit into 9 x 6"):
-        _layout.clear_padding(normal(0, 2, 9, 6, 5), padding)
+        _layout.ClearPadding(normal(0, 2, 9, 6, 5), padding)
 
 
 @pytest.mark.parametrize("block", [(1, 1), (4, 4), (2, 5)])

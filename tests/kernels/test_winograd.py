@@ -222,9 +222,9 @@ def test_an_output_with_gaps(kernels, groups):
     packed = pack_winograd(weight, None, stride=(1, 1), groups=groups, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(10, 3)
     dense = np.empty((2, 7, 10, 18), np.float32)
-    _winograd.conv2d(packed, x, dense, *cuts, False, 1)
+    _winograd.Conv2d(packed, x, dense, *cuts, False).run(1)
     padded = np.full((2, 12, 13, 18), 7, np.float32)
-    _winograd.conv2d(packed, x, padded[:, 2:9, 1:11], *cuts, False, 1)
+    _winograd.Conv2d(packed, x, padded[:, 2:9, 1:11], *cuts, False).run(1)
     assert_same_bits(padded[:, 2:9, 1:11], dense)
     padded[:, 2:9, 1:11] = 7
     assert (padded == 7).all()
@@ -235,7 +235,7 @@ def test_the_weights_are_transformed_at_the_first_call(kernels):
     packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(9, 3)
     assert packed.nbytes == 0
-    _winograd.conv2d(packed, x, np.empty((1, 7, 9, 18), np.float32), *cuts, False, 2)
+    _winograd.Conv2d(packed, x, np.empty((1, 7, 9, 18), np.float32), *cuts, False).run(2)
     assert packed.nbytes >= 49 * 18 * 8 * 4
 
 

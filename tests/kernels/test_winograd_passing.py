@@ -26,7 +26,7 @@ def test_parts_in_any_order(kernels, groups, filters):
     weight, bias = normal(1, groups * filters, 6, 3, 3), normal(2, groups * filters)
     packed = pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
     expected, y = np.empty((2, 2, 7, 9, groups * filters), np.float32)
-    _winograd.conv2d(packed, x, expected, *CUTS, True, 1)
+    _winograd.Conv2d(packed, x, expected, *CUTS, True).run(1)
 
     width = _runtime.tile_of(kernels)[2]
     begins = [g * filters + o for g in range(groups) for o in range(0, filters, width)]

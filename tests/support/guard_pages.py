@@ -74,7 +74,7 @@ def conv() -> None:
 
             def call(x, weight, bias, y, groups=groups, copied=copy_columns, threads=threads):
                 packed = pack_array(weight, bias, groups, kernels)
-                _conv.conv2d(packed, x, y, 1, 2, True, copied, threads)
+                _conv.Conv2d(packed, x, y, 1, 2, True, copied).run(threads)
 
             x = normal(0, 2, 4, columns, groups * channels)
             weight, bias = normal(1, groups * filters, channels, 2, 3), normal(2, groups * filters)
@@ -89,7 +89,7 @@ def winograd() -> None:
             def call(x, weight, bias, y, groups=groups, threads=threads):
                 packed = pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
                 cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
-                _winograd.conv2d(packed, x, y, *cuts, True, threads)
+                _winograd.Conv2d(packed, x, y, *cuts, True).run(threads)
 
             def in_passing(x, weight, bias, y, groups=groups, threads=threads):
                 shape = winograd_shape(weight.shape, stride=(1, 1), groups=groups, kernels=kernels)
@@ -110,7 +110,7 @@ def linear() -> None:
 
             def call(x, weight, bias, y, threads=threads):
                 packed = pack_linear(array_tensor(weight), bias, kernels, threads)
-                _linear.linear(packed, x, y, False, threads)
+                _linear.Linear(packed, x, y, False).run(threads)
 
             check(call, arrays, (images, width))
 
@@ -122,10 +122,10 @@ def linear() -> None:
 
 def pool() -> None:
     def maximum(x, y):
-        _pool.max_pool2d(kernels, x, y, (3, 2), (2, 1), (1, 1), 1)
+        _pool.MaxPool2d(kernels, x, y, (3, 2), (2, 1), (1, 1)).run(1)
 
     def average(x, y):
-        _pool.adaptive_avg_pool2d(kernels, x, y, 1)
+        _pool.AdaptiveAvgPool2d(kernels, x, y).run(1)
 
     for channels in range(1, 36):
         x = normal(0, 2, 5, 4, channels)
@@ -137,7 +137,7 @@ def lrn() -> None:
     for channels, size, beta in product(range(1, 36), (1, 2, 5, 80), (0.75, 0.5)):
 
         def call(x, y, size=size, beta=beta):
-            _lrn.local_response_norm(kernels, x, y, size, 1.0, beta, 1.0, 1)
+            _lrn.LocalResponseNorm(kernels, x, y, size, 1.0, beta, 1.0).run(1)
 
         check(call, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
 
@@ -147,7 +147,7 @@ def layout() -> None:
         _layout.nchw_to_nhwc(x, y, 1)
 
     def channels_first(x, y):
-        _layout.nhwc_to_nchw(x, y, 1)
+        _layout.NhwcToNchw(x, y).run(1)
 
     def blocks(x, y):
         _layout.space_to_depth(x, y, (2, 3), (1, 2), 1)
@@ -161,10 +161,10 @@ def layout() -> None:
 
 def softmax() -> None:
     def normalised(x, y):
-        _softmax.softmax(kernels, x, y, 1)
+        _softmax.Softmax(kernels, x, y).run(1)
 
     def cut_off(x, y):
-        _softmax.relu(kernels, x, y, 2)
+        _softmax.Relu(kernels, x, y).run(2)
 
     for length in around(1, 4, 8, 16, 32, 1000):
         check(normalised, [normal(0, 3, length)], (3, length))
