@@ -142,17 +142,16 @@ cdef void blocks_of_row(
     cdef Py_ssize_t dy, h, j, begin, end, channel_stride = H * W
     cdef const float *row
     cdef float *to
-    memset(&y[n, i, 0, 0], 0, y.shape[2] * y.shape[3] * sizeof(float))
     for dy in range(block_h):
         h = i * block_h + dy - top
-        if h < 0 or h >= H:
-            continue
-        row = &x[n, 0, h, 0]
+        row = &x[n, 0, h, 0] if 0 <= h < H else NULL
         for j in range(y.shape[2]):
             # Columns [begin, end) of the block lie inside the image; what is written is contiguous.
             begin = max(0, left - j * block_w)
-            end = min(block_w, W + left - j * block_w)
+            end = min(block_w, W + left - j * block_w) if row is not NULL else begin
             to = &y[n, i, j, dy * block_w * C]
+            if end - begin < block_w:
+                memset(to, 0, block_w * C * sizeof(float))
             if end - begin == 4 and C == 3:  # AlexNet's, with loops that the compiler unrolls
                 interleave(row + j * block_w + begin - left, to + begin * 3, 4, 3, channel_stride)
             elif begin < end:
@@ -172,14 +171,13 @@ cdef void blocks_of_pixels(
     cdef const unsigned char *pixel
     cdef float *to
     cdef int first = channels[0], second = channels[1], third = channels[2]
-    memset(&y[n, i, 0, 0], 0, y.shape[2] * y.shape[3] * sizeof(float))
     for dy in range(block_h):
         h = i * block_h + dy - top
-        if h < 0 or h >= H:
-            continue
         for j in range(y.shape[2]):
             begin = max(0, left - j * block_w)
-            end = min(block_w, W + left - j * block_w)
+            end = min(block_w, W + left - j * block_w) if 0 <= h < H else begin
+            if end - begin < block_w:
+                memset(&y[n, i, j, dy * block_w * 3], 0, block_w * 3 * sizeof(float))
             if begin >= end:
                 continue
             pixel = &x[n, h, j * block_w + begin - left, 0]
