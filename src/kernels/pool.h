@@ -11,40 +11,57 @@ ACY_INLINE acy_range window_range(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t paddi
     return (acy_range){begin < 0 ? 0 : begin, end > size ? size : end};
 }
 
-/* The maximum starts with the window's first element, not with -inf, so that a window of -inf or
- * NaN keeps its value; NaN wins wherever it stands (PyTorch's rule, not Caffe's). Row h of the
- * input lies at h % ring. */
-ACY_INLINE vf window_max(const acy_image *input, ptrdiff_t ring, acy_range rows, acy_range columns,
-                         ptrdiff_t c, ptrdiff_t n) {
-    vf largest = vf_zero();
+/* n channels: a whole vector, or the last ones of a pixel. */
+ACY_INLINE vf load_channels(const float *x, ptrdiff_t n) {
+    return n < ACY_LANES ? vf_load_first(x, n) : vf_load(x);
+}
+ACY_INLINE void store_channels(float *y, vf v, ptrdiff_t n) {
+    if (n < ACY_LANES)
+        vf_store_first(y, v, n);
+    else
+        vf_store(y, v);
+}
+
+enum { POOL_VECTORS = 4 }; /* of channels side by side: the loops over a window are short */
+
+/* y[c] = max over (h, w) in a window of x[h, w, c] for `vectors` vectors of channels from c on, or
+ * for n channels, fewer than a vector. Row h of the input lies at h % ring.
+ *
+ * The maximum starts with the window's first element, not with -inf, so that a window of -inf or
+ * NaN keeps its value; NaN wins wherever it stands (PyTorch's rule, not Caffe's). */
+ACY_INLINE void window_max(const acy_image *input, ptrdiff_t ring, acy_range rows,
+                           acy_range columns, ptrdiff_t c, const int vectors, ptrdiff_t n,
+                           float *y) {
+    vf largest[POOL_VECTORS];
     ptrdiff_t place = rows.begin % ring;
+    const float *row = input->data + columns.begin * input->pixel_stride + c;
+    ACY_UNROLL for (int i = 0; i < vectors; i++) largest[i] =
+        load_channels(row + place * input->row_stride + i * ACY_LANES, n);
     for (ptrdiff_t h = rows.begin; h < rows.end; h++) {
-        const float *x =
-            input->data + place * input->row_stride + columns.begin * input->pixel_stride + c;
-        for (ptrdiff_t w = columns.begin; w < columns.end; w++, x += input->pixel_stride) {
-            const vf v = n < ACY_LANES ? vf_load_first(x, n) : vf_load(x);
-            const int first = h == rows.begin && w == columns.begin;
-            largest = first ? v : vf_max(largest, v);
-        }
+        const float *x = row + place * input->row_stride;
+        for (ptrdiff_t w = columns.begin; w < columns.end; w++, x += input->pixel_stride)
+            ACY_UNROLL for (int i = 0; i < vectors; i++) largest[i] =
+                vf_max(largest[i], load_channels(x + i * ACY_LANES, n));
         if (++place == ring) place = 0;
     }
-    return largest;
+    ACY_UNROLL for (int i = 0; i < vectors; i++)
+        store_channels(y + c + i * ACY_LANES, largest[i], n);
 }
 
 /* y[p, q, c] = max over (h, w) in window(p, q) of x[h, w, c] for one p, whose rows are given */
 static void max_pool_row(const acy_image *input, ptrdiff_t ring, acy_range rows,
                          const acy_image *output, const acy_pool_window *window, ptrdiff_t p) {
     const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
+    const ptrdiff_t broad = channels / (POOL_VECTORS * ACY_LANES) * (POOL_VECTORS * ACY_LANES);
     float *y = output->data + p * output->row_stride;
     for (ptrdiff_t q = 0; q < output->width; q++, y += output->pixel_stride) {
         const acy_range columns =
             window_range(q, window->stride_w, window->padding_left, window->kernel_w, input->width);
-        for (ptrdiff_t c = 0; c < whole; c += ACY_LANES)
-            vf_store(y + c, window_max(input, ring, rows, columns, c, ACY_LANES));
-        if (whole < channels)
-            vf_store_first(y + whole,
-                           window_max(input, ring, rows, columns, whole, channels - whole),
-                           channels - whole);
+        for (ptrdiff_t c = 0; c < broad; c += POOL_VECTORS * ACY_LANES)
+            window_max(input, ring, rows, columns, c, POOL_VECTORS, ACY_LANES, y);
+        for (ptrdiff_t c = broad; c < whole; c += ACY_LANES)
+            window_max(input, ring, rows, columns, c, 1, ACY_LANES, y);
+        if (whole < channels) window_max(input, ring, rows, columns, whole, 1, channels - whole, y);
     }
 }
 
@@ -102,12 +119,9 @@ static void adaptive_avg_pool(const acy_image *input, const acy_image *output, p
                     for (ptrdiff_t w = w_begin; w < w_end; w++) {
                         const float *x =
                             input->data + h * input->row_stride + w * input->pixel_stride + c;
-                        sum += left < ACY_LANES ? vf_load_first(x, left) : vf_load(x);
+                        sum += load_channels(x, left);
                     }
-                if (left < ACY_LANES)
-                    vf_store_first(y + c, sum / area, left);
-                else
-                    vf_store(y + c, sum / area);
+                store_channels(y + c, sum / area, left);
             }
         }
     }
