@@ -31,6 +31,7 @@ class Executor:
     def __init__(self, plan: Plan, packed: PackedWeights) -> None:
         self.plan = plan
         self.packed = packed
+        self._outputs = [(name, step.output_shape) for step in plan.steps for name in step.features]
         self._idle: list[Workspace] = []
 
     def run(
@@ -52,11 +53,7 @@ class Executor:
             For every feature of the plan, (N, C, H, W) or (N, F).
         """
         plan, n_images = self.plan, images.shape[0]
-        results = {
-            feature: np.empty((n_images, *step.output_shape), np.float32)
-            for step in plan.steps
-            for feature in step.features
-        }
+        results = {name: np.empty((n_images, *shape), np.float32) for name, shape in self._outputs}
         workspace = self._take_workspace(min(plan.trunk_block, n_images))
         for start in range(0, n_images, plan.head_block):
             stop = min(start + plan.head_block, n_images)
