@@ -1,26 +1,15 @@
 """Convolution: weights packed once, work cut into tiles, tiles shared out over the threads."""
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
-from kernels cimport (
-    ACY_CONV_PIXELS, acy_conv, acy_kernels, acy_segment, capsule_name,
-)
+from conv_cuts cimport COLUMN_PIXELS, Blocks, Tiling, cut_output, cut_patch
+from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, capsule_name
 
 from alexnet_cy._bound cimport Bound
 from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
-
-cdef enum:
-    # The longest block of the sum over k. A panel's block of weights, 768 x 16 floats on AVX2, is
-    # 48 KiB; shorter blocks only add loads and stores of the output (benchmarks/results/gemm.md).
-    BLOCK_DEPTH = 768
-    # Pixels whose patches im2col copies at a time: 64 x 768 floats = 192 KiB of the L2 cache.
-    COLUMN_PIXELS = 64
-    # Output pixels of a tile given to one thread, at least this many multiply-adds worth, so that
-    # the indirect call and the hand-over cost nothing beside it (about 40 us at 50 GMAC/s).
-    TILE_MACS = 2_000_000
 
 
 cdef class PackedConv:
@@ -147,81 +136,37 @@ cdef class PackedConv:
         return self.weight_memory.nbytes + self.bias_memory.nbytes
 
 
-cdef struct Blocks:
-    acy_segment *segments
-    Py_ssize_t *ends
-    Py_ssize_t n_blocks
-    Py_ssize_t longest
+cdef Blocks cut_patches(PackedConv packed, Py_ssize_t width):
+    """Cut the patches of padded images so wide."""
+    cdef Py_ssize_t C = packed.group_channels * packed.groups
+    # Without groups, the taps of a kernel row and their channels are one contiguous run.
+    if packed.groups == 1:
+        return cut_patch(packed.kernel_h, packed.kernel_w * C, 1, width * C, 0)
+    return cut_patch(packed.kernel_h, packed.group_channels, packed.kernel_w, width * C, C)
 
 
-cdef Blocks cut_patch(
-    Py_ssize_t rows, Py_ssize_t run, Py_ssize_t runs, Py_ssize_t row_stride, Py_ssize_t run_stride
+cdef acy_conv describe_conv(
+    PackedConv packed, const float[:, :, :, ::1] x, float[:, :, :, :] y, Py_ssize_t stride_h,
+    Py_ssize_t stride_w
 ):
-    """Cut a patch, `rows` x `runs` runs of `run` floats, into blocks of about BLOCK_DEPTH floats.
-
-    The blocks are of about the same length; a run longer than a block is cut across blocks.
-    """
-    cdef Py_ssize_t depth = rows * runs * run
-    cdef Py_ssize_t n_blocks = max(1, (depth + BLOCK_DEPTH - 1) // BLOCK_DEPTH)
-    cdef Py_ssize_t most = rows * runs + n_blocks
-    cdef Blocks cut
-    cut.segments = <acy_segment *> malloc(most * sizeof(acy_segment))
-    cut.ends = <Py_ssize_t *> malloc(n_blocks * sizeof(Py_ssize_t))
-    if cut.segments is NULL or cut.ends is NULL:
-        free(cut.segments)
-        free(cut.ends)
-        raise MemoryError(f"no memory for a convolution of depth {depth}")
-    cut.n_blocks = n_blocks
-    cut.longest = (depth + n_blocks - 1) // n_blocks
-    cdef Py_ssize_t n = 0, block = 0, k = 0, r, i, start, length, block_end
-    for r in range(rows):
-        for i in range(runs):
-            start = 0
-            while start < run:
-                block_end = (block + 1) * depth // n_blocks
-                length = min(run - start, block_end - k)
-                cut.segments[n].offset = r * row_stride + i * run_stride + start
-                cut.segments[n].length = length
-                n += 1
-                start += length
-                k += length
-                if k == block_end:
-                    cut.ends[block] = n
-                    block += 1
-    return cut
-
-
-cdef struct Tiling:
-    Py_ssize_t pixels, n_pixel_tiles
-    Py_ssize_t panels, n_panel_tiles
-    Py_ssize_t n_tiles
-
-
-cdef Tiling cut_output(
-    const acy_conv *conv, Py_ssize_t n_pixels, Py_ssize_t groups, Py_ssize_t panel_width,
-    int n_threads
-) noexcept nogil:
-    """Cut the output, pixels x out channels x groups, into tiles for the threads.
-
-    As many pixels a tile as one call of the kernel takes; then, while there are fewer than four
-    tiles a thread and a tile is worth the hand-over, fewer panels of out channels.
-    """
-    cdef Tiling tiling
-    cdef Py_ssize_t most = COLUMN_PIXELS if conv.copy_columns else ACY_CONV_PIXELS
-    cdef Py_ssize_t n_panels = (conv.out_channels + panel_width - 1) // panel_width
-    tiling.n_pixel_tiles = (n_pixels + most - 1) // most
-    tiling.pixels = (n_pixels + tiling.n_pixel_tiles - 1) // tiling.n_pixel_tiles
-    tiling.panels = n_panels
-    cdef Py_ssize_t panel_macs = max(1, tiling.pixels * panel_width * conv.depth)
-    while (
-        n_threads > 1 and tiling.panels > 1 and (tiling.panels // 2) * panel_macs >= TILE_MACS
-        and tiling.n_pixel_tiles * groups * ((n_panels + tiling.panels - 1) // tiling.panels)
-        < 4 * n_threads
-    ):
-        tiling.panels = (tiling.panels + 1) // 2
-    tiling.n_panel_tiles = (n_panels + tiling.panels - 1) // tiling.panels
-    tiling.n_tiles = groups * tiling.n_panel_tiles * tiling.n_pixel_tiles
-    return tiling
+    """Describe a convolution but for its blocks; x and y are not empty."""
+    cdef Py_ssize_t row_stride = x.shape[2] * x.shape[3]
+    cdef acy_conv conv
+    conv.input = &x[0, 0, 0, 0]
+    conv.input_image_stride = x.shape[1] * row_stride
+    conv.input_step_h = stride_h * row_stride
+    conv.input_step_w = stride_w * x.shape[3]
+    conv.output = &y[0, 0, 0, 0]
+    conv.output_image_stride = y.strides[0] // sizeof(float)
+    conv.output_row_stride = y.strides[1] // sizeof(float)
+    conv.output_pixel_stride = y.strides[2] // sizeof(float)
+    conv.out_height = y.shape[1]
+    conv.out_width = y.shape[2]
+    conv.out_channels = packed.out_channels // packed.groups
+    conv.depth = packed.depth
+    conv.weight = packed.weight
+    conv.bias = packed.bias
+    return conv
 
 
 cdef void run_tile(
@@ -281,13 +226,14 @@ cdef class Conv2d(Bound):
         self, PackedConv packed not None, const float[:, :, :, ::1] x, float[:, :, :, :] y,
         Py_ssize_t stride_h, Py_ssize_t stride_w, bint relu, bint copy_columns
     ):
-        cdef Py_ssize_t C = packed.group_channels * packed.groups
-        cdef Py_ssize_t P = y.shape[1], Q = y.shape[2]
-        if x.shape[3] != C or y.shape[0] != x.shape[0] or y.shape[3] != packed.out_channels:
+        if (
+            x.shape[3] != packed.group_channels * packed.groups or y.shape[0] != x.shape[0]
+            or y.shape[3] != packed.out_channels
+        ):
             raise ValueError("x, y: shapes do not match the weights")
         if (
-            (P - 1) * stride_h + packed.kernel_h > x.shape[1]
-            or (Q - 1) * stride_w + packed.kernel_w > x.shape[2]
+            (y.shape[1] - 1) * stride_h + packed.kernel_h > x.shape[1]
+            or (y.shape[2] - 1) * stride_w + packed.kernel_w > x.shape[2]
         ):
             raise ValueError("x: too small for the output")
         if y.strides[3] != sizeof(float):
@@ -295,34 +241,14 @@ cdef class Conv2d(Bound):
         self.packed = packed
         self.x = x
         self.y = y
-        if x.shape[0] * P * Q == 0:
-            return
-        self.conv.input = &x[0, 0, 0, 0]
-        self.conv.input_image_stride = x.shape[1] * x.shape[2] * C
-        self.conv.input_step_h = stride_h * x.shape[2] * C
-        self.conv.input_step_w = stride_w * C
-        self.conv.output = &y[0, 0, 0, 0]
-        self.conv.output_image_stride = y.strides[0] // sizeof(float)
-        self.conv.output_row_stride = y.strides[1] // sizeof(float)
-        self.conv.output_pixel_stride = y.strides[2] // sizeof(float)
-        self.conv.out_height = P
-        self.conv.out_width = Q
-        self.conv.out_channels = packed.out_channels // packed.groups
-        self.conv.depth = packed.depth
-        self.conv.weight = packed.weight
-        self.conv.bias = packed.bias
-        self.conv.relu = relu
-        self.conv.copy_columns = copy_columns
-        # Without groups, the taps of a kernel row and their channels are one contiguous run.
-        if packed.groups == 1:
-            self.cut = cut_patch(packed.kernel_h, packed.kernel_w * C, 1, x.shape[2] * C, 0)
-        else:
-            self.cut = cut_patch(
-                packed.kernel_h, packed.group_channels, packed.kernel_w, x.shape[2] * C, C
-            )
-        self.conv.segments = self.cut.segments
-        self.conv.block_ends = self.cut.ends
-        self.conv.n_blocks = self.cut.n_blocks
+        if x.shape[0] * y.shape[1] * y.shape[2]:
+            self.conv = describe_conv(packed, x, y, stride_h, stride_w)
+            self.cut = cut_patches(packed, x.shape[2])
+            self.conv.segments = self.cut.segments
+            self.conv.block_ends = self.cut.ends
+            self.conv.n_blocks = self.cut.n_blocks
+            self.conv.relu = relu
+            self.conv.copy_columns = copy_columns
 
     def __dealloc__(self):
         free(self.cut.segments)

@@ -45,11 +45,12 @@ cdef class ClearPadding(Bound):
             return 0
         cdef int n_threads = threads_for(min(threads, n_rows))
         for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.clear(row % self.whole.shape[1], <char *> &self.whole[0, 0, 0, 0] + row * self.row_bytes)
+            self.clear(row // self.whole.shape[1], row % self.whole.shape[1])
         return 0
 
-    cdef void clear(self, Py_ssize_t h, char *row) noexcept nogil:
-        """Clear what is padding of row h of an image."""
+    cdef void clear(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
+        """Clear what is padding in row h of image n."""
+        cdef char *row = <char *> &self.whole[n, h, 0, 0]
         if h < self.top or h >= self.whole.shape[1] - self.bottom:
             memset(row, 0, self.row_bytes)
         else:
