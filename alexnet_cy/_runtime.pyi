@@ -5,6 +5,8 @@ from typing_extensions import Self
 
 _Task = TypeVar("_Task")
 
+__pyx_capi__: dict[str, object]  # what src/alexnet_cy/_runtime.pxd lets other extensions call
+
 class AlignedMemory:
     nbytes: int
     def __new__(cls, nbytes: int) -> Self: ...
