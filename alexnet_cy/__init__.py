@@ -11,8 +11,8 @@ The path of one image through the package, each arrow a call; nothing calls upwa
        |         <- weights.open_network                weights/    every weight file
        '--> engine.executor.Executor.run                engine/     the forward loop
                |
-               |--> _layout, _conv, _winograd, _lrn     src/*.pyx   tiles, prange, no GIL
-               |    _pool, _linear, _softmax
+               |--> _layout, then _bound.run_all over   src/*.pyx   tiles, prange, no GIL
+               |    _conv, _winograd, _lrn, _pool, _linear, _softmax
                |         '--> kernels of one ISA level  src/kernels/*.h
                '-> probabilities, or the layers asked for
 

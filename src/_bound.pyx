@@ -8,10 +8,11 @@ from cpython.exc cimport PyErr_CheckSignals
 
 
 cdef class Bound:
-    """A kernel and its arrays; the extensions' classes derive from it."""
+    """A kernel and its arrays: the abstract base of the extensions' classes."""
 
     cdef int compute(self, Py_ssize_t threads) except -1:
-        raise NotImplementedError
+        """Compute, on at most so many threads; every kernel has its own."""
+        raise NotImplementedError(f"{type(self).__name__}: a kernel has to say what it computes")
 
     def run(self, Py_ssize_t threads):
         """Compute, on at most so many threads."""

@@ -2,6 +2,7 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 
+from image_checks cimport check_contiguous, check_images
 from kernels cimport (
     acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name, image_of,
 )
@@ -65,8 +66,7 @@ cdef class LocalResponseNorm(Bound):
         for axis in range(4):
             if x.shape[axis] != y.shape[axis]:
                 raise ValueError("x, y: shapes differ")
-        if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
-            raise ValueError("x, y: channels must be contiguous")
+        check_contiguous(x, y)
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.x = x
         self.y = y
@@ -134,10 +134,7 @@ cdef class NormAndPool(Bound):
         self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple norm, tuple kernel_size,
         tuple stride, tuple padding
     ):
-        if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
-            raise ValueError("x, y: images or channels differ")
-        if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
-            raise ValueError("x, y: channels must be contiguous")
+        check_images(x, y)
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.x = x
         self.y = y

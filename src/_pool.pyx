@@ -2,17 +2,11 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
+from image_checks cimport check_images
 from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name, image_of
 
 from alexnet_cy._bound cimport Bound
 from alexnet_cy._runtime cimport threads_for
-
-
-cdef void check(float[:, :, :, :] x, float[:, :, :, :] y) except *:
-    if x.shape[0] != y.shape[0] or x.shape[3] != y.shape[3]:
-        raise ValueError("x, y: images or channels differ")
-    if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
-        raise ValueError("x, y: channels must be contiguous")
 
 
 cdef void max_pool_row(
@@ -52,7 +46,7 @@ cdef class MaxPool2d(Bound):
         self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, tuple kernel_size, tuple stride,
         tuple padding
     ):
-        check(x, y)
+        check_images(x, y)
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.x = x
         self.y = y
@@ -97,7 +91,7 @@ cdef class AdaptiveAvgPool2d(Bound):
     cdef float[:, :, :, :] x, y
 
     def __cinit__(self, kernels, float[:, :, :, :] x, float[:, :, :, :] y):
-        check(x, y)
+        check_images(x, y)
         if y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3] and x.shape[1] * x.shape[2] == 0:
             raise ValueError("x: the image is empty")
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())

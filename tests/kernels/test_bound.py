@@ -77,7 +77,7 @@ def test_what_is_no_kernel_is_refused(other):
 
 
 def test_the_base_computes_nothing():
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="Bound: a kernel has to say"):
         Bound().run(1)
 
 
