@@ -1,19 +1,23 @@
 """Build of the extension modules.
 
 The kernels of `src/kernels` are compiled once per instruction-set level, each with the flags of
-the table below, and linked into `alexnet_cy._runtime`, which chooses a level when it is first
-needed. The other modules get the chosen level from there.
+the table below, and linked into `alexnet_cy.kernels._runtime`, which chooses a level when it is
+first needed. The other modules get the chosen level from there. What Cython's memoryviews need at
+run time stands once, in `alexnet_cy.kernels._cyutility`, and not in each module.
 
 Environment variables of the build:
     ALEXNET_CY_NO_OPENMP=1        build without OpenMP, as on a compiler that has none
     ALEXNET_CY_BUILD_LEVELS=a,b   build only these levels besides "generic"
     ALEXNET_CY_DEBUG=1            bounds checks on, optimisation low, debug symbols
+    ALEXNET_CY_BUILD_JOBS=n       compilers at a time; one for each processor if left out
     CFLAGS, LDFLAGS               added to every compilation and link, as usual
 """
 
 import os
 import platform
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,16 +40,33 @@ MODULES = (
     "_winograd_passing",
 )
 
+PACKAGE = "alexnet_cy.kernels"
+SHARED_UTILITY = f"{PACKAGE}._cyutility"
+
 DEBUG = os.environ.get("ALEXNET_CY_DEBUG") == "1"
+
+
+def build_jobs() -> int:
+    """Return how many compilers to run at a time."""
+    given = os.environ.get("ALEXNET_CY_BUILD_JOBS")
+    if given is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if not given.isdecimal() or int(given) < 1:
+        raise SystemExit(f"ALEXNET_CY_BUILD_JOBS: need a whole number from 1 up, got {given!r}")
+    return int(given)
+
 
 # -ffp-contract=fast lets a * b + c become one fused multiply-add; it is GCC's default only in GNU
 # modes. Never -ffast-math: it would change the meaning of NaN and, at load time, of denormals.
 COMMON_FLAGS = ("-std=gnu11", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden")
-OPTIMISATION = ("-O1", "-g") if DEBUG else ("-O3",)
+# -g0, because the flags of most Pythons ask for symbols, which are five sixths of a module's size.
+OPTIMISATION = ("-O1", "-g") if DEBUG else ("-O3", "-g0")
 
 # The kernels are vectorised by hand and unrolled by pragma; the compiler's own vectoriser and
 # unroller would only add register spills around the tile of gemm.h.
-KERNEL_FLAGS = ("-O1", "-g") if DEBUG else ("-O2", "-fno-tree-vectorize", "-fno-unroll-loops")
+KERNEL_FLAGS = (
+    ("-O1", "-g") if DEBUG else ("-O2", "-g0", "-fno-tree-vectorize", "-fno-unroll-loops")
+)
 WARNING_FLAGS = ("-Wall", "-Wextra", "-Wshadow", "-Wvla", "-Wframe-larger-than=65536")
 
 
@@ -101,26 +122,43 @@ class BuildKernels(build_ext):
             if openmp:
                 extension.extra_compile_args.append("-fopenmp")
                 extension.extra_link_args.append("-fopenmp")
-            if extension.name == "alexnet_cy._runtime":
+            if extension.name == f"{PACKAGE}._runtime":
                 extension.define_macros += [(level.macro, "1") for level in levels]
                 extension.extra_objects += self.compile_kernels(levels)
                 extension.libraries.append("m")
+        self.parallel = self.parallel or build_jobs()
         super().build_extensions()
+        if not self.inplace and Path(".git").exists():
+            self.copy_beside_the_stubs()
+
+    def copy_beside_the_stubs(self) -> None:
+        """Copy the modules into the clone, as an editable install does.
+
+        Python looks into the current folder first, so that in a clone `import alexnet_cy` finds
+        the sources, whatever is installed: without their modules they could not be imported.
+        """
+        with suppress(OSError):  # a folder that cannot be written to stays as it is
+            for extension in self.extensions:
+                target = Path(*extension.name.split(".")[:-1])
+                self.copy_file(self.get_ext_fullpath(extension.name), str(target))
 
     def compile_kernels(self, levels: list[IsaLevel]) -> list[str]:
         """Compile src/isa/*.c, each with its own flags; return the object files."""
         sources = [("src/isa/generic.c", ())] + [(level.source, level.flags) for level in levels]
         headers = [str(path) for path in Path("src").rglob("*.h")]
-        objects = []
-        for source, flags in sources:
-            objects += self.compiler.compile(
-                [source],
-                output_dir=self.build_temp,
-                include_dirs=["src"],
-                extra_postargs=[*COMMON_FLAGS, *KERNEL_FLAGS, *WARNING_FLAGS, *flags],
-                depends=headers,
-            )
-        return objects
+        with ThreadPoolExecutor(build_jobs()) as pool:
+            compiled = [
+                pool.submit(
+                    self.compiler.compile,
+                    [source],
+                    output_dir=self.build_temp,
+                    include_dirs=["src"],
+                    extra_postargs=[*COMMON_FLAGS, *KERNEL_FLAGS, *WARNING_FLAGS, *flags],
+                    depends=headers,
+                )
+                for source, flags in sources
+            ]
+            return [name for objects in compiled for name in objects.result()]
 
     def has_level(self, level: IsaLevel) -> bool:
         """Whether the compiler takes the flags of the level and then has what it needs."""
@@ -170,14 +208,17 @@ def extension(name: str) -> Extension:
     """Describe one module of src; only _runtime links what stands behind the contract."""
     sources = [f"src/{name}.pyx"] + (["src/cpu.c"] if name == "_runtime" else [])
     depends = [str(path) for path in Path("src").rglob("*.h")]
-    return Extension(f"alexnet_cy.{name}", sources, include_dirs=["src"], depends=depends)
+    return Extension(f"{PACKAGE}.{name}", sources, include_dirs=["src"], depends=depends)
 
 
 setup(
     ext_modules=cythonize(
-        [extension(name) for name in MODULES],
+        # Cython writes the C of the shared utility itself; the name only says where to.
+        [*map(extension, MODULES), Extension(SHARED_UTILITY, ["src/_cyutility.c"])],
         build_dir="build/cython",
         include_path=["src"],
+        shared_utility_qualified_name=SHARED_UTILITY,
+        nthreads=build_jobs(),
         compiler_directives={
             "language_level": 3,
             "boundscheck": DEBUG,

@@ -6,10 +6,10 @@ The path of one image through the package, each arrow a call; nothing calls upwa
        |
        |--> images.prepare                              images/     decode, resize, crop
        |         -> PixelBatch: bytes, and a float for each of their values
-       |--> engine.plan.make_plan                       engine/     which algorithm, which memory
+       |--> engine.plan.planning.make_plan                 engine/     which algorithm, which memory
        |         <- network.variants                    network/    the six AlexNets as data
        |         <- weights.open_network                weights/    every weight file
-       '--> engine.executor.Executor.run                engine/     the forward loop
+       '--> engine.run.executor.Executor.run            engine/     the forward loop
                |
                |--> _layout, then _bound.run_all over   src/*.pyx   tiles, prange, no GIL
                |    _conv, _winograd, _lrn, _pool, _linear, _softmax
@@ -21,7 +21,7 @@ plain NumPy, as the definitions that the tests compare with. docs/architecture.m
 """
 
 from alexnet_cy import ops
-from alexnet_cy.config import config, show_config
+from alexnet_cy.configuration import config, show_config
 from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
 from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS

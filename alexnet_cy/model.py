@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from alexnet_cy.array_network import ArrayNetwork
 from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.runner import ArrayNetwork
 from alexnet_cy.network import get_variant
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class AlexNet(ArrayNetwork):
         TypeError, ValueError
             The variant is unknown, or `seed` or `num_classes` is no such number.
         """
-        from alexnet_cy.weights.random_weights import random_tensors
+        from alexnet_cy.network.random_weights import random_tensors
 
         network = get_variant(variant).with_num_classes(num_classes)
         return cls(
@@ -158,9 +158,9 @@ class AlexNet(ArrayNetwork):
         OSError
             The cache folder cannot be written to.
         """
+        from alexnet_cy.published.bar import download_bar
+        from alexnet_cy.published.download import fetch
         from alexnet_cy.weights import open_network
-        from alexnet_cy.weights.download import fetch
-        from alexnet_cy.weights.download_bar import download_bar
 
         with download_bar(name) as progress:
             path = fetch(name, progress=progress)
@@ -347,7 +347,7 @@ class AlexNet(ArrayNetwork):
 
     def _preparation(self, preset: str | Preset | None, mean: object, exif: bool) -> dict[str, Any]:
         """Return the arguments of `images.preprocess` and `images.prepare`."""
-        from alexnet_cy.mean_files import read_mean
+        from alexnet_cy.weights.caffe.mean_files import read_mean
 
         return {
             "preset": self._variant.preset if preset is None else preset,

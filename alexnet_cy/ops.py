@@ -3,7 +3,7 @@
 Every function takes and returns float32 arrays, images as (N, C, H, W). float16, float64, other
 byte orders and memory layouts are converted; integers, complex numbers and objects are refused.
 Inputs are never written to; results are new arrays. `threads` is the number of threads, None for
-the default (see `alexnet_cy.engine.threads.resolve_threads`); it does not change a bit of the
+the default (see `alexnet_cy.machine.threads.resolve_threads`); it does not change a bit of the
 result, and neither does the number of images.
 
 Inside, images are (N, H, W, C); the conversion at the door is part of the cost of a call here. A
@@ -15,16 +15,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alexnet_cy import _linear, _lrn, _pool, _softmax
+from alexnet_cy.contracts.tensors import array_tensor
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
-from alexnet_cy.engine.conv_algorithms import ConvProblem, choose_algorithm
+from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.door import convolve, to_nchw, to_nhwc
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.linear_packing import pack_linear
+from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.engine.scalars import as_count, as_real
-from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
+from alexnet_cy.machine.levels import active_kernels
+from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
-from alexnet_cy.weights.array_tensors import array_tensor
 
 __all__ = [
     "adaptive_avg_pool2d",

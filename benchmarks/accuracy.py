@@ -30,20 +30,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from alexnet_cy import AlexNet, ops, reference
-from alexnet_cy.config import config
-from alexnet_cy.definitions import Array
-from alexnet_cy.network import (
-    LRN,
-    VARIANTS,
-    AdaptiveAvgPool,
-    Conv,
-    Layer,
-    Linear,
-    MaxPool,
-    Variant,
-)
-from alexnet_cy.weights.random_weights import random_tensors
+from alexnet_cy import AlexNet, ops
+from alexnet_cy.configuration import config
+from alexnet_cy.network import LRN, VARIANTS, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Variant
+from alexnet_cy.network.random_weights import random_tensors
+from alexnet_cy.oracle import network as reference
+from alexnet_cy.oracle.definitions import Array
 
 Float32Array = NDArray[np.float32]
 Errors = tuple[float, float]  # largest, rms

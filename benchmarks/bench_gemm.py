@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from alexnet_cy import _conv, _limits, _runtime
 from alexnet_cy.bench.blas import blas_name, blas_threads
-from alexnet_cy.config import config
-from alexnet_cy.engine.conv_packing import pack_array
+from alexnet_cy.configuration import config
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.kernels import _conv, _limits, _runtime
 from alexnet_cy.network import Conv, get_variant
 
 Float32Array = NDArray[np.float32]

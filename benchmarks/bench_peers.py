@@ -24,7 +24,7 @@ from side_by_side.schedule import Effort, measure_speeds, measure_starts, prepar
 from side_by_side.tables import print_comparison
 
 from alexnet_cy.bench.neighbours import WatchNeighbours
-from alexnet_cy.config import config
+from alexnet_cy.configuration import config
 from alexnet_cy.network import get_variant
 
 EXIT_INTERRUPTED = 130

@@ -6,8 +6,8 @@ from libc.stdlib cimport free
 from conv_cuts cimport COLUMN_PIXELS, Blocks, Tiling, cut_output, cut_patch
 from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, capsule_name
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 

@@ -2,8 +2,8 @@
 from cython.parallel cimport prange
 from libc.string cimport memset
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport threads_for
 
 
 cdef class ClearPadding(Bound):

@@ -4,7 +4,7 @@ from cython.parallel cimport prange
 
 from kernels cimport acy_kernels, capsule_name
 
-from alexnet_cy._runtime cimport AlignedMemory, threads_for
+from alexnet_cy.kernels._runtime cimport AlignedMemory, threads_for
 
 from time import perf_counter
 

@@ -9,8 +9,8 @@ from kernels cimport (
 )
 from cache_lines cimport odd_lines
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 

@@ -2,13 +2,11 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 
-from image_checks cimport check_contiguous, check_images
-from kernels cimport (
-    acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name, image_of,
-)
+from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name
+from nhwc_images cimport check_contiguous, check_images, image_of, pool_window
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 
 cdef acy_norm make_norm(Py_ssize_t size, double alpha, double beta, double k, Py_ssize_t channels):
@@ -139,9 +137,7 @@ cdef class NormAndPool(Bound):
         self.x = x
         self.y = y
         self.norm = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])
-        self.window.kernel_h, self.window.kernel_w = kernel_size
-        self.window.stride_h, self.window.stride_w = stride
-        self.window.padding_top, self.window.padding_left = padding
+        self.window = pool_window(kernel_size, stride, padding)
 
     cdef int compute(self, Py_ssize_t threads) except -1:
         cdef Py_ssize_t N = self.y.shape[0], P = self.y.shape[1]

@@ -2,11 +2,11 @@
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
-from image_checks cimport check_images
-from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name, image_of
+from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name
+from nhwc_images cimport check_images, image_of, pool_window
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport threads_for
 
 
 cdef void max_pool_row(
@@ -50,9 +50,7 @@ cdef class MaxPool2d(Bound):
         self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
         self.x = x
         self.y = y
-        self.window.kernel_h, self.window.kernel_w = kernel_size
-        self.window.stride_h, self.window.stride_w = stride
-        self.window.padding_top, self.window.padding_left = padding
+        self.window = pool_window(kernel_size, stride, padding)
 
     cdef int compute(self, Py_ssize_t threads) except -1:
         cdef Py_ssize_t row, n_rows = self.y.shape[0] * self.y.shape[1]

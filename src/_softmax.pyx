@@ -4,8 +4,8 @@ from cython.parallel cimport prange
 
 from kernels cimport acy_kernels, capsule_name
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport threads_for
 
 cdef enum:
     # Floats of a tile of relu: 256 KiB, far more than the hand-over to a thread costs.

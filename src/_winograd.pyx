@@ -12,8 +12,8 @@ from winograd_blocks cimport (
 )
 from winograd_calls cimport check_call, describe_call, list_tiles, set_transforms
 
-from alexnet_cy._bound cimport Bound
-from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 from threading import Lock
 

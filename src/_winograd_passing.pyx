@@ -11,7 +11,7 @@ from cache_lines cimport odd_lines
 from winograd_blocks cimport count_panels, describe_group, layer_capsule_name
 from winograd_calls cimport check_call, describe_call, list_tiles
 
-from alexnet_cy._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
 

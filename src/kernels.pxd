@@ -183,15 +183,3 @@ cdef extern from "kernels.h" nogil:
 # The name under which _runtime hands out a level's kernels, in a PyCapsule.
 cdef inline const char *capsule_name() noexcept nogil:
     return b"alexnet_cy.acy_kernels"
-
-
-cdef inline acy_image image_of(float[:, :, :, :] x, Py_ssize_t n) noexcept nogil:
-    """Image n of a batch (N, H, W, C) whose channels are contiguous."""
-    cdef acy_image image
-    image.data = <float *> (<char *> &x[0, 0, 0, 0] + n * x.strides[0])
-    image.height = x.shape[1]
-    image.width = x.shape[2]
-    image.channels = x.shape[3]
-    image.row_stride = x.strides[1] // sizeof(float)
-    image.pixel_stride = x.strides[2] // sizeof(float)
-    return image

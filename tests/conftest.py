@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import alexnet_cy
-from alexnet_cy import _runtime
-from alexnet_cy.engine.levels import ISA_VARIABLE
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.machine.levels import ISA_VARIABLE
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from alexnet_cy.baseline import baseline_layer, conv2d_im2col, conv2d_loops
-from alexnet_cy.definitions import conv2d
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
-from alexnet_cy.reference import reference_layer
+from alexnet_cy.oracle.baseline import baseline_layer, conv2d_im2col, conv2d_loops
+from alexnet_cy.oracle.definitions import conv2d
+from alexnet_cy.oracle.network import reference_layer
 
 EPS = np.finfo(np.float32).eps
 

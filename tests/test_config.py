@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import alexnet_cy
-from alexnet_cy import _runtime, config, show_config
-from alexnet_cy.engine.conv_algorithms import algorithm_names
-from alexnet_cy.engine.threads import available_processors, default_threads
+from alexnet_cy import config, show_config
+from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.machine.threads import available_processors, default_threads
 
 
 def test_it_is_true_and_fits_json(isa, tile):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from alexnet_cy.definitions import (
+from alexnet_cy.oracle.definitions import (
     adaptive_avg_pool2d,
     conv2d,
     linear,

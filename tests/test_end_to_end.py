@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from support.networks import images, narrow, random_weights
 
-from alexnet_cy import AlexNet, reference
-from alexnet_cy.definitions import softmax
+from alexnet_cy import AlexNet
 from alexnet_cy.network import VARIANTS, Conv, Linear
+from alexnet_cy.oracle import network as reference
+from alexnet_cy.oracle.definitions import softmax
 
 # The contract of docs/numerics.md, of the largest value of a layer
 LARGEST_ERROR = 1e-5

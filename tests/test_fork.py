@@ -32,7 +32,7 @@ def test_a_forked_child_of_a_parallel_parent_works_with_one_thread(run_python):
     """Else it would wait for threads that were not copied."""
     program = """
 import os
-from alexnet_cy import _runtime
+from alexnet_cy.kernels import _runtime
 
 assert _runtime.threads_for(3) == (3 if _runtime.openmp_version() else 1)
 pid = os.fork()
@@ -47,7 +47,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 11
 def test_a_child_forked_before_uses_threads(run_python):
     program = """
 import os
-from alexnet_cy import _runtime
+from alexnet_cy.kernels import _runtime
 
 pid = os.fork()
 if pid == 0:

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from alexnet_cy._runtime import AlignedMemory, give_back, take_scratch
 from alexnet_cy.engine.arrays import aligned_zeros, array_on
+from alexnet_cy.kernels._runtime import AlignedMemory, give_back, take_scratch
 
 HUGE_PAGE = 2 << 20
 

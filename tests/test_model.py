@@ -10,8 +10,8 @@ from support.closeness import assert_same_bits
 from support.networks import images, narrow, random_weights, tensors
 
 from alexnet_cy import AlexNet
-from alexnet_cy.array_network import KEPT_PLANS
-from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK
+from alexnet_cy.engine.plan.plan import HEAD_BLOCK, TRUNK_BLOCK
+from alexnet_cy.engine.runner import KEPT_PLANS
 from alexnet_cy.network import feature_names
 
 

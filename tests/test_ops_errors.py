@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alexnet_cy import ops
-from alexnet_cy.engine.conv_algorithms import algorithm_names
-from alexnet_cy.engine.threads import MAX_THREADS
+from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
+from alexnet_cy.machine.threads import MAX_THREADS
 
 
 def ones(*shape):

@@ -31,13 +31,13 @@ def test_every_module_is_built(repository, setup_assignments):
     names = setup_assignments["MODULES"]
     assert sorted(names) == sorted(path.stem for path in (repository / "src").glob("*.pyx"))
     for name in names:
-        module = importlib.import_module(f"alexnet_cy.{name}")
+        module = importlib.import_module(f"alexnet_cy.kernels.{name}")
         assert not module.__file__.endswith(".py")
         assert module.__doc__
 
 
 def test_every_module_has_a_stub(repository, setup_assignments):
-    stubs = {path.stem for path in (repository / "alexnet_cy").glob("_*.pyi")}
+    stubs = {path.stem for path in (repository / "alexnet_cy" / "kernels").glob("_*.pyi")}
     assert stubs == set(setup_assignments["MODULES"])
     assert (repository / "alexnet_cy" / "py.typed").is_file()
 

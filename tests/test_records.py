@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, i
 
 import pytest
 
-from alexnet_cy.records import record
+from alexnet_cy.contracts.records import record
 
 
 @record(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from alexnet_cy.network import LRN, VARIANTS, Conv, Linear, MaxPool, feature_names, get_variant
-from alexnet_cy.reference import baseline_layer, forward, reference_layer, softmax
+from alexnet_cy.oracle.network import baseline_layer, forward, reference_layer, softmax
 
 
 def random_weights(variant, seed=0):

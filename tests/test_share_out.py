@@ -4,7 +4,7 @@ from threading import Barrier, current_thread
 
 import pytest
 
-from alexnet_cy._runtime import share_out
+from alexnet_cy.kernels._runtime import share_out
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -11,12 +11,13 @@ from support.networks import images, narrow, random_weights
 from support.operations import OPERATIONS
 from support.samples import normal
 
-from alexnet_cy import AlexNet, _runtime, _winograd
-from alexnet_cy.array_network import KEPT_PLANS
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.threads import available_processors, default_threads
+from alexnet_cy import AlexNet
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd
+from alexnet_cy.engine.runner import KEPT_PLANS
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.engine.winograd_packing import pack_winograd
+from alexnet_cy.kernels import _runtime, _winograd
+from alexnet_cy.machine.levels import active_kernels
+from alexnet_cy.machine.threads import available_processors, default_threads
 
 needs_openmp = pytest.mark.skipif(
     _runtime.openmp_version() == 0, reason="this build has no OpenMP: every call runs in one thread"
@@ -25,7 +26,7 @@ needs_openmp = pytest.mark.skipif(
 
 @pytest.mark.parametrize("variable", ["1", "2", "64", None])
 def test_the_variable_limits_the_default(run_python, variable):
-    program = "from alexnet_cy.engine.threads import default_threads; print(default_threads())"
+    program = "from alexnet_cy.machine.threads import default_threads; print(default_threads())"
     done = run_python("-c", program, environment={"OMP_NUM_THREADS": variable})
     asked = available_processors() if variable is None else int(variable)
     expected = min(asked, available_processors()) if _runtime.openmp_version() else 1
@@ -70,7 +71,7 @@ def test_threadpoolctl_sees_and_limits_us(run_python):
     pytest.importorskip("threadpoolctl")
     program = """
 import alexnet_cy
-from alexnet_cy.engine.threads import default_threads
+from alexnet_cy.machine.threads import default_threads
 from threadpoolctl import threadpool_info, threadpool_limits
 
 assert "openmp" in [pool["user_api"] for pool in threadpool_info()], threadpool_info()
@@ -87,7 +88,7 @@ assert default_threads() == before
 def test_the_affinity_of_the_process_counts(run_python):
     program = """
 import os
-from alexnet_cy.engine.threads import default_threads
+from alexnet_cy.machine.threads import default_threads
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 print(default_threads())
 """

@@ -8,10 +8,10 @@ from support.closeness import assert_same_bits
 from support.networks import images, narrow, random_weights
 
 from alexnet_cy import AlexNet
-from alexnet_cy.cache_folder import HOME_VARIABLE
-from alexnet_cy.engine import tuning
-from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE
-from alexnet_cy.engine.plan import TRUNK_BLOCK
+from alexnet_cy.engine.choice.conv_algorithms import CONV_VARIABLE
+from alexnet_cy.engine.plan.plan import TRUNK_BLOCK
+from alexnet_cy.engine.tune import tuning
+from alexnet_cy.machine.cache_folder import HOME_VARIABLE
 
 VARIANT = narrow("torchvision")
 CONVS = ["conv1", "conv2", "conv3", "conv4", "conv5"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from alexnet_cy import _runtime
 from alexnet_cy.bench.blas import blas_name, blas_threads_source
 from alexnet_cy.bench.settings import Settings
-from alexnet_cy.config import config
+from alexnet_cy.configuration import config
+from alexnet_cy.kernels import _runtime
 
 __all__ = ["conditions_of"]
 

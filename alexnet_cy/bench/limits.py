@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alexnet_cy import _limits, _runtime
+from alexnet_cy.kernels import _limits, _runtime
 
 __all__ = ["Limits", "higher", "measure_limits"]
 

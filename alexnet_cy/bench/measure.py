@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from alexnet_cy import _runtime
-from alexnet_cy.baseline import baseline_layer
 from alexnet_cy.bench.alternate import Tell, alternate
 from alexnet_cy.bench.conditions import conditions_of
 from alexnet_cy.bench.limits import Limits, higher, measure_limits
@@ -16,16 +14,18 @@ from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
-from alexnet_cy.cache_folder import cache_folder
+from alexnet_cy.contracts.tensors import array_tensor
 from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.engine.executor import Executor
-from alexnet_cy.engine.packed import PackedWeights
-from alexnet_cy.engine.planning import make_plan
-from alexnet_cy.engine.tuning import tune
-from alexnet_cy.engine.tuning_cache import FILE_NAME
+from alexnet_cy.engine.packed.packed_weights import PackedWeights
+from alexnet_cy.engine.plan.planning import make_plan
+from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.tune.tuning import tune
+from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.network import Variant
-from alexnet_cy.weights.array_tensors import array_tensor
-from alexnet_cy.weights.random_weights import random_tensors
+from alexnet_cy.network.random_weights import random_tensors
+from alexnet_cy.oracle.baseline import baseline_layer
 
 __all__ = ["count_steps", "measure"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
-from alexnet_cy.baseline import baseline_layer
 from alexnet_cy.bench.blas import blas_threads
 from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.engine.executor import Executor
+from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.network import Variant
+from alexnet_cy.oracle.baseline import baseline_layer
 
 __all__ = ["NumpyPass", "OurPass", "PassTimes", "TimedPass"]
 

@@ -15,18 +15,9 @@ from time import perf_counter
 
 import numpy as np
 
-from alexnet_cy.baseline import conv2d_loops
 from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.network import (
-    LRN,
-    AdaptiveAvgPool,
-    Conv,
-    Layer,
-    Linear,
-    MaxPool,
-    Shape,
-    Softmax,
-)
+from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Shape, Softmax
+from alexnet_cy.oracle.baseline import conv2d_loops
 
 __all__ = ["LoopsTiming", "loops_part", "part_to_compute", "time_loops"]
 

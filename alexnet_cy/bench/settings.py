@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alexnet_cy.engine.levels import active_level
-from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.plan.planning import make_plan
+from alexnet_cy.machine.levels import active_level
 from alexnet_cy.network import Variant
 
 __all__ = ["DEFAULT_REPEATS", "Settings", "make_settings"]
@@ -71,8 +71,8 @@ def make_settings(
         unknown or does not run here; the message lists what does. Or an algorithm is forced, and
         `tuned` has nothing to choose.
     """
-    from alexnet_cy import _runtime
-    from alexnet_cy.engine.tuning import check_choice
+    from alexnet_cy.engine.tune.tuning import check_choice
+    from alexnet_cy.kernels import _runtime
 
     size = variant.input_size
     make_plan(variant, size, size, (variant.layers[-1].name,), algorithm=algorithm)

@@ -13,8 +13,8 @@ from alexnet_cy.bench.settings import DEFAULT_REPEATS, Settings, make_settings
 from alexnet_cy.cli.failures import CommandError, UsageError
 from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
 from alexnet_cy.cli.output import print_json, stdout_console
-from alexnet_cy.engine.conv_algorithms import algorithm_names
-from alexnet_cy.engine.threads import default_threads, resolve_threads
+from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
+from alexnet_cy.machine.threads import default_threads, resolve_threads
 from alexnet_cy.network import get_variant
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import print_json, printable, stdout_console
-from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.labels import Prediction, top_predictions
+from alexnet_cy.machine.threads import resolve_threads
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,7 @@ import argparse
 
 from alexnet_cy.cli.options import Subparsers, add_json_option
 from alexnet_cy.cli.output import print_json, stdout_console
-from alexnet_cy.config import config
+from alexnet_cy.configuration import config
 
 __all__ = ["add_parser", "run"]
 
@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
-    from alexnet_cy.cache_folder import cache_folder
+    from alexnet_cy.machine.cache_folder import cache_folder
 
     entries = {**config(), "weights_folder": str(cache_folder())}
     if args.json:

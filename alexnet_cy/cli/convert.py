@@ -18,9 +18,9 @@ __all__ = ["add_parser", "run"]
 WRITERS = {
     (".safetensors", "float32"): "safetensors",
     (".safetensors", "float16"): "half_precision",
-    (".npz", "float32"): "npz",
-    (".onnx", "float32"): "onnx_write",
-    (".caffemodel", "float32"): "caffemodel_write",
+    (".npz", "float32"): "arrays.npz",
+    (".onnx", "float32"): "onnx.write",
+    (".caffemodel", "float32"): "caffe.write",
 }
 
 DESCRIPTION = """\
@@ -49,8 +49,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
+    from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
-    from alexnet_cy.weights.registry import PUBLISHED
 
     writer = _writer_module(args.target, args.dtype)
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source

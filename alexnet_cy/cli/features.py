@@ -25,8 +25,8 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import make_table, print_json, printable, stdout_console
-from alexnet_cy.config import config
-from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.configuration import config
+from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import resolve_layer
 
 __all__ = ["add_parser", "run"]

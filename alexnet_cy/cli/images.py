@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from alexnet_cy.cli.failures import warn
+from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.engine.threads import resolve_threads
 from alexnet_cy.errors import ImageError
-from alexnet_cy.mean_files import read_mean
+from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant
-from alexnet_cy.pixel_batch import PixelBatch
+from alexnet_cy.weights.caffe.mean_files import read_mean
 
 if TYPE_CHECKING:
     from alexnet_cy.images import Preset

@@ -58,8 +58,8 @@ def load_network(args: argparse.Namespace) -> Network:
     WeightsError
         The file cannot be read or does not fit.
     """
+    from alexnet_cy.published.registry import PUBLISHED, SMALLEST
     from alexnet_cy.weights import open_network
-    from alexnet_cy.weights.registry import PUBLISHED, SMALLEST
 
     weights = args.weights or SMALLEST
     path = fetch_published(weights) if weights in PUBLISHED else weights
@@ -84,9 +84,9 @@ def fetch_published(name: str) -> str:
     CommandError
         It cannot be fetched; the advice has the commands that fetch it by hand.
     """
-    from alexnet_cy.weights.download import fetch, how_to_get
-    from alexnet_cy.weights.download_bar import download_bar
-    from alexnet_cy.weights.registry import PublishedFile, get_published
+    from alexnet_cy.published.bar import download_bar
+    from alexnet_cy.published.download import fetch, how_to_get
+    from alexnet_cy.published.registry import PublishedFile, get_published
 
     def announce(file: PublishedFile, path: Path) -> None:
         size = f"{file.size_mb} MB, license: {file.license}"

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from alexnet_cy.engine.threads import resolve_threads
+from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import VARIANTS, get_variant
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alexnet_cy.errors import WeightsError
 
 if TYPE_CHECKING:
-    from alexnet_cy.weights.registry import PublishedFile
+    from alexnet_cy.published.registry import PublishedFile
 
 __all__ = ["Check", "check_file", "check_published"]
 
@@ -45,7 +45,7 @@ class Check:
 
 def check_published(file: PublishedFile) -> Check:
     """Check the published file on this machine."""
-    from alexnet_cy.weights.download import places
+    from alexnet_cy.published.download import places
 
     path = next((str(path) for path in places(file) if path.is_file()), None)
     if path is None:
@@ -83,8 +83,8 @@ def check_file(path: str, name: str | None = None) -> Check:
 
 def _published_name(path: str) -> str | None:
     """Compare the hash with those of the published files that may have this size."""
-    from alexnet_cy.weights.checksum import file_hash
-    from alexnet_cy.weights.registry import PUBLISHED
+    from alexnet_cy.published.checksum import file_hash
+    from alexnet_cy.published.registry import PUBLISHED
 
     size_bytes = os.stat(path).st_size
     for file in PUBLISHED.values():

@@ -14,7 +14,7 @@ from alexnet_cy.cli.output import make_table, print_json, printable, stdout_cons
 from alexnet_cy.cli.weight_checks import Check, check_file, check_published
 
 if TYPE_CHECKING:
-    from alexnet_cy.weights.registry import PublishedFile
+    from alexnet_cy.published.registry import PublishedFile
 
 __all__ = ["add_parser", "run"]
 
@@ -70,8 +70,8 @@ def _add_names(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from alexnet_cy.cache_folder import cache_folder
-    from alexnet_cy.weights.registry import PUBLISHED
+    from alexnet_cy.machine.cache_folder import cache_folder
+    from alexnet_cy.published.registry import PUBLISHED
 
     if args.json:
         entries = [{**asdict(file), "path": _where(file)} for file in PUBLISHED.values()]
@@ -99,7 +99,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _get(args: argparse.Namespace) -> int:
-    from alexnet_cy.weights.download import how_to_get
+    from alexnet_cy.published.download import how_to_get
 
     for file in _published(args.names):
         print(how_to_get(file) if args.offline else fetch_published(file.name))
@@ -107,7 +107,7 @@ def _get(args: argparse.Namespace) -> int:
 
 
 def _path(args: argparse.Namespace) -> int:
-    from alexnet_cy.weights.download import find_here
+    from alexnet_cy.published.download import find_here
 
     for file in _published(args.names):
         path = find_here(file)
@@ -120,7 +120,7 @@ def _path(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from alexnet_cy.weights.registry import PUBLISHED
+    from alexnet_cy.published.registry import PUBLISHED
 
     names = args.names or [name for name, file in PUBLISHED.items() if _where(file)]
     if not names:
@@ -151,13 +151,13 @@ def _print_check(check: Check) -> None:
 
 
 def _published(names: list[str]) -> list[PublishedFile]:
-    from alexnet_cy.weights.registry import get_published
+    from alexnet_cy.published.registry import get_published
 
     return [get_published(name) for name in names]
 
 
 def _where(file: PublishedFile) -> str | None:
     """Return where a file of that name is, without computing its hash."""
-    from alexnet_cy.weights.download import places
+    from alexnet_cy.published.download import places
 
     return next((str(path) for path in places(file) if Path(path).is_file()), None)

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alexnet_cy._runtime import AlignedMemory
+from alexnet_cy.kernels._runtime import AlignedMemory
 
 __all__ = ["Float32Array", "aligned_zeros", "array_on", "as_float32", "padded_nhwc"]
 

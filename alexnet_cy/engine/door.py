@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from alexnet_cy import _conv, _layout, _winograd
-from alexnet_cy._winograd_passing import PassingWinograd
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, padded_nhwc
-from alexnet_cy.engine.conv_packing import pack_array
-from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.engine.packed.winograd_packing import blocked_weight, pack_winograd, winograd_shape
+from alexnet_cy.engine.packed.winograd_passing import Tiling, can_pass
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
-from alexnet_cy.engine.winograd_packing import blocked_weight, pack_winograd, winograd_shape
-from alexnet_cy.engine.winograd_passing import Tiling, can_pass
+from alexnet_cy.kernels import _conv, _layout, _winograd
+from alexnet_cy.kernels._winograd_passing import PassingWinograd
+from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network.windows import Padding, Pair
 
 __all__ = ["convolve", "to_nchw", "to_nhwc"]

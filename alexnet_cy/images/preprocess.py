@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, SupportsIndex, cast
 
 import numpy as np
 
+from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.decode import ImageSource, decode
 from alexnet_cy.images.mean import Mean, resolve_mean
 from alexnet_cy.images.presets import Preset, get_preset
 from alexnet_cy.images.sources import is_one_image
 from alexnet_cy.images.views import View, cut_views, resized_size
-from alexnet_cy.pixel_batch import PixelBatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt

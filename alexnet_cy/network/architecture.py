@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import count
 from math import prod
 
+from alexnet_cy.contracts.records import record
 from alexnet_cy.network.specs import AdaptiveAvgPool, Layer, Linear, Shape
 from alexnet_cy.network.windows import as_pair
-from alexnet_cy.records import record
 
 __all__ = ["LayerShapes", "Variant"]
 

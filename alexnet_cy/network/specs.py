@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import TypeAlias
 
+from alexnet_cy.contracts.records import record
 from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
-from alexnet_cy.records import record
 
 __all__ = ["LRN", "AdaptiveAvgPool", "Conv", "Layer", "Linear", "MaxPool", "Shape", "Softmax"]
 

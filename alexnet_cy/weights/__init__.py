@@ -15,9 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .files import WeightsFile, open_file
-    from .loader import LoadedNetwork, open_network, read_file
-    from .tensors import NetworkFile, TensorRef
+    from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+    from alexnet_cy.weights.files import WeightsFile, open_file
+    from alexnet_cy.weights.loader import LoadedNetwork, open_network, read_file
 
 __all__ = [
     "LoadedNetwork",
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LoadedNetwork": "loader",
-    "NetworkFile": "tensors",
-    "TensorRef": "tensors",
-    "WeightsFile": "files",
-    "open_file": "files",
-    "open_network": "loader",
-    "read_file": "loader",
+    "LoadedNetwork": "alexnet_cy.weights.loader",
+    "NetworkFile": "alexnet_cy.contracts.tensors",
+    "TensorRef": "alexnet_cy.contracts.tensors",
+    "WeightsFile": "alexnet_cy.weights.files",
+    "open_file": "alexnet_cy.weights.files",
+    "open_network": "alexnet_cy.weights.loader",
+    "read_file": "alexnet_cy.weights.loader",
 }
 
 
@@ -44,4 +44,4 @@ def __getattr__(name: str) -> object:
     """Import the module that a name lives in (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

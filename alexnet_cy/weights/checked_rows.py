@@ -7,15 +7,15 @@ from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ..errors import WeightsError
-from .crc32 import join_crc32
-from .stored_floats import FLOAT_BYTES, fill_rows
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.crc32 import join_crc32
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_rows
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .files import WeightsFile
+    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["CheckedRows"]
 

@@ -29,20 +29,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import WeightsError
-from ..network.specs import Conv, Linear
-from ..network.variants import get_variant
-from .files import open_file
-from .stored_floats import read_floats
-from .tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.specs import Conv, Linear
+from alexnet_cy.network.variants import get_variant
+from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.stored_floats import read_floats
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-    from ..network.variants import Variant
-    from .files import WeightsFile
+    from alexnet_cy.network.variants import Variant
+    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["read"]
 

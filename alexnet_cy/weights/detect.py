@@ -11,10 +11,10 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import WeightsError
+from alexnet_cy.errors import WeightsError
 
 if TYPE_CHECKING:
-    from .files import WeightsFile
+    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["FORMATS", "Format", "detect"]
 
@@ -47,7 +47,7 @@ class Format(NamedTuple):
     name : str
         What `NetworkFile.format` says.
     module : str
-        The module of this package whose ``read`` reads it.
+        The module below `alexnet_cy.weights` whose ``read`` reads it.
     takes_variant : bool
         Whether ``read`` takes a variant, because the file has no shapes.
     """
@@ -131,8 +131,8 @@ def _is_text(head: bytes) -> bool:
 
 
 _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
-    (_starts(b"\x93NUMPY"), Format("npy", "npy")),
-    (_is_npz, Format("npz", "npz")),
+    (_starts(b"\x93NUMPY"), Format("npy", "arrays.npy")),
+    (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
     (
         _starts(b"\x89HDF\r\n\x1a\n"),
@@ -148,11 +148,11 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
         _is_deep_compression,
         Format("deep-compression", "deep_compression", takes_variant=True),
     ),
-    (_is_torch, Format("torch", "torch_pth")),
+    (_is_torch, Format("torch", "pytorch.read")),
     (_is_blob, "a mean image (binaryproto), not a network"),
     (_is_text, "a text file (a .prototxt has no weights), not a network"),
-    (_starts(b"\x08"), Format("onnx", "onnx_file")),
-    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffemodel")),
+    (_starts(b"\x08"), Format("onnx", "onnx.read")),
+    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffe.read")),
 )
 
 FORMATS = tuple(kind for _, kind in _SIGNATURES if isinstance(kind, Format))

@@ -12,10 +12,10 @@ import os
 import stat
 import threading
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import WeightsError
+from alexnet_cy.errors import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ __all__ = [
     "WeightsFile",
     "as_weights_error",
     "open_file",
-    "replace_file",
 ]
 
 # The largest AlexNet files are snapshots that carry their diffs too: 488 MB in float32, twice
@@ -258,34 +257,6 @@ def as_weights_error(what: str) -> Iterator[None]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:300]  # some quote the whole of what they got
         raise WeightsError(f"{what} cannot be read: {reason}") from error
-
-
-@contextmanager
-def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Write a file so that it is either complete or not there.
-
-    Yields the path of a temporary file in the same directory. It takes the place of `path` at
-    the end of the block, and is removed if the block fails.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to write; it may exist.
-
-    Raises
-    ------
-    OSError
-        The directory cannot be written to.
-    """
-    target = os.fspath(path)
-    temporary = f"{target}.{os.getpid()}-{threading.get_ident()}.part"
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def _open_without_blocking(path: str, flags: int) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import WeightsError
+from alexnet_cy.errors import WeightsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import WeightsError
-from .safetensors import save_arrays
-from .writing import checked_tensors, file_metadata
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.safetensors import save_arrays
+from alexnet_cy.weights.writing import checked_tensors, file_metadata
 
 if TYPE_CHECKING:
     import os

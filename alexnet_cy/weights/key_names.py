@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..errors import WeightsError
-from ..records import record
+from alexnet_cy.contracts.records import record
+from alexnet_cy.errors import WeightsError
 
 __all__ = [
     "LAYER_NAMES",

@@ -13,15 +13,15 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import WeightsError
-from ..network.architecture import Variant
-from ..network.variants import VARIANTS, get_variant
-from ..records import record
-from .detect import detect
-from .files import open_file
-from .finite import check_finite
-from .matching import closest_variant, describe, fit_classes, list_mismatches
-from .tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.records import record
+from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.weights.detect import detect
+from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.finite import check_finite
+from alexnet_cy.weights.matching import closest_variant, describe, fit_classes, list_mismatches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +125,7 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
     """
     opened = open_file(path)
     detected = detect(opened)
-    module: Any = import_module(f".{detected.module}", __package__)
+    module: Any = import_module(f"alexnet_cy.weights.{detected.module}")
     content: NetworkFile = (
         module.read(opened, variant) if detected.takes_variant else module.read(opened)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from ..network.architecture import Variant
+from alexnet_cy.network.architecture import Variant
 
 __all__ = ["MAX_CLASSES", "closest_variant", "describe", "fit_classes", "list_mismatches"]
 

@@ -14,12 +14,13 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import WeightsError
-from .files import as_weights_error, open_file, replace_file
-from .key_names import canonical_names
-from .stored_floats import FLOAT_BYTES, fill_rows, read_floats
-from .tensors import NetworkFile, TensorRef
-from .writing import VARIANT_KEY, checked_tensors, file_metadata
+from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.machine.replace_file import replace_file
+from alexnet_cy.weights.files import as_weights_error, open_file
+from alexnet_cy.weights.key_names import canonical_names
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_rows, read_floats
+from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .files import WeightsFile
+    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["read", "save_arrays", "write"]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..errors import WeightsError
+from alexnet_cy.errors import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from .files import WeightsFile
+    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["FLOAT_BYTES", "Fill", "fill_floats", "fill_rows", "fill_view", "read_floats"]
 

@@ -1,4 +1,4 @@
-"""NumPy as its users write it: strided im2col and BLAS (alexnet_cy.baseline)."""
+"""NumPy as its users write it: strided im2col and BLAS (alexnet_cy.oracle.baseline)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def load(name: str, folder: NetworkFolder, batch: int, threads: int) -> Forward:
     """Read the weights; the threads of the BLAS are in the environment."""
     from safetensors.numpy import load_file
 
-    from alexnet_cy.baseline import baseline_layer
     from alexnet_cy.network import get_variant
+    from alexnet_cy.oracle.baseline import baseline_layer
 
     weights = load_file(folder.safetensors)
     layers = get_variant(folder.variant).layers

@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 from peers.interface import Float32Array, NetworkFolder
 
-from alexnet_cy.baseline import baseline_layer
 from alexnet_cy.network import Conv, Layer, Linear, Variant, get_variant
-from alexnet_cy.reference import forward
-from alexnet_cy.weights import onnx_write, safetensors
-from alexnet_cy.weights.random_weights import random_tensors
+from alexnet_cy.network.random_weights import random_tensors
+from alexnet_cy.oracle.baseline import baseline_layer
+from alexnet_cy.oracle.network import forward
+from alexnet_cy.weights import safetensors
+from alexnet_cy.weights.onnx import write as onnx_write
 
 __all__ = ["KINDS", "Densities", "make_images", "make_network", "network_in"]
 

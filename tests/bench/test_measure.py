@@ -7,7 +7,7 @@ from alexnet_cy.bench import measure
 from alexnet_cy.bench.limits import Limits, higher
 from alexnet_cy.bench.passes import NumpyPass
 from alexnet_cy.bench.settings import make_settings
-from alexnet_cy.engine import tuning
+from alexnet_cy.engine.tune import tuning
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_cy.baseline import baseline_layer
 from alexnet_cy.network import VARIANTS, AdaptiveAvgPool, MaxPool, get_variant
+from alexnet_cy.oracle.baseline import baseline_layer
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from alexnet_cy.baseline import baseline_layer
 from alexnet_cy.bench import plain_loops
 from alexnet_cy.bench.plain_loops import loops_part, part_to_compute, time_loops
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax, get_variant
+from alexnet_cy.oracle.baseline import baseline_layer
 
 # Layer, input, how many units it has, and where they are in (N, C, H, W) or (N, F).
 CASES = [

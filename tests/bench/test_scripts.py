@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_cy import _runtime
+from alexnet_cy.kernels import _runtime
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():

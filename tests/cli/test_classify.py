@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from alexnet_cy import AlexNet
-from alexnet_cy.weights import binaryproto
+from alexnet_cy.weights.caffe import mean as binaryproto
 
 Run = Callable[..., Any]
 WeightsOf = Callable[..., Path]

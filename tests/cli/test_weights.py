@@ -13,9 +13,9 @@ import pytest
 from support.http_server import FileServer, serving
 
 from alexnet_cy import AlexNet
-from alexnet_cy.weights import registry
-from alexnet_cy.weights.checksum import file_hash
-from alexnet_cy.weights.registry import PUBLISHED, get_published
+from alexnet_cy.published import registry
+from alexnet_cy.published.checksum import file_hash
+from alexnet_cy.published.registry import PUBLISHED, get_published
 
 Run = Callable[..., Any]
 WeightsOf = Callable[..., Path]

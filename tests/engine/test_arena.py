@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_cy.engine.arena import FLOATS_PER_CACHE_LINE, NO_PADDING, Activation, place
-from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.plan.arena import FLOATS_PER_CACHE_LINE, NO_PADDING, Activation, place
+from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.network import VARIANTS, feature_names, get_variant
 
 sizes = st.integers(1, 9)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from support.samples import normal, small_integers
 
-from alexnet_cy import _layout, definitions
+from alexnet_cy.engine.packed.winograd_packing import blocked_weight
 from alexnet_cy.engine.winograd import block_taps
-from alexnet_cy.engine.winograd_packing import blocked_weight
+from alexnet_cy.kernels import _layout
+from alexnet_cy.oracle import definitions
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy import AlexNet, _runtime, ops
-from alexnet_cy.engine.conv_algorithms import (
+from alexnet_cy import AlexNet, ops
+from alexnet_cy.engine.choice.conv_algorithms import (
     CONV_VARIABLE,
     ConvProblem,
     able_algorithms,
@@ -15,6 +15,7 @@ from alexnet_cy.engine.conv_algorithms import (
     choose_algorithm,
     takes_blocks,
 )
+from alexnet_cy.kernels import _runtime
 from alexnet_cy.network import VARIANTS, Conv, get_variant
 
 LEVELS = _runtime.runnable_levels()

@@ -9,17 +9,17 @@ from support.closeness import assert_same_bits
 from support.row_file import RowFile
 from support.samples import normal
 
-from alexnet_cy import _conv, _winograd
-from alexnet_cy._winograd_passing import MOST_TILES
-from alexnet_cy.engine.conv_layer import ConvLayer
-from alexnet_cy.engine.conv_packing import pack_array
-from alexnet_cy.engine.levels import active_kernels
+from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.engine.packed.conv_layer import ConvLayer
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd
+from alexnet_cy.engine.packed.winograd_passing import Tiling, can_pass
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
-from alexnet_cy.engine.winograd_packing import pack_winograd
-from alexnet_cy.engine.winograd_passing import Tiling, can_pass
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.kernels import _conv, _winograd
+from alexnet_cy.kernels._winograd_passing import MOST_TILES
+from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network import Conv
-from alexnet_cy.weights.array_tensors import array_tensor
 
 # out channels, channels of a group, kernel, stride, groups: conv1, conv2 and conv3, made narrow
 SHAPES = [(70, 3, 11, 4, 1), (64, 9, 5, 1, 2), (150, 20, 3, 1, 1), (90, 5, 3, 1, 3)]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from alexnet_cy import _runtime
-from alexnet_cy.engine.conv_problem import ConvProblem
-from alexnet_cy.engine.costs import Work, conv_work, expected_ms, layer_work
+from alexnet_cy.engine.choice.conv_problem import ConvProblem
+from alexnet_cy.engine.choice.costs import Work, conv_work, expected_ms, layer_work
 from alexnet_cy.engine.winograd import cut_into_tiles
+from alexnet_cy.kernels import _runtime
 from alexnet_cy.network import VARIANTS, Conv, get_variant
 
 LEVELS = _runtime.runnable_levels()
@@ -96,7 +96,7 @@ def test_the_formula(level):
 
 def test_every_level_has_its_rates(repository):
     """All that setup.py knows, not only those that this machine runs."""
-    from alexnet_cy.engine.costs import _RATES
+    from alexnet_cy.engine.choice.costs import _RATES
 
     source = (repository / "setup.py").read_text()
     assert {f'"{name}"' in source for name in _RATES} == {True}

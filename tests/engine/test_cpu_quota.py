@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet_cy.engine.cpu_quota import cpu_quota
+from alexnet_cy.machine.cpu_quota import cpu_quota
 
 V2_ROOT = {"proc/self/cgroup": "0::/\n"}
 SLICE = {"proc/self/cgroup": "0::/user.slice/app.scope\n"}

@@ -6,11 +6,11 @@ from support.closeness import assert_same_bits
 from support.networks import images, narrow, random_weights, tensors
 from support.row_file import RowFile
 
-from alexnet_cy.engine.executor import Executor
-from alexnet_cy.engine.packed import PackedWeights
-from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK
-from alexnet_cy.engine.planning import make_plan
-from alexnet_cy.engine.workspace import Workspace
+from alexnet_cy.engine.packed.packed_weights import PackedWeights
+from alexnet_cy.engine.plan.plan import HEAD_BLOCK, TRUNK_BLOCK
+from alexnet_cy.engine.plan.planning import make_plan
+from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.run.workspace import Workspace
 from alexnet_cy.network import feature_names
 
 NAMES = ["caffe", "torchvision", "plain"]

@@ -4,8 +4,9 @@ import platform
 
 import pytest
 
-from alexnet_cy import _runtime, ops, show_config
-from alexnet_cy.engine.levels import ISA_VARIABLE, active_kernels, active_level
+from alexnet_cy import ops, show_config
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.machine.levels import ISA_VARIABLE, active_kernels, active_level
 
 
 def test_generic_is_always_there_and_comes_last():

@@ -9,12 +9,12 @@ from support.closeness import assert_same_bits
 from support.row_file import RowFile
 from support.samples import normal
 
-from alexnet_cy import _linear
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.linear_layer import MOST_IMAGES_IN_PASSING, LinearLayer
-from alexnet_cy.engine.linear_packing import ROWS, pack_linear
+from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.engine.packed.linear_layer import MOST_IMAGES_IN_PASSING, LinearLayer
+from alexnet_cy.engine.packed.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.array_tensors import array_tensor
+from alexnet_cy.kernels import _linear
+from alexnet_cy.machine.levels import active_kernels
 
 
 def layer_of(weight, bias):

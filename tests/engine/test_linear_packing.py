@@ -5,11 +5,10 @@ import pytest
 from support.closeness import assert_same_bits
 from support.samples import normal
 
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.linear_packing import ROWS, pack_linear
+from alexnet_cy.contracts.tensors import TensorRef, array_tensor
+from alexnet_cy.engine.packed.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.array_tensors import array_tensor
-from alexnet_cy.weights.tensors import TensorRef
+from alexnet_cy.machine.levels import active_kernels
 
 
 def tensor_by_rows(weight, read=None):

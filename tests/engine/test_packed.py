@@ -8,7 +8,7 @@ import pytest
 from support.closeness import assert_same_bits
 from support.networks import narrow, random_weights, tensors
 
-from alexnet_cy.engine.packed import PackedWeights, WeightsView
+from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
 from alexnet_cy.errors import WeightsError
 
 VARIANT = narrow()

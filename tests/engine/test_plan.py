@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from alexnet_cy.engine.plan import HEAD_BLOCK, TRUNK_BLOCK
-from alexnet_cy.engine.planning import make_plan
+from alexnet_cy.engine.plan.plan import HEAD_BLOCK, TRUNK_BLOCK
+from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.network import VARIANTS, get_variant
 
 CAFFE = get_variant("caffe")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from alexnet_cy import _runtime
-from alexnet_cy.engine import threads as rules
-from alexnet_cy.engine.threads import (
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.machine import threads as rules
+from alexnet_cy.machine.threads import (
     MAX_THREADS,
     available_processors,
     default_threads,

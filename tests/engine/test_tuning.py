@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_cy.engine import tuning
-from alexnet_cy.engine.conv_algorithms import CONV_VARIABLE
-from alexnet_cy.engine.levels import active_level
-from alexnet_cy.engine.tuning import TunedLayer, Tuning, measure_ms, tune
+from alexnet_cy.engine.choice.conv_algorithms import CONV_VARIABLE
+from alexnet_cy.engine.tune import tuning
+from alexnet_cy.engine.tune.tuning import TunedLayer, Tuning, measure_ms, tune
+from alexnet_cy.machine.levels import active_level
 from alexnet_cy.network import LRN, Conv, MaxPool, get_variant
 
 # The stride of conv2 and the size of conv3's kernel are none for Winograd.

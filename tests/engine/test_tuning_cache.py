@@ -7,9 +7,9 @@ import warnings
 
 import pytest
 
-from alexnet_cy.engine import tuning_cache
-from alexnet_cy.engine.conv_problem import ConvProblem
-from alexnet_cy.engine.tuning_cache import entry_key, read_times, write_times
+from alexnet_cy.engine.choice.conv_problem import ConvProblem
+from alexnet_cy.engine.tune import tuning_cache
+from alexnet_cy.engine.tune.tuning_cache import entry_key, read_times, write_times
 
 CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), at_door=False)
 ABLE = ("winograd", "direct")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images import PRESETS, get_preset, prepare, preprocess
-from alexnet_cy.pixel_batch import PixelBatch
 
 
 @pytest.mark.parametrize("preset", PRESETS)

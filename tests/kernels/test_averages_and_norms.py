@@ -5,7 +5,8 @@ import pytest
 from support.closeness import UNIT_ROUNDOFF, assert_close_sum, assert_same_bits
 from support.samples import normal, small_integers
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import ops
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -6,7 +6,8 @@ from support.closeness import assert_same_bits
 from support.operations import OPERATIONS
 from support.samples import normal
 
-from alexnet_cy import _runtime, ops
+from alexnet_cy import ops
+from alexnet_cy.kernels import _runtime
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -6,8 +6,8 @@ from threading import Timer
 import numpy as np
 import pytest
 
-from alexnet_cy import _softmax
-from alexnet_cy._bound import Bound, BoundLate, run_all
+from alexnet_cy.kernels import _softmax
+from alexnet_cy.kernels._bound import Bound, BoundLate, run_all
 
 
 def test_kernels_run_in_their_order(kernels):

@@ -5,10 +5,10 @@ import datetime
 import numpy as np
 import pytest
 
-from alexnet_cy import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
-from alexnet_cy.engine.conv_packing import pack_array
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.engine.winograd_packing import pack_winograd
+from alexnet_cy.kernels import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
 
 
 def zeros(*shape):

@@ -5,7 +5,8 @@ import pytest
 from support.closeness import assert_close_sum
 from support.samples import around, normal
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import ops
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy import _layout
 from alexnet_cy.engine.arrays import padded_nhwc
+from alexnet_cy.kernels import _layout
 
 
 @pytest.mark.parametrize("channels", [1, 3, 16, 17])

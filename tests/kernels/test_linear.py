@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from support.closeness import assert_close_sum, assert_same_bits
 from support.samples import around, normal, small_integers
 
-from alexnet_cy import _linear, definitions, ops
+from alexnet_cy import ops
+from alexnet_cy.kernels import _linear
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from support.closeness import assert_same_bits
 from support.samples import normal, small_integers
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import ops
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

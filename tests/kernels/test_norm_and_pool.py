@@ -5,7 +5,7 @@ import pytest
 from support.closeness import assert_same_bits
 from support.samples import around, normal
 
-from alexnet_cy import _lrn, _pool
+from alexnet_cy.kernels import _lrn, _pool
 
 WINDOWS = [
     ((3, 3), (2, 2), (0, 0)),

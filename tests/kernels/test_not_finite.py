@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import ops
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

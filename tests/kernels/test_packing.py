@@ -7,9 +7,9 @@ import pytest
 from support.closeness import assert_same_bits
 from support.samples import around, normal
 
-from alexnet_cy.engine.conv_packing import PART_FLOATS, pack_array, pack_conv
-from alexnet_cy.engine.linear_packing import pack_linear
-from alexnet_cy.weights.array_tensors import array_tensor
+from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.engine.packed.conv_packing import PART_FLOATS, pack_array, pack_conv
+from alexnet_cy.engine.packed.linear_packing import pack_linear
 
 
 @pytest.mark.parametrize("depth", around(8, 16, 48))

@@ -10,9 +10,10 @@ from support.closeness import assert_same_bits
 from support.samples import around, normal, small_integers
 from support.winograd_bound import assert_winograd
 
-from alexnet_cy import _winograd, definitions, ops
+from alexnet_cy import ops
 from alexnet_cy.engine import door
-from alexnet_cy.engine.conv_packing import pack_array
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import (
     LARGEST_KERNEL,
     block_taps,
@@ -20,7 +21,8 @@ from alexnet_cy.engine.winograd import (
     largest_tile,
     tile_cuts,
 )
-from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_shape
+from alexnet_cy.kernels import _winograd
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from support.samples import normal
 
-from alexnet_cy import _winograd, definitions, ops
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.winograd_packing import pack_winograd
+from alexnet_cy import ops
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd
+from alexnet_cy.kernels import _winograd
+from alexnet_cy.machine.levels import active_kernels
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

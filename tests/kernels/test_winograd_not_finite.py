@@ -7,8 +7,9 @@ import pytest
 from support.closeness import assert_same_bits
 from support.samples import normal
 
-from alexnet_cy import definitions, ops
+from alexnet_cy import ops
 from alexnet_cy.engine.winograd import tile_cuts
+from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 

@@ -5,12 +5,12 @@ import pytest
 from support.closeness import assert_same_bits
 from support.samples import normal
 
-from alexnet_cy import _runtime, _winograd
-from alexnet_cy._winograd_passing import MOST_TILES, PassingWinograd
-from alexnet_cy.engine.conv_packing import PART_FLOATS
+from alexnet_cy.engine.packed.conv_packing import PART_FLOATS
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
+from alexnet_cy.engine.packed.winograd_passing import filters_at_a_time
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_shape
-from alexnet_cy.engine.winograd_passing import filters_at_a_time
+from alexnet_cy.kernels import _runtime, _winograd
+from alexnet_cy.kernels._winograd_passing import MOST_TILES, PassingWinograd
 
 CUTS = tile_cuts(7, 3), tile_cuts(9, 3)
 

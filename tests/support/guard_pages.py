@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from support.samples import around, normal
 
-from alexnet_cy import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
-from alexnet_cy._winograd_passing import PassingWinograd
-from alexnet_cy.engine.conv_packing import pack_array
-from alexnet_cy.engine.levels import active_kernels
-from alexnet_cy.engine.linear_packing import pack_linear
+from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.engine.packed.conv_packing import pack_array
+from alexnet_cy.engine.packed.linear_packing import pack_linear
+from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.engine.winograd_packing import pack_winograd, winograd_shape
-from alexnet_cy.weights.array_tensors import array_tensor
+from alexnet_cy.kernels import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy.kernels._winograd_passing import PassingWinograd
+from alexnet_cy.machine.levels import active_kernels
 
 PROT_NONE, PROT_READ = 0, 1
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from support.samples import normal
 
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.network import Linear, Variant, get_variant
-from alexnet_cy.weights.tensors import TensorRef
 
 Weights = dict[str, NDArray[np.float32]]
 

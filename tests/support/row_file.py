@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.tensors import TensorRef
 
 
 class RowFile:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from support.closeness import assert_close_sum
 
-from alexnet_cy import definitions
+from alexnet_cy.engine.packed.winograd_packing import blocked_weight
 from alexnet_cy.engine.winograd import (
     block_taps,
     first_point,
@@ -28,8 +28,8 @@ from alexnet_cy.engine.winograd import (
     output_matrix,
     tile_cuts,
 )
-from alexnet_cy.engine.winograd_packing import blocked_weight
 from alexnet_cy.network.windows import as_padding, as_pair
+from alexnet_cy.oracle import definitions
 
 # Of the largest output before the ReLU: the contract for whatever a network computes.
 LARGEST_ERROR = 2e-5

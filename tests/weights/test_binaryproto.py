@@ -10,7 +10,7 @@ from synthesis.caffe_files import Encoding, encode_blob
 from synthesis.caffe_proto import new
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import binaryproto
+from alexnet_cy.weights.caffe import mean as binaryproto
 
 if TYPE_CHECKING:
     from pathlib import Path

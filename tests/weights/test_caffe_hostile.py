@@ -17,8 +17,8 @@ from synthesis.networks import TINY, random_tensors
 from synthesis.seed_caffemodel import SEEDS
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import caffemodel
-from alexnet_cy.weights.caffe_layers import MAX_LAYERS
+from alexnet_cy.weights.caffe import read as caffemodel
+from alexnet_cy.weights.caffe.layers import MAX_LAYERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,8 @@ from synthesis.networks import random_tensors
 from alexnet_cy import AlexNet
 from alexnet_cy.network.specs import Conv, Linear
 from alexnet_cy.network.variants import get_variant
-from alexnet_cy.weights import caffemodel, caffemodel_write
+from alexnet_cy.weights.caffe import read as caffemodel
+from alexnet_cy.weights.caffe import write as caffemodel_write
 
 if TYPE_CHECKING:
     from pathlib import Path

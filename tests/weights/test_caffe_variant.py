@@ -11,8 +11,8 @@ from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS
-from alexnet_cy.weights import caffemodel
-from alexnet_cy.weights.caffe_variant import expected_path
+from alexnet_cy.weights.caffe import read as caffemodel
+from alexnet_cy.weights.caffe.variant import expected_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

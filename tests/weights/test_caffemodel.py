@@ -15,14 +15,14 @@ from synthesis.seed_caffemodel import ROUNDING, SEEDS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import get_variant
-from alexnet_cy.weights import caffemodel
+from alexnet_cy.weights.caffe import read as caffemodel
 from alexnet_cy.weights.files import WeightsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from alexnet_cy.weights.tensors import NetworkFile
+    from alexnet_cy.contracts.tensors import NetworkFile
 
 TENSORS = random_tensors(TINY["caffe"])
 OLD = Encoding(v1=True, legacy_shapes=True, training=True)

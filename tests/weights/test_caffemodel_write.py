@@ -11,7 +11,8 @@ from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import caffemodel, caffemodel_write
+from alexnet_cy.weights.caffe import read as caffemodel
+from alexnet_cy.weights.caffe import write as caffemodel_write
 
 if TYPE_CHECKING:
     from pathlib import Path

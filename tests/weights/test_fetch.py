@@ -13,15 +13,11 @@ import pytest
 from support.http_server import FileServer, serving
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import registry
-from alexnet_cy.weights.checksum import file_hash
-from alexnet_cy.weights.download import fetch, find_here, places
-from alexnet_cy.weights.registry import (
-    SMALLEST,
-    PublishedFile,
-    get_published,
-)
-from alexnet_cy.weights.resumable import PIECE_BYTES, DownloadError
+from alexnet_cy.published import registry
+from alexnet_cy.published.checksum import file_hash
+from alexnet_cy.published.download import fetch, find_here, places
+from alexnet_cy.published.registry import SMALLEST, PublishedFile, get_published
+from alexnet_cy.published.resumable import PIECE_BYTES, DownloadError
 
 CONTENT = hashlib.shake_128(b"weights").digest(11 * PIECE_BYTES - 1)
 CUT = 4 * PIECE_BYTES + 1000  # of which the last piece is lost

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.weights.files import (
     MAX_FILE_BYTES,
     WeightsFile,
     as_weights_error,
     open_file,
-    replace_file,
 )
 
 

@@ -14,7 +14,8 @@ from synthesis.seed_safetensors import torchvision_names
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS, get_variant
-from alexnet_cy.weights import NetworkFile, TensorRef, loader, npz, open_network, safetensors
+from alexnet_cy.weights import NetworkFile, TensorRef, loader, open_network, safetensors
+from alexnet_cy.weights.arrays import npz
 from alexnet_cy.weights.matching import MAX_CLASSES
 
 

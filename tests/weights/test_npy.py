@@ -27,7 +27,8 @@ from synthesis.seed_npy import npy_bytes
 from synthesis.seeds import SEEDS
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import npy, open_network
+from alexnet_cy.weights import open_network
+from alexnet_cy.weights.arrays import npy
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from synthesis.numpy_pickles import (
 from synthesis.seed_npy import npy_bytes
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import npy
+from alexnet_cy.weights.arrays import npy
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_key_that_takes_forever_to_hash_is_refused(tmp_path, run_python):
     path.write_bytes(npy_bytes(PROTO + DICT + nested_tuples(60) + NONE + SETITEM + STOP))
     script = f"""
         from alexnet_cy.errors import WeightsError
-        from alexnet_cy.weights import npy
+        from alexnet_cy.weights.arrays import npy
         try:
             npy.read({str(path)!r})
         except WeightsError:

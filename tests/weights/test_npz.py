@@ -13,7 +13,7 @@ import pytest
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights import npz
+from alexnet_cy.weights.arrays import npz
 
 
 def npy_bytes(header, data=b"", version=b"\x01\x00"):

@@ -13,9 +13,10 @@ from synthesis.seed_onnx import ENCODINGS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS
-from alexnet_cy.reference import forward
-from alexnet_cy.weights import onnx_write, open_network
-from alexnet_cy.weights.onnx_file import read
+from alexnet_cy.oracle.network import forward
+from alexnet_cy.weights import open_network
+from alexnet_cy.weights.onnx import write as onnx_write
+from alexnet_cy.weights.onnx.read import read
 
 # What ONNX Runtime runs: it wants weights of the type of the image, and no opset before 7.
 RUNNABLE = [

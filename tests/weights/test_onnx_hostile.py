@@ -10,7 +10,7 @@ from synthesis import confined, hostile_onnx, hostile_onnx_graphs
 from synthesis.audit import watched
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.onnx_file import read
+from alexnet_cy.weights.onnx.read import read
 
 MODULES = (hostile_onnx, hostile_onnx_graphs)
 CORPUS = {what: attack for module in MODULES for what, attack in module.CORPUS.items()}

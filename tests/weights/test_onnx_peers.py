@@ -14,9 +14,9 @@ from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
 from synthesis.torch_module import as_torch_module
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.reference import forward
-from alexnet_cy.weights import onnx_write
-from alexnet_cy.weights.onnx_file import read
+from alexnet_cy.oracle.network import forward
+from alexnet_cy.weights.onnx import write as onnx_write
+from alexnet_cy.weights.onnx.read import read
 
 
 class TestWithOnnx:

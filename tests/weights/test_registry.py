@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from alexnet_cy.cache_folder import cache_folder
+from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.network import VARIANTS
-from alexnet_cy.weights.checksum import file_hash
-from alexnet_cy.weights.download import how_to_get
-from alexnet_cy.weights.registry import (
+from alexnet_cy.published.checksum import file_hash
+from alexnet_cy.published.download import how_to_get
+from alexnet_cy.published.registry import (
     PUBLISHED,
     SMALLEST,
     PublishedFile,

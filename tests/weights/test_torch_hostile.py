@@ -12,8 +12,8 @@ from synthesis.audit import watched
 from synthesis.pickle_code import archive, number, state, storage, tensor, text
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.torch_pth import read
-from alexnet_cy.weights.torch_unpickler import load_pickle
+from alexnet_cy.weights.pytorch.read import read
+from alexnet_cy.weights.pytorch.unpickler import load_pickle
 
 MODULES = (hostile_pickles, hostile_tensors, hostile_torch)
 CORPUS = {

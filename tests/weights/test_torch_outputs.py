@@ -9,7 +9,7 @@ from synthesis.networks import random_tensors
 from synthesis.torch_module import as_torch_module
 
 from alexnet_cy import AlexNet
-from alexnet_cy.weights import torch_pth
+from alexnet_cy.weights.pytorch import read as torch_pth
 
 torch = pytest.importorskip("torch")
 

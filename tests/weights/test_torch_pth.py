@@ -17,7 +17,7 @@ from synthesis.torch_pickles import ITEM_BYTES, Storage, Tensor
 from synthesis.zip_writer import zip_bytes
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.torch_pth import read
+from alexnet_cy.weights.pytorch.read import read
 
 if TYPE_CHECKING:
     from pathlib import Path

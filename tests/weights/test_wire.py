@@ -13,9 +13,9 @@ from synthesis.caffe_proto import new
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.protobuf_schema import PAYLOAD, Field, Schema
-from alexnet_cy.weights.spans import Span, count_elements, read_spans
-from alexnet_cy.weights.wire import (
+from alexnet_cy.weights.protobuf.schema import PAYLOAD, Field, Schema
+from alexnet_cy.weights.protobuf.spans import Span, count_elements, read_spans
+from alexnet_cy.weights.protobuf.wire import (
     MAX_DEPTH,
     MAX_FIELDS,
     MAX_MESSAGE_BYTES,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from synthesis.onnx_changes import changed, tensor
 
-from alexnet_cy.weights.wire import encode_key, encode_varint
+from alexnet_cy.weights.protobuf.wire import encode_key, encode_varint
 
 
 def _tensors() -> dict[str, tuple[bytes, str]]:

@@ -14,8 +14,8 @@ from synthesis.bits import bf16_bytes
 
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.network.variants import get_variant
-from alexnet_cy.weights.onnx_messages import ONNX
-from alexnet_cy.weights.wire import encode_varint
+from alexnet_cy.weights.onnx.messages import ONNX
+from alexnet_cy.weights.protobuf.wire import encode_varint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from alexnet_cy.weights.onnx_file import read
+from alexnet_cy.weights.onnx.read import read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from alexnet_cy.weights import open_network
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network.variants import Variant
-    from alexnet_cy.weights.tensors import TensorRef
 
 ROWS_AT_A_TIME = 3
 

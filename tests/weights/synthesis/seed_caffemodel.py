@@ -9,7 +9,7 @@ import numpy as np
 from synthesis.bits import to_f16_and_back
 from synthesis.caffe_files import Encoding, write_caffemodel
 
-from alexnet_cy.weights import caffemodel_write
+from alexnet_cy.weights.caffe import write as caffemodel_write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import numpy as np
 from synthesis.seed_safetensors import torchvision_names
 from synthesis.tensorflow_order import to_tensorflow
 
-from alexnet_cy.weights import npz
+from alexnet_cy.weights.arrays import npz
 
 if TYPE_CHECKING:
     from pathlib import Path

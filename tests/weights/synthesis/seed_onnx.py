@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from synthesis.bits import to_bf16_and_back, to_f16_and_back
 from synthesis.onnx_files import Encoding, write_onnx
 
-from alexnet_cy.weights import onnx_write
+from alexnet_cy.weights.onnx import write as onnx_write
 
 if TYPE_CHECKING:
     from pathlib import Path

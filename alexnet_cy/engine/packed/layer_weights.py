@@ -1,0 +1,89 @@
+"""What convolutions and fully connected layers have in common: weights that wait in their file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.engine.arrays import Float32Array
+
+__all__ = ["LayerWeights"]
+
+
+class _Packed(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+    def unpack(self) -> tuple[Float32Array, Float32Array]: ...
+
+
+P = TypeVar("P", bound=_Packed)
+
+
+class LayerWeights(ABC, Generic[P]):
+    """The weights of one layer: in the file, and packed as soon as that pays.
+
+    The packed weights take the place of the tensors, and give them back. Several threads may use a
+    layer at once. The bits of the results do not depend on where the weights are.
+
+    Parameters
+    ----------
+    weight, bias : TensorRef
+        Read when they are needed.
+    kernels : capsule
+        The instruction-set level.
+    """
+
+    def __init__(self, weight: TensorRef, bias: TensorRef, kernels: object) -> None:
+        self._kernels = kernels
+        self._tensors: tuple[TensorRef, TensorRef] | None = (weight, bias)
+        self._packed: P | None = None
+        self._passed = False
+        self._lock = Lock()
+
+    def pack(self, threads: int) -> P:
+        """Return the packed weights, which take the place of the tensors.
+
+        Raises
+        ------
+        WeightsError
+            The weights cannot be read.
+        """
+        with self._lock:
+            if self._packed is None:
+                assert self._tensors is not None
+                weight, bias = self._tensors
+                self._packed = self._pack(weight, bias.read(), threads)
+                self._tensors = None
+            return self._packed
+
+    def tensor(self, kind: str) -> Float32Array:
+        """Return a fresh copy of "weight" or "bias", as the file has it."""
+        with self._lock:
+            tensors, packed = self._tensors, self._packed
+        place = ("weight", "bias").index(kind)
+        if tensors is not None:
+            return np.array(tensors[place].read(), np.float32)
+        assert packed is not None
+        return packed.unpack()[place]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what has been packed."""
+        return 0 if self._packed is None else self._packed.nbytes
+
+    @abstractmethod
+    def _pack(self, weight: TensorRef, bias: Float32Array, threads: int) -> P:
+        """Read the weights, and pack them."""
+
+    def _tensors_in_passing(self) -> tuple[TensorRef, TensorRef] | None:
+        """Return the tensors, but only to the first who asks."""
+        with self._lock:
+            if self._passed:
+                return None
+            self._passed = True
+            return self._tensors

@@ -1,0 +1,64 @@
+"""Rows of a tensor, read a few at a time, each part used where it has been read.
+
+The weights of fc6, 151 MB, need not be in memory twice: what takes the rows packs them, or
+multiplies with them, from the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.engine.arrays import Float32Array, array_on
+from alexnet_cy.kernels._runtime import give_back, share_out, take_scratch
+
+__all__ = ["share_rows"]
+
+TakeRows = Callable[[int, Float32Array], bool]
+"""Called with the rows of a tensor from an index on; returns whether all numbers are finite."""
+
+
+def share_rows(tensor: TensorRef, n_rows: int, threads: int, take_rows: TakeRows) -> None:
+    """Read a tensor `n_rows` indices of its first axis at a time, and have them taken.
+
+    Parameters
+    ----------
+    tensor : TensorRef
+        Where it can, it is read by rows, each thread into a buffer of its own.
+    n_rows : int
+    threads : int
+        So many take parts, in any order.
+    take_rows : callable
+
+    Raises
+    ------
+    WeightsError
+        The tensor cannot be read, or holds numbers that are not finite and must not.
+    """
+    read_rows = _row_reader(tensor)
+    total, *rest = tensor.shape
+
+    def take_part(first: int) -> None:
+        memory = take_scratch(4 * n_rows * prod(rest))
+        buffer = array_on(memory, (n_rows, *rest))
+        rows = read_rows(first, buffer[: total - first])
+        if not take_rows(first, rows) and tensor.check_rows is not None:
+            tensor.check_rows(first, rows)
+        give_back(memory)
+
+    share_out(take_part, range(0, total, n_rows), threads)
+
+
+def _row_reader(tensor: TensorRef) -> Callable[[int, Float32Array], Float32Array]:
+    """Return what gives the rows from an index on, as many as the buffer has, and may use it."""
+    fill_rows = tensor.read_rows
+    if fill_rows is None:
+        whole = tensor.read()
+        return lambda first, buffer: whole[first : first + len(buffer)]
+
+    def read_rows(first: int, buffer: Float32Array) -> Float32Array:
+        fill_rows(first, buffer)
+        return buffer
+
+    return read_rows

@@ -1,0 +1,1 @@
+"""A pass as a list of steps: algorithms, activations, their places in one arena."""

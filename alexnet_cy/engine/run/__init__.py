@@ -1,0 +1,1 @@
+"""The forward loop: kernels bound to an arena, blocks of images, times of layers."""

@@ -1,0 +1,112 @@
+"""Runs a plan: the forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+
+from alexnet_cy.contracts.pixel_batch import PixelBatch
+from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.engine.packed.packed_weights import PackedWeights
+from alexnet_cy.engine.plan.plan import Plan
+from alexnet_cy.engine.run.workspace import BoundSteps, Workspace
+from alexnet_cy.kernels import _layout
+from alexnet_cy.kernels._bound import run_all
+
+__all__ = ["Executor"]
+
+Clock = Callable[[str, float], None]
+"""Called with a step's name and its seconds."""
+
+
+class Executor:
+    """A plan and the weights it runs on; may be used by several threads at once.
+
+    Every pass takes a workspace of its own and leaves it here for the next one of the same size,
+    so a second pass touches no new memory and makes no view anew.
+    """
+
+    def __init__(self, plan: Plan, packed: PackedWeights) -> None:
+        self.plan = plan
+        self.packed = packed
+        self._outputs = [(name, step.output_shape) for step in plan.steps for name in step.features]
+        self._idle: list[Workspace] = []
+
+    def run(
+        self, images: Float32Array | PixelBatch, threads: int, clock: Clock | None = None
+    ) -> dict[str, Float32Array]:
+        """Run the pass over a batch of any size.
+
+        Parameters
+        ----------
+        images : ndarray of float32, shape (N, C, H, W), C-contiguous, or PixelBatch
+        threads : int
+        clock : callable, optional
+            Called after every step of every block with its name and its seconds; the first step's
+            have the layout of the images in them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            For every feature of the plan, (N, C, H, W) or (N, F).
+        """
+        plan, n_images = self.plan, images.shape[0]
+        results = {name: np.empty((n_images, *shape), np.float32) for name, shape in self._outputs}
+        workspace = self._take_workspace(min(plan.trunk_block, n_images))
+        for start in range(0, n_images, plan.head_block):
+            stop = min(start + plan.head_block, n_images)
+            for first in range(start, stop, plan.trunk_block):
+                part = slice(first, min(first + plan.trunk_block, stop))
+                started = perf_counter()
+                trunk = workspace.trunk(part.stop - part.start)
+                trunk.take_images(images[part], threads)
+                _run_steps(trunk.steps, results, part, threads, clock, started)
+                if plan.head:
+                    head = workspace.head(trunk, stop - start)
+                    head.take(trunk, first - start, threads)
+            if plan.head:
+                rows = slice(start, stop)
+                _run_steps(head.steps, results, rows, threads, clock, perf_counter())
+        self._idle.append(workspace)
+        return results
+
+    def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
+        """Do what is done once, so that later passes can be timed.
+
+        The second pass packs the weights for good.
+        """
+        for _ in range(2):
+            self.run(images, threads)
+
+    def _take_workspace(self, block: int) -> Workspace:
+        """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
+        try:
+            workspace = self._idle.pop()
+        except IndexError:
+            return Workspace(self.plan, self.packed, block)
+        return workspace if workspace.block == block else Workspace(self.plan, self.packed, block)
+
+
+def _run_steps(
+    steps: BoundSteps,
+    results: dict[str, Float32Array],
+    part: slice,
+    threads: int,
+    clock: Clock | None,
+    started: float,
+) -> None:
+    """Run steps for the images of `part`, and hand out what was asked for."""
+    for stretch in steps.stretches if clock is None else steps.single:
+        run_all(stretch.kernels, threads)
+        last = stretch.last
+        for feature in last.step.features:
+            if last.result.ndim == 4:
+                _layout.NhwcToNchw(last.result, results[feature][part]).run(threads)
+            else:
+                results[feature][part] = last.result
+        if clock is not None:
+            ended = perf_counter()
+            clock(last.step.name, ended - started)
+            started = ended

@@ -1,0 +1,1 @@
+"""Algorithms chosen by measurement, and the file that keeps the times."""

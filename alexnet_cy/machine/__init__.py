@@ -1,0 +1,1 @@
+"""The machine: instruction-set levels, threads, quotas, folders. Knows no network."""

@@ -1,0 +1,51 @@
+"""Random weights, drawn when they are read."""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod, sqrt
+from operator import index
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.network import Variant
+
+__all__ = ["random_tensors"]
+
+
+def random_tensors(variant: Variant, seed: int) -> dict[str, TensorRef]:
+    """Return the tensors of a network with He-normal weights and zero biases.
+
+    The standard deviation of a weight is sqrt(2 / inputs of its neuron) (He et al., "Delving deep
+    into rectifiers", 2015, equation 10). Tensor number i draws from NumPy's PCG64 stream
+    (seed, i), whenever and how often it is read.
+
+    Parameters
+    ----------
+    variant : Variant
+    seed : int
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `seed` is no integer, or is negative.
+    """
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"seed: need an integer, got {seed!r}")
+    if index(seed) < 0:
+        raise ValueError(f"seed: need an integer from 0 up, got {seed}")
+    return {
+        name: TensorRef(shape, "F32", 4 * prod(shape), partial(_draw, shape, index(seed), i))
+        for i, (name, shape) in enumerate(variant.parameter_shapes().items())
+    }
+
+
+def _draw(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float32]:
+    if len(shape) == 1:
+        return np.zeros(shape, np.float32)
+    weights = np.random.default_rng((seed, stream)).standard_normal(shape, np.float32)
+    weights *= np.float32(sqrt(2 / prod(shape[1:])))
+    return weights

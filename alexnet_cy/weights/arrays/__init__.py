@@ -1,0 +1,1 @@
+"""NumPy's files: ``.npz`` and ``.npy``, object arrays of Python 2 among them."""

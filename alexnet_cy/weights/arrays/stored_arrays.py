@@ -1,0 +1,139 @@
+"""NumPy arrays inside a file: their shape, element type and order, and where the numbers begin.
+
+The readers of ``.npy`` and ``.npz`` find such arrays by name; what they mean for a network, names
+and orders of axes, is worked out here for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.key_names import canonical_names
+from alexnet_cy.weights.layouts import Layout, as_stored, tensorflow_layout
+from alexnet_cy.weights.stored_floats import fill_view
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from alexnet_cy.weights.stored_floats import Fill
+
+__all__ = ["FLOAT_NAMES", "MAX_RANK", "StoredArray", "check_element_type", "network_file"]
+
+FLOAT_NAMES = {2: "F16", 4: "F32", 8: "F64"}
+"""The floating-point formats that are read, by the bytes of one number."""
+
+MAX_RANK = 4
+"""Weights have at most four axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArray:
+    """One array of floating-point numbers in a file.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        As the file has it.
+    dtype : numpy.dtype
+        float16, float32 or float64 of either byte order.
+    fortran_order : bool
+        Whether the first index varies fastest.
+    stored_bytes : int
+        Bytes that it takes in the file.
+    open : callable
+        ``open()`` returns a function that fills one buffer after the other with the array's bytes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran_order: bool
+    stored_bytes: int
+    open: Callable[[], Fill]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the array in memory, in the file's element type."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def check_element_type(what: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Refuse what cannot be a weight: other element types, too many axes, empty or huge arrays.
+
+    Raises
+    ------
+    WeightsError
+        The message begins with `what`.
+    """
+    if dtype.kind != "f" or dtype.itemsize not in FLOAT_NAMES:
+        raise WeightsError(
+            f"{what}: elements of type {str(dtype)[:60]}; weights are float16, 32 or 64"
+        )
+    if not 1 <= len(shape) <= MAX_RANK:
+        raise WeightsError(f"{what}: {len(shape)} axes; weights have 1 to {MAX_RANK}")
+    if min(shape) < 1:
+        raise WeightsError(f"{what}: shape {shape}; weights have no empty axes")
+
+
+def network_file(
+    format_name: str,
+    arrays: Mapping[str, StoredArray],
+    variant: str | None,
+    metadata: Mapping[str, str],
+) -> NetworkFile:
+    """Give named arrays their canonical names, shapes and layouts.
+
+    Parameters
+    ----------
+    format_name : str
+        What `NetworkFile.format` becomes.
+    arrays : mapping of str to StoredArray
+        By their names in the file.
+    variant : str or None
+        The variant that the file names; if it names none, the names of the tensors may tell.
+    metadata : mapping of str to str
+        Handed on.
+
+    Raises
+    ------
+    WeightsError
+        Two names mean the same tensor.
+    """
+    names = canonical_names({name: array.shape for name, array in arrays.items()})
+    by_name = {names.canonical[stored]: array for stored, array in arrays.items()}
+    conv5 = by_name.get("conv5.weight")
+    image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
+    tensors = {}
+    for name, array in by_name.items():
+        shape: tuple[int, ...] = array.shape
+        layout: Layout = as_stored
+        if names.tensorflow_layout:
+            shape, layout = tensorflow_layout(name, array.shape, image_channels)
+        tensors[name] = _tensor(array, shape, layout)
+    return NetworkFile(format_name, tensors, variant or names.variant, metadata)
+
+
+def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:
+    def read() -> NDArray[np.float32]:
+        result = np.empty(shape, np.float32)
+        view = layout(result)
+        if array.fortran_order:
+            view = _fortran_view(view, len(array.shape))
+        fill_view(view, array.dtype, array.open())
+        return result
+
+    return TensorRef(shape, FLOAT_NAMES[array.dtype.itemsize], array.stored_bytes, read)
+
+
+def _fortran_view(view: NDArray[np.float32], stored_rank: int) -> NDArray[np.float32]:
+    # A layout may split the first of two axes, (in, out), into the three of an image: these stay
+    # together, in their order.
+    return view.T if view.ndim == stored_rank else np.moveaxis(view, -1, 0)

@@ -1,0 +1,1 @@
+"""Caffe's files: ``.caffemodel`` networks, read and written, and ``.binaryproto`` means."""

@@ -1,0 +1,199 @@
+"""Write ONNX models that ONNX Runtime runs and this package reads.
+
+Opset 13 has every op that an AlexNet needs with the meaning that is needed (MaxPool's ceil_mode
+came with 10), and IR version 7 is the one that goes with it, so that old programs read the file
+too. The library writes everything but the arrays, which are copied into the file one at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from alexnet_cy.machine.replace_file import replace_file
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
+from alexnet_cy.network.variants import get_variant
+from alexnet_cy.weights.onnx.messages import ATTRIBUTE_TYPES, ONNX
+from alexnet_cy.weights.protobuf.wire import encode_key, encode_varint
+from alexnet_cy.weights.writing import checked_tensors, file_metadata
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from alexnet_cy.network.specs import Layer
+    from alexnet_cy.network.variants import Variant
+
+__all__ = ["write"]
+
+IR_VERSION = 7
+OPSET_VERSION = 13
+
+# Field numbers in onnx_messages: ModelProto.graph, GraphProto.initializer, TensorProto.raw_data.
+_GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
+_FLOAT = 1  # TensorProto.DataType
+
+_INPUT = "data"
+
+_Attribute: TypeAlias = "int | float | tuple[int, ...]"
+
+
+def write(
+    path: str | os.PathLike[str],
+    variant_name: str,
+    tensors: Mapping[str, NDArray[np.float32]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a network with canonical names and layouts, as float32.
+
+    The model takes any number of images of the variant's input size, as "data" (N, 3, H, W), and
+    returns "prob" (N, classes). Every value inside has the name of its layer; ``conv1_pre`` is
+    conv1 before its ReLU.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; it is replaced only once the new one is complete.
+    variant_name : str
+        The variant whose settings and order of layers the graph has. An adaptive pool is left out,
+        which changes nothing at the variant's own input size.
+    tensors : mapping of str to float32 array
+        By canonical name, in canonical layout; the weight and the bias of every layer.
+    metadata : mapping of str to str, optional
+        Noted in the file.
+
+    Raises
+    ------
+    TypeError
+        A tensor is not float32, or a piece of metadata no str.
+    ValueError
+        There is no such variant, or a tensor is missing.
+    OSError
+        The file cannot be written.
+    """
+    variant = get_variant(variant_name)
+    arrays = _arrays(variant, checked_tensors(tensors))
+    model = ONNX.message_class("ModelProto")(ir_version=IR_VERSION, producer_name="alexnet_cy")
+    model.opset_import.add(domain="", version=OPSET_VERSION)
+    for key, value in file_metadata(variant_name, metadata).items():
+        model.metadata_props.add(key=key, value=value)
+    graph_start = ONNX.message_class("GraphProto")(name=variant.title)
+    graph_start.node.extend(_nodes(variant, arrays))
+    parts = [graph_start.SerializeToString()]
+    for name, array in arrays.items():
+        tensor = _tensor_start(name, array)
+        length = len(tensor) + array.nbytes
+        parts += [encode_key(_INITIALIZER) + encode_varint(length) + tensor, array.data.cast("B")]
+    parts.append(_values(variant, arrays).SerializeToString())
+    with replace_file(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(model.SerializeToString())
+        stream.write(encode_key(_GRAPH) + encode_varint(sum(map(len, parts))))
+        stream.writelines(parts)
+
+
+def _arrays(
+    variant: Variant, tensors: Mapping[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of the variant, in its order."""
+    names = variant.parameter_shapes()
+    missing = [name for name in names if name not in tensors]
+    if missing:
+        raise ValueError(f"tensors has no {' and no '.join(missing)}")
+    return {name: tensors[name] for name in names}
+
+
+def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Iterator[Any]:
+    """Yield the nodes in order; each value is called after the layer that makes it."""
+    value = _INPUT
+    flat = False
+    for layer in variant.layers:
+        operation = _operation(layer, arrays)
+        if operation is None:
+            continue
+        if isinstance(layer, Linear) and not flat:
+            yield _node("Flatten", [value], "flat", {"axis": 1})
+            value, flat = "flat", True
+        op, attributes = operation
+        has_weights = isinstance(layer, Conv | Linear)
+        parameters = [f"{layer.name}.weight", f"{layer.name}.bias"] if has_weights else []
+        if isinstance(layer, Conv | Linear) and layer.relu:
+            before_relu = f"{layer.name}_pre"
+            yield _node(op, [value, *parameters], before_relu, attributes)
+            yield _node("Relu", [before_relu], layer.name, {})
+        else:
+            yield _node(op, [value, *parameters], layer.name, attributes)
+        value = layer.name
+
+
+def _operation(
+    layer: Layer, arrays: Mapping[str, NDArray[np.float32]]
+) -> tuple[str, dict[str, _Attribute]] | None:
+    """Return the op of a layer and its attributes; None for a layer that is left out."""
+    match layer:
+        case Conv():
+            return "Conv", {
+                "group": layer.groups,
+                "kernel_shape": arrays[f"{layer.name}.weight"].shape[2:],
+                "pads": _pads(layer),
+                "strides": layer.stride,
+            }
+        case LRN():  # ONNX divides alpha by size
+            return "LRN", {
+                "alpha": layer.ops_alpha,
+                "beta": layer.beta,
+                "bias": layer.k,
+                "size": layer.size,
+            }
+        case MaxPool():
+            return "MaxPool", {
+                "ceil_mode": int(layer.ceil_mode),
+                "kernel_shape": layer.kernel_size,
+                "pads": _pads(layer),
+                "strides": layer.stride,
+            }
+        case AdaptiveAvgPool():
+            return None
+        case Linear():
+            return "Gemm", {"transB": 1}
+        case Softmax():
+            return "Softmax", {"axis": 1}
+
+
+def _pads(layer: Conv | MaxPool) -> tuple[int, int, int, int]:
+    """Return the padding as ONNX orders it: the beginnings of the axes, then their ends."""
+    (top, bottom), (left, right) = layer.padding
+    return top, left, bottom, right
+
+
+def _node(op: str, inputs: list[str], output: str, attributes: Mapping[str, _Attribute]) -> Any:
+    node = ONNX.message_class("NodeProto")(op_type=op, name=output, input=inputs, output=[output])
+    for name, value in attributes.items():
+        field = "i" if isinstance(value, int) else "f" if isinstance(value, float) else "ints"
+        node.attribute.add(name=name, type=ATTRIBUTE_TYPES[field], **{field: value})
+    return node
+
+
+def _tensor_start(name: str, array: NDArray[np.float32]) -> bytes:
+    """Return the fields of a tensor up to its numbers, which come last."""
+    tensor = ONNX.message_class("TensorProto")(dims=array.shape, data_type=_FLOAT, name=name)
+    return bytes(tensor.SerializeToString()) + encode_key(_RAW_DATA) + encode_varint(array.nbytes)
+
+
+def _values(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Any:
+    """Describe what the graph takes and what it returns."""
+    graph = ONNX.message_class("GraphProto")()
+    first, *_, last = arrays.values()
+    size = variant.input_size
+    images = (first.shape[1], size, size)
+    for value, name, axes in (
+        (graph.input.add(), _INPUT, images),
+        (graph.output.add(), variant.layers[-1].name, last.shape),
+    ):
+        value.name = name
+        value.type.tensor_type.elem_type = _FLOAT
+        value.type.tensor_type.shape.dim.add(dim_param="N")
+        for axis in axes:
+            value.type.tensor_type.shape.dim.add(dim_value=axis)
+    return graph

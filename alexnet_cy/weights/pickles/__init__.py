@@ -1,0 +1,1 @@
+"""Pickles looked through before anything of them is built."""

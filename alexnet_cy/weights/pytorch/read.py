@@ -1,0 +1,182 @@
+"""Read PyTorch checkpoints: ``.pth``, ``.pt`` and ``.pth.tar`` as torch.save writes them.
+
+Both containers are read, the zip file of torch 1.6 and later and the sequence of pickles before it,
+without torch and without running anything; see `torch_unpickler`. The state dict may be the saved
+object itself or stand in it under a usual name (``{"state_dict": ...}``).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.checked_rows import CheckedRows
+from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.key_names import canonical_names
+from alexnet_cy.weights.pytorch.legacy import read_legacy
+from alexnet_cy.weights.pytorch.unpickler import StoredTensor
+from alexnet_cy.weights.pytorch.zip import ZIP_MAGIC, read_zip
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_floats, fill_rows, read_floats
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from alexnet_cy.weights.files import WeightsFile
+    from alexnet_cy.weights.pytorch.checkpoint import Checkpoint, StoragePlace
+
+__all__ = ["read"]
+
+PICKLE_MAGIC = b"\x80"  # the PROTO opcode
+
+# POSIX.1-1988 tar: the magic within a header of 512 bytes. Python 2's tarfile wrote it too.
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_OFFSET = 257
+_TAR_HEADER_BYTES = 512
+
+# Where checkpoints of training scripts keep the state dict; pytorch/examples, imagenet: the first.
+_STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network")
+_MAX_WRAPPERS = 3
+
+
+def read(path: str | os.PathLike[str]) -> NetworkFile:
+    """Read the structure of a PyTorch checkpoint.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that torch.save wrote, in either container, with any pickle protocol.
+
+    Returns
+    -------
+    NetworkFile
+        `format` is "torch", `variant` "torchvision" if the names are torchvision's. `metadata` has
+        "container" ("zip" or "legacy") and, from training scripts, "arch".
+
+    Raises
+    ------
+    WeightsError
+        The file is damaged, does or names anything that a state dict does not need, holds no state
+        dict, or is of the tar format of 2016, whose message says what to do.
+    """
+    file = open_file(path)
+    checkpoint = _read_container(file)
+    state, metadata = _find_state_dict(file, checkpoint.root)
+    names = canonical_names({name: tensor.shape for name, tensor in state.items()})
+    tensors = {
+        names.canonical[name]: TensorRef(
+            shape=tensor.shape,
+            dtype=tensor.storage.dtype,
+            stored_bytes=prod(tensor.shape) * tensor.storage.item_bytes,
+            read=partial(_read_tensor, file, tensor, checkpoint.places[tensor.storage.key]),
+            read_rows=_row_reader(file, tensor, checkpoint.places[tensor.storage.key]),
+        )
+        for name, tensor in state.items()
+    }
+    metadata["container"] = checkpoint.container
+    return NetworkFile("torch", tensors, names.variant, metadata)
+
+
+def _read_container(file: WeightsFile) -> Checkpoint:
+    head = file.head(_TAR_HEADER_BYTES)
+    if head.startswith(ZIP_MAGIC):
+        return read_zip(file)
+    if head.startswith(PICKLE_MAGIC):
+        return read_legacy(file)
+    if head.startswith(_TAR_MAGIC, _TAR_MAGIC_OFFSET):
+        raise WeightsError(
+            f"{file.path!r}: the tar format that torch wrote until 2016 is not read; for "
+            "torchvision's AlexNet download alexnet-owt-7be5be79.pth "
+            "(alexnet-cy weights get torchvision), else load the file with torch and save it again"
+        )
+    raise WeightsError(f"{file.path!r}: not a file that torch.save wrote")
+
+
+def _find_state_dict(
+    file: WeightsFile, root: object
+) -> tuple[dict[str, StoredTensor], dict[str, str]]:
+    """Unwrap the saved object down to the dict of tensors."""
+    metadata: dict[str, str] = {}
+    for _ in range(_MAX_WRAPPERS):
+        if not isinstance(root, dict):
+            break
+        architecture = root.get("arch")
+        if isinstance(architecture, str):
+            metadata["arch"] = architecture
+        inner = next((root[k] for k in _STATE_DICT_KEYS if isinstance(root.get(k), dict)), None)
+        if inner is None:
+            tensors = {
+                name: tensor
+                for name, tensor in root.items()
+                if isinstance(name, str) and isinstance(tensor, StoredTensor)
+            }
+            if tensors:
+                return tensors, metadata
+            break
+        root = inner
+    kind = "dict without tensors" if isinstance(root, dict) else type(root).__name__
+    keys = ", ".join(_STATE_DICT_KEYS)
+    raise WeightsError(
+        f"{file.path!r}: no state dict: expected a dict of tensors, or one under one of the keys "
+        f"{keys}; found a {kind}"
+    )
+
+
+def _read_tensor(
+    file: WeightsFile, tensor: StoredTensor, place: StoragePlace
+) -> NDArray[np.float32]:
+    """Read the elements of a tensor, whatever their order in the storage."""
+    storage = tensor.storage
+    result = np.empty(tensor.shape, np.float32)
+    if not result.size:
+        return result
+    offset_bytes = _offset_bytes(tensor, place)
+    axes = zip(tensor.shape, tensor.strides, strict=True)
+    extent = 1 + sum((size - 1) * stride for size, stride in axes)
+    crc32 = place.crc32 if extent == storage.elements else None
+    stored_order = _stored_order(tensor)
+    if stored_order is not None:
+        view = result.transpose(stored_order)
+        fill_floats(file, offset_bytes, storage.dtype, view, crc32)
+    else:  # a part of a larger tensor, with gaps: all from the first to the last element is read
+        flat = read_floats(file, offset_bytes, storage.dtype, (extent,), crc32)
+        strides_bytes = [stride * flat.itemsize for stride in tensor.strides]
+        result[...] = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides_bytes)
+    return result
+
+
+def _row_reader(
+    file: WeightsFile, tensor: StoredTensor, place: StoragePlace
+) -> Callable[[int, NDArray[np.float32]], object] | None:
+    """Return what reads some rows, where these lie one after the other."""
+    shape, dtype = tensor.shape, tensor.storage.dtype
+    in_order = _stored_order(tensor) == list(range(len(shape)))
+    if not shape or 0 in shape or not in_order or dtype not in FLOAT_BYTES:
+        return None
+    offset_bytes = _offset_bytes(tensor, place)
+    if place.crc32 is None or prod(shape) != tensor.storage.elements:
+        return partial(fill_rows, file, offset_bytes, dtype)
+    return CheckedRows(file, offset_bytes, dtype, shape, place.crc32)
+
+
+def _offset_bytes(tensor: StoredTensor, place: StoragePlace) -> int:
+    storage = tensor.storage
+    return place.offset_bytes + (storage.first + tensor.offset) * storage.item_bytes
+
+
+def _stored_order(tensor: StoredTensor) -> list[int] | None:
+    """Return the axes from the slowest to the fastest, None if the elements leave gaps."""
+    axes = sorted(range(len(tensor.shape)), key=lambda axis: -tensor.strides[axis])
+    expected = 1
+    for axis in reversed(axes):
+        if tensor.shape[axis] != 1 and tensor.strides[axis] != expected:
+            return None
+        expected *= tensor.shape[axis]
+    return axes
