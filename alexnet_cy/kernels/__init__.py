@@ -5,11 +5,11 @@ They know arrays and threads, but no layers, networks or files. Each has a stub 
 """
 
 try:
-    import alexnet_cy.kernels._runtime
+    import alexnet_cy.kernels._runtime  # noqa: F401  # without it the package is of no use
 except ModuleNotFoundError as error:
     if error.name != "alexnet_cy.kernels._runtime":
         raise
     raise ImportError(
         f"{__file__}: these are the sources of alexnet_cy, without their compiled modules.\n"
-        "Run `pip install .` in their folder; or start Python elsewhere, to import what is installed."
+        "Run `pip install .` in their folder; or start Python elsewhere, to import an installed one."
     ) from None
