@@ -11,5 +11,5 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(
         f"{__file__}: these are the sources of alexnet_cy, without their compiled modules.\n"
-        "Run `pip install .` in their folder; or start Python elsewhere, to import an installed one."
+        "Run `pip install .` there; or start Python elsewhere, to import an installed one."
     ) from None
