@@ -74,8 +74,7 @@ def anchors(page: Path) -> set[str]:
         if line.startswith("#"):
             title = re.sub(r"[`*]", "", line.lstrip("#").strip().lower())
             name = re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
-            repeated = sum(
-                1 for other in found if re.fullmatch(rf"{re.escape(name)}(-\d+)?", other)
-            )
+            repeated = titles.count(name)
+            titles.append(name)
             found.add(f"{name}-{repeated}" if repeated else name)
     return found
