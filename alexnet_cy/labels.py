@@ -8,11 +8,12 @@ first needed.
 from __future__ import annotations
 
 from functools import cache
-from operator import index
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from alexnet_cy.contracts.scalars import as_count
 
 __all__ = ["ImageNetClass", "Prediction", "imagenet_classes", "top_predictions"]
 
@@ -92,11 +93,7 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
     row = np.asarray(probabilities_row)
     if row.ndim != 1:
         raise ValueError(f"probabilities_row: need shape (classes,), got {row.shape}")
-    if isinstance(top, bool) or not hasattr(top, "__index__"):
-        raise TypeError(f"top: need an integer, got {top!r}")
-    if index(top) < 1:
-        raise ValueError(f"top: need a whole number from 1 up, got {top}")
-    order = np.argsort(-row, kind="stable")[: index(top)]
+    order = np.argsort(-row, kind="stable")[: as_count(top, "top")]
     return [_name(int(number), len(row), float(row[number])) for number in order]
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.contracts.tensors import array_tensor
 from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.door import convolve, to_nchw, to_nhwc
 from alexnet_cy.engine.packed.linear_packing import pack_linear
-from alexnet_cy.engine.scalars import as_count, as_real
 from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.machine.threads import resolve_threads

@@ -285,14 +285,20 @@ def test_inputs_are_left_as_they_are():
         ),
         (
             lambda: max_pool2d(np.ones((1, 1, 5, 5)), 3, padding=3),
-            "padding must be smaller than the kernel, 3x3, got 3",
+            "padding: need less than the kernel, 3x3, got 3",
         ),
-        (lambda: max_pool2d(np.ones((1, 1, 5, 5)), 0), "kernel_size must be at least 1, got 0"),
+        (
+            lambda: max_pool2d(np.ones((1, 1, 5, 5)), 0),
+            "kernel_size: need a whole number from 1 up, got 0",
+        ),
         (
             lambda: max_pool2d(np.ones((1, 1, 5, 5)), 3, stride=0),
-            "stride must be at least 1, got 0",
+            "stride: need a whole number from 1 up, got 0",
         ),
-        (lambda: local_response_norm(np.ones((1, 2, 3, 3)), 0), "size must be at least 1, got 0"),
+        (
+            lambda: local_response_norm(np.ones((1, 2, 3, 3)), 0),
+            "size: need a whole number from 1 up, got 0",
+        ),
         (
             lambda: adaptive_avg_pool2d(np.ones((1, 2, 0, 3)), 6),
             "x must have at least one row and one column, got shape (1, 2, 0, 3)",

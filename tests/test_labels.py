@@ -100,8 +100,8 @@ def test_no_more_than_there_are_and_equal_ones_in_order() -> None:
     [
         ([[0.5, 0.5]], 1, ValueError, r"need shape \(classes,\), got \(1, 2\)"),
         ([0.5, 0.5], 0, ValueError, "top: need a whole number from 1 up, got 0"),
-        ([0.5, 0.5], 1.0, TypeError, "top: need an integer, got 1.0"),
-        ([0.5, 0.5], True, TypeError, "top: need an integer, got True"),
+        ([0.5, 0.5], 1.0, TypeError, "top: need a whole number from 1 up, got 1.0"),
+        ([0.5, 0.5], True, TypeError, "top: need a whole number from 1 up, got True"),
     ],
 )
 def test_wrong_arguments(row: list[float], top: int, error: type[Exception], message: str) -> None:

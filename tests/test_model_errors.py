@@ -40,9 +40,14 @@ FORWARD = [
         "fc6 of variant 'caffe' needs 9216 inputs (256x6x6), but a 150x150 image gives 256x4x4",
     ),
     (ValueError, (X[:, :, :5], ["conv1"]), {}, "variant 'caffe' cannot take a 5x227 image: "),
-    (ValueError, (X[:, :, :0], ["conv1"]), {}, "height and width must be at least 1, got (0, 227)"),
+    (
+        ValueError,
+        (X[:, :, :0], ["conv1"]),
+        {},
+        "height and width: need a whole number from 1 up, got 0",
+    ),
     (ValueError, (X,), {"threads": 0}, "threads: need 1 to "),
-    (TypeError, (X,), {"threads": 2.0}, "threads: need an integer or None, got 2.0"),
+    (TypeError, (X,), {"threads": 2.0}, "threads: need a whole number or None, got 2.0"),
 ]
 
 
@@ -64,10 +69,14 @@ OTHERS = [
     (TypeError, lambda net: net.plan(layers="fc7"), "layers: need a sequence of names, got the"),
     (ValueError, lambda net: net.classify(X[0], top=0), "top: need a whole number from 1 up"),
     (ValueError, lambda net: net.classify(X[0], top=2.5), "top: need a whole number from 1 up"),
-    (TypeError, lambda _: AlexNet.random(seed="a"), "seed: need an integer, got 'a'"),
-    (ValueError, lambda _: AlexNet.random(seed=-1), "seed: need an integer from 0 up, got -1"),
+    (TypeError, lambda _: AlexNet.random(seed="a"), "seed: need a whole number from 0 up, got 'a'"),
+    (ValueError, lambda _: AlexNet.random(seed=-1), "seed: need a whole number from 0 up, got -1"),
     (ValueError, lambda _: AlexNet.random("alex"), "variant must be one of caffe, caffenet"),
-    (ValueError, lambda _: AlexNet.random(num_classes=0), "out_features must be at least 1"),
+    (
+        ValueError,
+        lambda _: AlexNet.random(num_classes=0),
+        "out_features: need a whole number from 1 up",
+    ),
     (ValueError, lambda _: AlexNet("alex", {}), "variant must be one of caffe, caffenet"),
     (KeyError, lambda net: net.weights["fc9.bias"], "fc9.bias"),
     (WeightsError, lambda _: AlexNet.load("/nowhere/at/all"), "/nowhere/at/all"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from operator import index
 
+from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.kernels import _runtime
 from alexnet_cy.machine.cpu_quota import cpu_quota
 
@@ -56,9 +56,7 @@ def resolve_threads(threads: int | None) -> int:
     """
     if threads is None:
         return default_threads()
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
-        raise TypeError(f"threads: need an integer or None, got {threads!r}")
-    number = index(threads)
+    number = as_count(threads, "threads", minimum=None, need="a whole number or None")
     if number == 0 or number > MAX_THREADS:
         raise ValueError(
             f"threads: need 1 to {MAX_THREADS}, or a negative number to count from the processors "

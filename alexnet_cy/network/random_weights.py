@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod, sqrt
-from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.network import Variant
 
@@ -33,12 +33,9 @@ def random_tensors(variant: Variant, seed: int) -> dict[str, TensorRef]:
     TypeError, ValueError
         `seed` is no integer, or is negative.
     """
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
-        raise TypeError(f"seed: need an integer, got {seed!r}")
-    if index(seed) < 0:
-        raise ValueError(f"seed: need an integer from 0 up, got {seed}")
+    number = as_count(seed, "seed", minimum=0)
     return {
-        name: TensorRef(shape, "F32", 4 * prod(shape), partial(_draw, shape, index(seed), i))
+        name: TensorRef(shape, "F32", 4 * prod(shape), partial(_draw, shape, number, i))
         for i, (name, shape) in enumerate(variant.parameter_shapes().items())
     }
 

@@ -10,6 +10,7 @@ from math import prod
 from typing import TypeAlias
 
 from alexnet_cy.contracts.records import record
+from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
 
 __all__ = ["LRN", "AdaptiveAvgPool", "Conv", "Layer", "Linear", "MaxPool", "Shape", "Softmax"]
@@ -299,15 +300,14 @@ def _image_shape(name: str, shape: Shape) -> tuple[int, int, int]:
 
 
 def _check_at_least_1(name: str, setting: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {setting} must be an int, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name}: {setting} must be at least 1, got {value}")
+    as_count(value, f"{name}: {setting}")
+    if not isinstance(value, int):  # NumPy's integers would reach files and messages as they are
+        raise TypeError(f"{name}: {setting}: need an int, got {value!r}")
 
 
 def _check_pair(name: str, setting: str, value: object) -> None:
     if not isinstance(value, tuple):
-        raise TypeError(f"{name}: {setting} must be a tuple (height, width), got {value!r}")
+        raise TypeError(f"{name}: {setting}: need a tuple (height, width), got {value!r}")
     as_pair(value, f"{name}: {setting}", minimum=1)
 
 
@@ -316,5 +316,5 @@ def _check_window(layer: Conv | MaxPool) -> None:
     _check_pair(layer.name, "stride", layer.stride)
     if as_padding(layer.padding, layer.kernel_size, f"{layer.name}: padding") != layer.padding:
         raise TypeError(
-            f"{layer.name}: padding must be ((top, bottom), (left, right)), got {layer.padding!r}"
+            f"{layer.name}: padding: need ((top, bottom), (left, right)), got {layer.padding!r}"
         )

@@ -6,8 +6,9 @@ positions from ``i * stride - before`` on; positions outside the image are paddi
 
 from __future__ import annotations
 
-from operator import index
 from typing import TypeAlias
+
+from alexnet_cy.contracts.scalars import as_count
 
 __all__ = ["Padding", "Pair", "as_padding", "as_pair", "window_count"]
 
@@ -76,12 +77,11 @@ def as_pair(value: object, name: str, *, minimum: int) -> Pair:
         If one of them is smaller than `minimum`.
     """
     parts = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(parts) != 2 or not all(_is_integer(part) for part in parts):
-        raise TypeError(f"{name} must be an integer or two of them, (height, width), got {value!r}")
-    pair = (index(parts[0]), index(parts[1]))
-    if min(pair) < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
-    return pair
+    need = "a whole number or two of them, (height, width)"
+    if len(parts) != 2:
+        raise TypeError(f"{name}: need {need}, got {value!r}")
+    height, width = (as_count(part, name, minimum, need=need) for part in parts)
+    return height, width
 
 
 def as_padding(value: object, kernel_size: Pair, name: str = "padding") -> Padding:
@@ -110,18 +110,12 @@ def as_padding(value: object, kernel_size: Pair, name: str = "padding") -> Paddi
     axes = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(axes) != 2:
         raise TypeError(
-            f"{name} must be an integer, (height, width) or ((top, bottom), (left, right)), "
+            f"{name}: need a whole number, (height, width) or ((top, bottom), (left, right)), "
             f"got {value!r}"
         )
     vertical, horizontal = (as_pair(axis, name, minimum=0) for axis in axes)
     if max(vertical) >= kernel_size[0] or max(horizontal) >= kernel_size[1]:
         raise ValueError(
-            f"{name} must be smaller than the kernel, {kernel_size[0]}x{kernel_size[1]}, "
-            f"got {value!r}"
+            f"{name}: need less than the kernel, {kernel_size[0]}x{kernel_size[1]}, got {value!r}"
         )
     return vertical, horizontal
-
-
-def _is_integer(value: object) -> bool:
-    """Tell integers, NumPy's included, from everything else, booleans included."""
-    return hasattr(value, "__index__") and not isinstance(value, bool)

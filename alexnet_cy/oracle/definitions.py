@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
 
 __all__ = [
@@ -175,12 +176,11 @@ def local_response_norm(
 
     Raises
     ------
-    ValueError
-        If `x` has no four axes, or `size` is less than 1.
+    TypeError, ValueError
+        If `x` has no four axes, or `size` is no whole number from 1 up.
     """
     images = _as_array("x", x, 4, dtype)
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    size = as_count(size, "size")
     y = np.empty_like(images)
     for c in range(images.shape[1]):
         window = images[:, max(0, c - size // 2) : c + (size - 1) // 2 + 1]

@@ -164,7 +164,7 @@ def test_a_measured_choice():
         (ValueError, ["conv9"], 227, "variant 'caffe' has no layer 'conv9' (did you mean"),
         (TypeError, [5], 227, "the name of a layer must be a str, got 5"),
         (ValueError, ["conv1"], 10, "variant 'caffe' cannot take a 10x10 image: "),
-        (ValueError, ["conv1"], 0, "height and width must be at least 1, got (0, 0)"),
+        (ValueError, ["conv1"], 0, "height and width: need a whole number from 1 up, got 0"),
         (ValueError, ["fc6"], 300, "fc6 of variant 'caffe' needs 9216 inputs (256x6x6), but a "),
     ],
 )

@@ -71,7 +71,7 @@ def test_numbers_out_of_range(asked):
 
 @pytest.mark.parametrize("asked", [1.0, "2", True, False, [2]])
 def test_what_is_no_number_of_threads(asked):
-    with pytest.raises(TypeError, match=r"^threads: need an integer or None, got "):
+    with pytest.raises(TypeError, match=r"^threads: need a whole number or None, got "):
         resolve_threads(asked)
 
 

@@ -134,28 +134,28 @@ def test_inputs_that_do_not_fit(layer, shape, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Conv("c", 0, (3, 3)), "c: out_channels must be at least 1, got 0"),
-        (lambda: Conv("c", 4, (3, 3), groups=0), "c: groups must be at least 1, got 0"),
+        (lambda: Conv("c", 0, (3, 3)), "c: out_channels: need a whole number from 1 up, got 0"),
+        (lambda: Conv("c", 4, (3, 3), groups=0), "c: groups: need a whole number from 1 up, got 0"),
         (lambda: Conv("c", 5, (3, 3), groups=2), "c: out_channels 5 is not a multiple of groups 2"),
-        (lambda: Conv("c", 4, (3, 0)), "c: kernel_size must be at least 1, got (3, 0)"),
+        (lambda: Conv("c", 4, (3, 0)), "c: kernel_size: need a whole number from 1 up, got 0"),
         (
             lambda: Conv("c", 4, (3, 3), stride=(0, 1)),
-            "c: stride must be at least 1, got (0, 1)",
+            "c: stride: need a whole number from 1 up, got 0",
         ),
         (
             lambda: Conv("c", 4, (3, 3), padding=((0, 3), (0, 0))),
-            "c: padding must be smaller than the kernel, 3x3, got ((0, 3), (0, 0))",
+            "c: padding: need less than the kernel, 3x3, got ((0, 3), (0, 0))",
         ),
         (
             lambda: MaxPool("p", padding=((0, 0), (-1, 0))),
-            "p: padding must be at least 0, got (-1, 0)",
+            "p: padding: need a whole number from 0 up, got -1",
         ),
-        (lambda: LRN("n", size=0), "n: size must be at least 1, got 0"),
+        (lambda: LRN("n", size=0), "n: size: need a whole number from 1 up, got 0"),
         (
             lambda: AdaptiveAvgPool("a", (0, 6)),
-            "a: output_size must be at least 1, got (0, 6)",
+            "a: output_size: need a whole number from 1 up, got 0",
         ),
-        (lambda: Linear("f", -1), "f: out_features must be at least 1, got -1"),
+        (lambda: Linear("f", -1), "f: out_features: need a whole number from 1 up, got -1"),
     ],
 )
 def test_settings_out_of_range(make, message):
@@ -166,16 +166,16 @@ def test_settings_out_of_range(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Conv("c", 4.0, (3, 3)), "c: out_channels must be an int, got 4.0"),
-        (lambda: Linear("f", True), "f: out_features must be an int, got True"),
-        (lambda: Conv("c", 4, 3), "c: kernel_size must be a tuple (height, width), got 3"),
+        (lambda: Conv("c", 4.0, (3, 3)), "c: out_channels: need a whole number from 1 up, got 4.0"),
+        (lambda: Linear("f", True), "f: out_features: need a whole number from 1 up, got True"),
+        (lambda: Conv("c", 4, 3), "c: kernel_size: need a tuple (height, width), got 3"),
         (
             lambda: MaxPool("p", padding=1),
-            "p: padding must be ((top, bottom), (left, right)), got 1",
+            "p: padding: need ((top, bottom), (left, right)), got 1",
         ),
         (
             lambda: MaxPool("p", stride=(2.0, 2)),
-            "p: stride must be an integer or two of them, (height, width), got (2.0, 2)",
+            "p: stride: need a whole number or two of them, (height, width), got 2.0",
         ),
     ],
 )

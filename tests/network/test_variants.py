@@ -334,13 +334,12 @@ def test_preset_and_channel_order_go_together(variant):
         (
             ValueError,
             lambda: VARIANTS["caffe"].shapes(0, 5),
-            "height and width must be at least 1, got (0, 5)",
+            "height and width: need a whole number from 1 up, got 0",
         ),
         (
             TypeError,
             lambda: VARIANTS["caffe"].shapes(227.0),
-            "height and width must be an integer or two of them, (height, width), "
-            "got (227.0, 227.0)",
+            "height and width: need a whole number or two of them, (height, width), got 227.0",
         ),
         (
             ValueError,
@@ -351,12 +350,12 @@ def test_preset_and_channel_order_go_together(variant):
         (
             ValueError,
             lambda: VARIANTS["caffe"].with_num_classes(0),
-            "fc8: out_features must be at least 1, got 0",
+            "fc8: out_features: need a whole number from 1 up, got 0",
         ),
         (
             TypeError,
             lambda: VARIANTS["caffe"].with_num_classes("10"),
-            "fc8: out_features must be an int, got '10'",
+            "fc8: out_features: need a whole number from 1 up, got '10'",
         ),
     ],
 )

@@ -89,12 +89,12 @@ def test_as_pair_takes_one_integer_or_two(value):
 
 @pytest.mark.parametrize("value", [1.5, "3", None, (1, 2, 3), (1, 2.0), (), True, (1, False)])
 def test_as_pair_refuses_other_kinds(value):
-    with pytest.raises(TypeError, match=r"stride must be an integer or two of them.*got"):
+    with pytest.raises(TypeError, match=r"stride: need a whole number or two of them.*got"):
         as_pair(value, "stride", minimum=1)
 
 
 def test_as_pair_refuses_too_small():
-    with pytest.raises(ValueError, match=r"stride must be at least 1, got \(2, 0\)"):
+    with pytest.raises(ValueError, match=r"stride: need a whole number from 1 up, got 0"):
         as_pair((2, 0), "stride", minimum=1)
 
 
@@ -114,16 +114,16 @@ def test_as_padding_takes_three_forms(value, expected):
 
 @pytest.mark.parametrize("value", [0.5, "same", (1, 2, 3), None, ((1, 2, 3), 0)])
 def test_as_padding_refuses_other_kinds(value):
-    with pytest.raises(TypeError, match=r"padding must be an integer"):
+    with pytest.raises(TypeError, match=r"padding: need a whole number"):
         as_padding(value, (5, 5))
 
 
 @pytest.mark.parametrize("value", [5, (4, 5), ((0, 5), 0), (0, (7, 0))])
 def test_as_padding_refuses_padding_as_large_as_the_kernel(value):
-    with pytest.raises(ValueError, match=r"padding must be smaller than the kernel, 5x5, got"):
+    with pytest.raises(ValueError, match=r"padding: need less than the kernel, 5x5, got"):
         as_padding(value, (5, 5))
 
 
 def test_as_padding_refuses_negative_padding():
-    with pytest.raises(ValueError, match=r"padding must be at least 0, got -1"):
+    with pytest.raises(ValueError, match=r"padding: need a whole number from 0 up, got -1"):
         as_padding(-1, (5, 5))

@@ -1,0 +1,64 @@
+"""The check of arguments that are one number: one rule for every function that takes some.
+
+A value of the wrong type is a TypeError, a value out of range a ValueError.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from operator import index
+
+__all__ = ["as_count", "as_real"]
+
+
+def as_count(value: object, name: str, minimum: int | None = 1, *, need: str | None = None) -> int:
+    """Return an argument that is a whole number.
+
+    Parameters
+    ----------
+    value : int
+        NumPy's integers are welcome, booleans are not.
+    name : str
+        What the error messages call the argument.
+    minimum : int or None
+        The smallest value that is accepted; None for any.
+    need : str, optional
+        What the message of a TypeError says is needed, where something else is accepted too.
+
+    Raises
+    ------
+    TypeError
+        `value` is no integer.
+    ValueError
+        `value` is less than `minimum`.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: need {need or _whole_number(minimum)}, got {value!r}")
+    count = index(value)
+    if minimum is not None and count < minimum:
+        raise ValueError(f"{name}: need {_whole_number(minimum)}, got {count}")
+    return count
+
+
+def as_real(value: object, name: str) -> float:
+    """Return an argument that is a real number.
+
+    Parameters
+    ----------
+    value : float
+        Or an integer, of Python or NumPy.
+    name : str
+        What the error message calls the argument.
+
+    Raises
+    ------
+    TypeError
+        `value` is something else.
+    """
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: need a real number, got {value!r}")
+    return float(value)
+
+
+def _whole_number(minimum: int | None) -> str:
+    return "a whole number" if minimum is None else f"a whole number from {minimum} up"
