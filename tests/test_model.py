@@ -249,7 +249,7 @@ def test_the_plan_is_the_pass(net):
 def test_only_so_many_plans_are_kept(mobile):
     for size in range(70, 70 + KEPT_PLANS + 4):
         mobile.forward(np.zeros((0, 3, size, 70), np.float32), ["pool1"])
-    assert len(mobile._executors) == KEPT_PLANS
+    assert len(mobile._runner._executors) == KEPT_PLANS
 
 
 def test_the_variable_counts_at_every_call(net, x, monkeypatch):
