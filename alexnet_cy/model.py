@@ -347,7 +347,7 @@ class AlexNet(ArrayNetwork):
 
     def _preparation(self, preset: str | Preset | None, mean: object, exif: bool) -> dict[str, Any]:
         """Return the arguments of `images.preprocess` and `images.prepare`."""
-        from alexnet_cy.weights.caffe.mean_files import read_mean
+        from alexnet_cy.weights.caffe.mean import read_mean
 
         return {
             "preset": self._variant.preset if preset is None else preset,

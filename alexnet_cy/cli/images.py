@@ -18,7 +18,7 @@ from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.errors import ImageError
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant
-from alexnet_cy.weights.caffe.mean_files import read_mean
+from alexnet_cy.weights.caffe.mean import read_mean
 
 if TYPE_CHECKING:
     from alexnet_cy.images import Preset
