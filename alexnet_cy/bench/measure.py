@@ -14,7 +14,7 @@ from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.planning import make_plan
@@ -71,7 +71,7 @@ def measure(settings: Settings, tell: Tell) -> Report:
     weights = {name: tensor.read() for name, tensor in random_tensors(variant, SEED).items()}
     packed = PackedWeights(
         variant,
-        {name: array_tensor(weight) for name, weight in weights.items()},
+        {name: ArrayTensor(weight) for name, weight in weights.items()},
         _runtime.kernels_of(settings.level),
     )
     loops = _time_all_loops(settings, weights, tell) if settings.with_loops else {}

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from alexnet_cy.weights.onnx.parameters import Parameter
-
 __all__ = ["read"]
 
 OPSET_IR_VERSION = 3  # onnx/docs/IR.md: from then on a model must name its opset
@@ -72,24 +70,22 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     tensors: dict[str, TensorRef] = {}
     learned = [(step.weight, step.bias) for step in steps if step.weight is not None]
     for layer, (weight, bias) in zip(LAYER_NAMES, learned, strict=True):
-        tensors[f"{layer}.weight"] = _tensor(weight)
-        tensors[f"{layer}.bias"] = _tensor(bias) if bias else _no_bias(weight.shape[0])
+        tensors[f"{layer}.weight"] = weight.reference()
+        tensors[f"{layer}.bias"] = bias.reference() if bias else _NoBias(weight.shape[0])
     return NetworkFile("onnx", tensors, variant, _metadata(model, graph))
 
 
-def _tensor(parameter: Parameter) -> TensorRef:
-    tensor = parameter.tensor
-    read_rows = None if parameter.is_transposed else tensor.row_reader()
-    return TensorRef(parameter.shape, tensor.dtype, tensor.stored_bytes, parameter.read, read_rows)
+class _NoBias(TensorRef):
+    """The bias of a node that has none: zeros."""
 
+    __slots__ = ()
 
-def _no_bias(channels: int) -> TensorRef:
-    """Return the bias of a node that has none."""
+    def __init__(self, channels: int) -> None:
+        super().__init__((channels,), "F32", 0)
 
-    def read() -> NDArray[np.float32]:
-        return np.zeros(channels, np.float32)
-
-    return TensorRef((channels,), "F32", 0, read)
+    def read(self) -> NDArray[np.float32]:
+        """Make the zeros."""
+        return np.zeros(self.shape, np.float32)
 
 
 def _metadata(model: Any, graph: Graph) -> dict[str, str]:

@@ -51,12 +51,11 @@ def read_all(path: Path, variant: Variant) -> dict[str, np.ndarray] | None:
 
 def read_by_rows(tensor: TensorRef) -> np.ndarray | None:
     """Read a tensor some rows at a time, the last ones first; None if it cannot be."""
-    if tensor.read_rows is None:
+    if not tensor.reads_rows:
         return None
     array = np.full(tensor.shape, np.nan, np.float32)
     for first in reversed(range(0, len(array), ROWS_AT_A_TIME)):
         rows = array[first : first + ROWS_AT_A_TIME]
         tensor.read_rows(first, rows)
-        if tensor.check_rows is not None:
-            tensor.check_rows(first, rows)
+        tensor.check_rows(first, rows)
     return array
