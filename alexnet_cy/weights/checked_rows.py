@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from threading import Lock
 
-__all__ = ["RowsChecksum", "join_crc32", "rest_crc32"]
+__all__ = ["RowsChecksum", "join_crc32"]
 
 # Bit 31 - i of a number is the coefficient of x^i, i < 32; x^32 of the divisor is left out.
 _DIVISOR = 0xEDB88320
@@ -87,19 +87,6 @@ def join_crc32(first: int, second: int, second_bytes: int) -> int:
         The length of the second one.
     """
     return _multiply(first, _power_of_x(8 * second_bytes)) ^ second
-
-
-def rest_crc32(whole: int, first: int, rest_bytes: int) -> int:
-    """Return the CRC-32 of what follows the first of two byte strings.
-
-    Parameters
-    ----------
-    whole, first : int
-        The CRC-32 of the two behind one another, and of the first one.
-    rest_bytes : int
-        The length of the second one.
-    """
-    return join_crc32(first, whole, rest_bytes)  # adding and subtracting are the same
 
 
 def _multiply(a: int, b: int) -> int:

@@ -19,7 +19,7 @@ from alexnet_cy.weights.files import as_weights_error
 if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
 
-__all__ = ["ZIP_MAGIC", "Directory", "Member", "MemberSource", "locate_members", "read_directory"]
+__all__ = ["ZIP_MAGIC", "Member", "MemberSource", "read_members"]
 
 ZIP_MAGIC = b"PK\x03\x04"
 
@@ -38,13 +38,6 @@ _METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
 _PIECE_BYTES = 1 << 16
 _MAX_INFLATED_BYTES = 1 << 20  # a piece may stand for a thousand times as many bytes
 _SHOWN_CHARACTERS = 80
-
-
-class Directory(NamedTuple):
-    """What the directory of an archive says; none of it is checked."""
-
-    entries: Sequence[zipfile.ZipInfo]
-    offset_bytes: int
 
 
 class Member(NamedTuple):
@@ -155,35 +148,17 @@ class MemberSource:
         return WeightsError(f"{self._file.path!r}: {_shown(self._member.name)}: {problem}")
 
 
-def read_directory(file: WeightsFile) -> Directory:
-    """Read the directory of a zip file.
-
-    Raises
-    ------
-    WeightsError
-        There is none, or it has more than `MAX_DIRECTORY_BYTES`.
-    """
-    with (
-        as_weights_error(f"{file.path!r}: the zip directory"),
-        zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
-    ):
-        return Directory(archive.infolist(), archive.start_dir)
-
-
-def locate_members(
+def read_members(
     file: WeightsFile,
-    directory: Directory,
     methods: Sequence[int] = (zipfile.ZIP_STORED,),
     *,
     may_lack_checksums: bool = False,
 ) -> dict[str, Member]:
-    """Check every entry against its local header, and all members against each other.
+    """Find the members of a zip file, and check what the file says of them.
 
     Parameters
     ----------
     file : WeightsFile
-    directory : Directory
-        Of this file.
     methods : sequence of int
         The ways in which members may be stored, ``zipfile.ZIP_STORED`` and
         ``zipfile.ZIP_DEFLATED``.
@@ -198,11 +173,17 @@ def locate_members(
     Raises
     ------
     WeightsError
-        The archive is damaged or ambiguous, or a member is encrypted or compressed in another way.
+        The archive is damaged or ambiguous, its directory has more than `MAX_DIRECTORY_BYTES`, or a
+        member is encrypted or compressed in another way.
     """
-    has_checksums = not may_lack_checksums or any(entry.CRC for entry in directory.entries)
+    with (
+        as_weights_error(f"{file.path!r}: the zip directory"),
+        zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
+    ):
+        entries, directory_offset = archive.infolist(), archive.start_dir
+    has_checksums = not may_lack_checksums or any(entry.CRC for entry in entries)
     members = sorted(
-        (_check_entry(file, entry, methods, has_checksums) for entry in directory.entries),
+        (_check_entry(file, entry, methods, has_checksums) for entry in entries),
         key=lambda member: member.header_offset,
     )
     end = 0
@@ -211,7 +192,7 @@ def locate_members(
         if member.header_offset < end or (end == 0 and member.header_offset != 0):
             raise _unsound(file, f"{_shown(member.name)} overlaps, or does not begin the file")
         end = member.offset_bytes + member.stored_bytes
-    if end > directory.offset_bytes:
+    if end > directory_offset:
         raise _unsound(file, "the last member reaches into the directory")
     by_name = {member.name: member for member in members}
     if len(by_name) != len(members):

@@ -24,10 +24,10 @@ from alexnet_cy.weights.arrays.stored_arrays import (
     check_element_type,
     network_file,
 )
-from alexnet_cy.weights.checked_rows import rest_crc32
+from alexnet_cy.weights.checked_rows import join_crc32
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
-from alexnet_cy.weights.zip_members import MemberSource, locate_members, read_directory
+from alexnet_cy.weights.zip_members import MemberSource, read_members
 
 if TYPE_CHECKING:
     import os
@@ -73,12 +73,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         arrays of floating-point numbers.
     """
     file = open_file(path)
-    directory = read_directory(file)
-    if len(directory.entries) > MAX_MEMBERS:
-        raise WeightsError(
-            f"{file.path!r}: {len(directory.entries)} arrays; at most {MAX_MEMBERS} are read"
-        )
-    members = locate_members(file, directory, METHODS)
+    members = read_members(file, METHODS)
     _check_members(file, members)
     metadata = _read_metadata(file, members.pop(_METADATA_MEMBER, None))
     variant = metadata.pop(VARIANT_KEY, None)
@@ -104,6 +99,8 @@ def write(
 
 
 def _check_members(file: WeightsFile, members: Mapping[str, Member]) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise WeightsError(f"{file.path!r}: {len(members)} arrays; at most {MAX_MEMBERS} are read")
     for name in members:
         if not name.endswith(".npy"):
             raise WeightsError(f"{file.path!r}: the zip file holds {name[:80]!r}, no array")
@@ -140,8 +137,9 @@ def _stored(file: WeightsFile, member: Member) -> StoredArray:
     numbers_bytes = member.size_bytes - header_bytes
     block = None
     if not member.is_deflated and member.crc32 is not None:
+        # That of header and numbers less that of the header; adding and subtracting are the same.
         of_header = zlib.crc32(memoryview(head)[:header_bytes])
-        crc32 = rest_crc32(member.crc32, of_header, numbers_bytes)
+        crc32 = join_crc32(of_header, member.crc32, numbers_bytes)
         block = Block(file, member.offset_bytes + header_bytes, crc32)
     array = StoredArray(
         shape,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import ArrayTensor, NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS
 from alexnet_cy.weights.files import open_file
@@ -30,7 +30,6 @@ from alexnet_cy.weights.protobuf.wire import read_message
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import NDArray
 
 __all__ = ["read"]
 
@@ -70,22 +69,10 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     tensors: dict[str, TensorRef] = {}
     learned = [(step.weight, step.bias) for step in steps if step.weight is not None]
     for layer, (weight, bias) in zip(LAYER_NAMES, learned, strict=True):
+        no_bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
         tensors[f"{layer}.weight"] = weight.reference()
-        tensors[f"{layer}.bias"] = bias.reference() if bias else _NoBias(weight.shape[0])
+        tensors[f"{layer}.bias"] = bias.reference() if bias else no_bias
     return NetworkFile("onnx", tensors, variant, _metadata(model, graph))
-
-
-class _NoBias(TensorRef):
-    """The bias of a node that has none: zeros."""
-
-    __slots__ = ()
-
-    def __init__(self, channels: int) -> None:
-        super().__init__((channels,), "F32", 0)
-
-    def read(self) -> NDArray[np.float32]:
-        """Make the zeros."""
-        return np.zeros(self.shape, np.float32)
 
 
 def _metadata(model: Any, graph: Graph) -> dict[str, str]:

@@ -12,7 +12,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pickles.scan import MAX_PICKLE_BYTES
 from alexnet_cy.weights.pytorch.checkpoint import Checkpoint, StoragePlace
 from alexnet_cy.weights.pytorch.unpickler import load_pickle
-from alexnet_cy.weights.zip_members import locate_members, read_directory
+from alexnet_cy.weights.zip_members import read_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,14 +43,13 @@ def read_zip(file: WeightsFile) -> Checkpoint:
         The archive is damaged or ambiguous, has members that are not stored plainly, or is no
         PyTorch checkpoint.
     """
-    directory = read_directory(file)
-    if any(entry.filename.split("/")[-1] == "constants.pkl" for entry in directory.entries):
+    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
+    members = read_members(file, may_lack_checksums=True)
+    if any(name.split("/")[-1] == "constants.pkl" for name in members):
         raise WeightsError(
             f"{file.path!r}: a TorchScript archive (torch.jit.save); save net.state_dict() with "
             "torch.save instead"
         )
-    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
-    members = locate_members(file, directory, may_lack_checksums=True)
     description = _find_description(file, members)
     prefix = description.name.removesuffix("data.pkl")
     _check_byteorder(file, members.get(f"{prefix}byteorder"))
