@@ -15,8 +15,9 @@ from synthesis.seed_safetensors import torchvision_names
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.matching import MAX_CLASSES
 from alexnet_cy.network.variants import VARIANTS, get_variant
-from alexnet_cy.weights import NetworkFile, TensorRef, loader, open_network, safetensors
+from alexnet_cy.weights import NetworkFile, TensorRef, loader, open_network
 from alexnet_cy.weights.arrays import npz
+from alexnet_cy.weights.writing import find_writer, write_network
 
 
 class NoNumbers(TensorRef):
@@ -214,11 +215,12 @@ def test_one_value_that_is_not_finite_is_found_in_every_tensor(tmp_path, name, v
     assert allowed.tobytes() == tensors[name].tobytes()
 
 
-def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path):
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".onnx", ".caffemodel"])
+def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path, suffix):
     tensors = random_tensors(TINY["caffe"])
     tensors["fc6.weight"][3, 5] = np.inf
-    path = tmp_path / "network.safetensors"
-    safetensors.write(path, "caffe", tensors)
+    path = tmp_path / f"network{suffix}"
+    write_network(path, "caffe", tensors)
     tensor = open_network(path, TINY["caffe"]).tensors["fc6.weight"]
     rows = np.empty((2, tensor.shape[1]), np.float32)
     tensor.read_rows(2, rows)
@@ -274,3 +276,13 @@ def test_a_full_size_network(tmp_path):
     opened = open_network(path, "caffenet")
     assert opened.variant == get_variant("caffenet").with_num_classes(20)
     assert opened.tensors["fc8.bias"].read().tolist() == list(range(20))
+
+
+def test_a_name_that_nothing_is_written_to():
+    message = (
+        "need a name that ends in .safetensors or .npz or .onnx or .caffemodel for float32, got"
+    )
+    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.pth'"):
+        find_writer("x.pth")
+    with pytest.raises(ValueError, match=r"ends in \.safetensors for float16, got 'x.npz'"):
+        find_writer("x.npz", "float16")
