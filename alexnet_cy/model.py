@@ -456,7 +456,7 @@ class AlexNet:
             As for `preprocess`.
         """
         from alexnet_cy.images.preparation import Preparation, make_preparation
-        from alexnet_cy.weights.caffe.mean_files import read_mean
+        from alexnet_cy.weights.caffe.mean import read_mean
 
         if isinstance(preset, Preparation):
             if mean is not None or exif:

@@ -95,8 +95,10 @@ def test_weights_that_do_not_fit_are_listed_together():
     weights["fc6.weight"] = weights["fc6.weight"].T
     weights["conv6.weight"] = np.zeros((1, 1, 1, 1), np.float32)
     expected = (
-        "weights do not fit variant 'caffe': conv3.bias is missing, need shape (384,); "
-        "fc6.weight has shape (9216, 40), need (40, 9216); conv6.weight is not in the network"
+        "weights do not fit variant 'caffe': 3 tensors differ:\n"
+        "  conv3.bias: expected (384,), missing\n"
+        "  fc6.weight: expected (40, 9216), got (9216, 40) (transposed)\n"
+        "  'conv6.weight': not expected, got (1, 1, 1, 1)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         AlexNet(narrow(), weights)
