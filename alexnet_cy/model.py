@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.runner import ArrayNetwork
 from alexnet_cy.network import get_variant
 

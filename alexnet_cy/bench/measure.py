@@ -14,8 +14,8 @@ from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import array_tensor
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from alexnet_cy.cli.failures import warn
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.errors import ImageError
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant

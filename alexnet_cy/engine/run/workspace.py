@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.records import record
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
+from alexnet_cy.engine.arrays import aligned_zeros
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
-from alexnet_cy.engine.packed.winograd_passing import Tiling
+from alexnet_cy.engine.packed.winograd_streaming import Tiling
 from alexnet_cy.engine.plan.arena import Activation
 from alexnet_cy.engine.plan.plan import Plan, Step
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
@@ -95,7 +96,7 @@ class BoundSteps:
 
 
 class Trunk:
-    """The image-shaped steps for a number of images, and the door in front of them."""
+    """The image-shaped steps for a number of images, and the layout of the images before them."""
 
     def __init__(
         self, plan: Plan, packed: PackedWeights, n_images: int, arena: Float32Array, block: int
