@@ -30,6 +30,15 @@ from alexnet_cy.network.windows import NO_PADDING
 
 __all__ = ["make_plan"]
 
+# What a plan says of the layers that are computed in one way only.
+_ALGORITHMS: Mapping[type[Layer], str] = {
+    LRN: "in place",
+    MaxPool: "max",
+    AdaptiveAvgPool: "average",
+    Linear: "product",
+    Softmax: "softmax",
+}
+
 NOTHING_TUNED: Mapping[str, str] = MappingProxyType({})
 
 
@@ -196,13 +205,7 @@ def _algorithm_of(
         problem = _problem(shape, layer, reads_images=reads_images)
         measured = tuned.get(layer.name)
         return choose_algorithm(problem, requested, exact=exact, level=level, tuned=measured)
-    if isinstance(layer, LRN):
-        return "in place"
-    if isinstance(layer, MaxPool):
-        return "max"
-    if isinstance(layer, AdaptiveAvgPool):
-        return "average"
-    return "product" if isinstance(layer, Linear) else "softmax"
+    return _ALGORITHMS[type(layer)]
 
 
 def _problem(shape: LayerShapes, layer: Conv, *, reads_images: bool) -> ConvProblem:
