@@ -77,7 +77,7 @@ def test_groups(channels, groups):
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, (1, 3), (4, 2)])
 @pytest.mark.parametrize("kernel", [(1, 3), (2, 4), (5, 3), (6, 6), (1, 1), (11, 11)])
-def test_strides_at_the_door(kernel, stride):
+def test_strides_of_the_first_layer(kernel, stride):
     strides = stride if isinstance(stride, tuple) else (stride, stride)
     if max(block_taps(kernel, strides)) > LARGEST_KERNEL:
         with pytest.raises(ValueError, match=r"'winograd' cannot compute a 11x11 .*: direct, im2"):
