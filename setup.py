@@ -37,7 +37,7 @@ MODULES = (
     "_softmax",
     "_limits",
     "_winograd",
-    "_winograd_passing",
+    "_winograd_streaming",
 )
 
 PACKAGE = "alexnet_cy.kernels"

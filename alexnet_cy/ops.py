@@ -6,7 +6,7 @@ Inputs are never written to; results are new arrays. `threads` is the number of 
 the default (see `alexnet_cy.machine.threads.resolve_threads`); it does not change a bit of the
 result, and neither does the number of images.
 
-Inside, images are (N, H, W, C); the conversion at the door is part of the cost of a call here. A
+Inside, images are (N, H, W, C); the conversion of x and y is part of the cost of a call here. A
 whole network (`alexnet_cy.AlexNet`) converts once.
 """
 
@@ -15,16 +15,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.contracts.tensors import ArrayTensor
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, as_float32
+from alexnet_cy.engine.arrays import aligned_zeros, as_float32
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
-from alexnet_cy.engine.door import convolve, to_nchw, to_nhwc
+from alexnet_cy.engine.ops_convolution import convolve, to_nchw, to_nhwc
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network.windows import Padding, as_padding, as_pair, window_count
+from alexnet_cy.network.windows import Padding, PairLike, as_padding, as_pair, window_count
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -38,16 +39,14 @@ __all__ = [
 
 IMAGES = "(N, C, H, W)"
 
-Pair = int | tuple[int, int]
-
 
 def conv2d(
     x: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None = None,
     *,
-    stride: Pair = 1,
-    padding: Pair | Padding = 0,
+    stride: PairLike = 1,
+    padding: PairLike | Padding = 0,
     groups: int = 1,
     relu: bool = False,
     algorithm: str = "auto",
@@ -108,7 +107,7 @@ def conv2d(
             strides,
             n_groups,
             (rows, columns),
-            at_door=True,
+            reads_images=True,
         ),
         algorithm,
     )
@@ -130,10 +129,10 @@ def conv2d(
 
 def max_pool2d(
     x: ArrayLike,
-    kernel_size: Pair,
+    kernel_size: PairLike,
     *,
-    stride: Pair | None = None,
-    padding: Pair | Padding = 0,
+    stride: PairLike | None = None,
+    padding: PairLike | Padding = 0,
     ceil_mode: bool = False,
     threads: int | None = None,
 ) -> Float32Array:
@@ -179,7 +178,7 @@ def max_pool2d(
 
 
 def adaptive_avg_pool2d(
-    x: ArrayLike, output_size: Pair, *, threads: int | None = None
+    x: ArrayLike, output_size: PairLike, *, threads: int | None = None
 ) -> Float32Array:
     """Average over parts of the image: as many parts as the output has pixels.
 

@@ -103,7 +103,7 @@ def conv_call(
     packed: _conv.PackedConv, x: Float32Array, y: Float32Array, layer: Conv, *, copy_columns: bool
 ) -> Callable[[], object]:
     """Return a call of the convolution on one thread."""
-    bound = _conv.Conv2d(packed, x, y, *layer.stride, layer.relu, copy_columns)
+    bound = _conv.DirectConv2d(packed, x, y, *layer.stride, layer.relu, copy_columns)
     return lambda: bound.run(1)
 
 

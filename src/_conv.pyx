@@ -3,7 +3,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free
 
-from conv_cuts cimport COLUMN_PIXELS, Blocks, Tiling, cut_output, cut_patch
+from conv_cuts cimport COLUMN_PIXELS, Blocks, OutputTiles, cut_output, cut_patch
 from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, capsule_name
 
 from alexnet_cy.kernels._bound cimport Bound
@@ -105,7 +105,7 @@ cdef class PackedConv:
             count = min(width - o % self.group_out % self.kernels.panel_width, end - o)
             count = min(count, self.group_out - o % self.group_out)
             with nogil:
-                finite &= self.kernels.pack_linear(
+                finite &= self.kernels.pack_rows(
                     &filters[o - first, 0, 0, 0], count, self.group_channels,
                     self.kernel_h * self.kernel_w, width, panel,
                 )
@@ -170,13 +170,14 @@ cdef acy_conv describe_conv(
 
 
 cdef void run_tile(
-    const acy_kernels *kernels, const acy_conv *all_groups, const Tiling *tiling, Py_ssize_t tile,
-    Py_ssize_t n_pixels, Py_ssize_t group_channels, Py_ssize_t padded_out_channels, float *scratch
+    const acy_kernels *kernels, const acy_conv *all_groups, const OutputTiles *tiles,
+    Py_ssize_t tile, Py_ssize_t n_pixels, Py_ssize_t group_channels,
+    Py_ssize_t padded_out_channels, float *scratch
 ) noexcept nogil:
     """Compute one tile; tiles of the same weights follow one another."""
-    cdef Py_ssize_t pixel_tile = tile % tiling.n_pixel_tiles
-    cdef Py_ssize_t panel_tile = tile // tiling.n_pixel_tiles % tiling.n_panel_tiles
-    cdef Py_ssize_t group = tile // tiling.n_pixel_tiles // tiling.n_panel_tiles
+    cdef Py_ssize_t pixel_tile = tile % tiles.n_pixel_tiles
+    cdef Py_ssize_t panel_tile = tile // tiles.n_pixel_tiles % tiles.n_panel_tiles
+    cdef Py_ssize_t group = tile // tiles.n_pixel_tiles // tiles.n_panel_tiles
     cdef Py_ssize_t n_panels = (
         all_groups.out_channels + kernels.panel_width - 1
     ) // kernels.panel_width
@@ -187,15 +188,15 @@ cdef void run_tile(
     conv.bias += group * padded_out_channels
     kernels.conv(
         &conv,
-        pixel_tile * tiling.pixels,
-        min((pixel_tile + 1) * tiling.pixels, n_pixels),
-        panel_tile * tiling.panels,
-        min((panel_tile + 1) * tiling.panels, n_panels),
+        pixel_tile * tiles.pixels,
+        min((pixel_tile + 1) * tiles.pixels, n_pixels),
+        panel_tile * tiles.panels,
+        min((panel_tile + 1) * tiles.panels, n_panels),
         scratch,
     )
 
 
-cdef class Conv2d(Bound):
+cdef class DirectConv2d(Bound):
     """y[n, p, q, o] = relu(bias[o] + sum_rsc weight[o, c, r, s] * x[...]), bound to its arrays.
 
     The sum is over x[n, p * stride_h + r, q * stride_w + s, c] for the channels c of o's group.
@@ -259,20 +260,20 @@ cdef class Conv2d(Bound):
         if n_pixels == 0:
             return 0
         cdef const acy_kernels *kernels = self.packed.kernels
-        cdef Tiling tiling = cut_output(
+        cdef OutputTiles tiles = cut_output(
             &self.conv, n_pixels, self.packed.groups, kernels.panel_width, <int> threads
         )
-        cdef int n_threads = threads_for(min(threads, tiling.n_tiles))
+        cdef int n_threads = threads_for(min(threads, tiles.n_tiles))
         cdef Py_ssize_t tile, scratch_floats = ACY_CONV_PIXELS * kernels.panel_width
         if self.conv.copy_columns:
             scratch_floats += COLUMN_PIXELS * self.cut.longest
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
         for tile in prange(
-            tiling.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+            tiles.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
         ):
             run_tile(
-                kernels, &self.conv, &tiling, tile, n_pixels, self.packed.group_channels,
+                kernels, &self.conv, &tiles, tile, n_pixels, self.packed.group_channels,
                 self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
             )
         give_back(memory)

@@ -1,4 +1,4 @@
-"""Between the layout at the door, NCHW, and the layout inside, NHWC with physical padding."""
+"""Between the layout outside, NCHW, and the layout inside, NHWC with physical padding."""
 from cython.parallel cimport prange
 from libc.string cimport memset
 

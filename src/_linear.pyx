@@ -101,7 +101,7 @@ cdef class PackedLinear:
         cdef bint finite = True
         if rows.shape[0]:
             with nogil:
-                finite = self.kernels.pack_linear(
+                finite = self.kernels.pack_rows(
                     &rows[0, 0], rows.shape[0], self.in_features, 1, self.row_stride,
                     self.weight + first,
                 )

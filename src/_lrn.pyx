@@ -37,7 +37,7 @@ cdef void norm_row(
 
 
 cdef class LocalResponseNorm(Bound):
-    """y = x * (k + alpha / size * sum of the squares of `size` channels)^-beta, bound to its arrays.
+    """y = x * (k + alpha / size * sum of the squares of `size` channels)^-beta, bound to arrays.
 
     Parameters
     ----------

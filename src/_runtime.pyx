@@ -45,8 +45,8 @@ cdef extern from *:
 
     /* An anonymous mapping, zero-filled; whole huge pages where the system grants them, which is
      * advice only: a system without them gives ordinary pages. What is large enough for one begins
-     * on one: else up to 2 MiB at either end are ordinary pages, at whose borders the prefetchers of
-     * the hardware stop. NULL if there is no memory. */
+     * on one: else up to 2 MiB at either end are ordinary pages, at whose borders the prefetchers
+     * of the hardware stop. NULL if there is no memory. */
     static void *acy_map(size_t bytes) {
         const size_t spare = bytes < ACY_HUGE_PAGE_BYTES ? 0 : ACY_HUGE_PAGE_BYTES;
         const size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
@@ -166,8 +166,8 @@ cpdef int threads_for(Py_ssize_t threads):
     return <int> threads if parallel_pid == pid else 1
 
 
-def share_out(do, tasks, Py_ssize_t threads):
-    """Call ``do(task)`` for every task, on threads that run side by side where it lets go of the GIL.
+def parallel_for(do, tasks, Py_ssize_t threads):
+    """Call ``do(task)`` for every task, on threads that run in parallel where it releases the GIL.
 
     They are the threads that the kernels run on. Others would have to wait for these: OpenMP's keep
     a core busy for milliseconds after their last work.

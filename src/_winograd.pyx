@@ -175,7 +175,7 @@ cdef void run_shared(
         kernels.winograd_output(block, i, i + 1)
 
 
-cdef class Conv2d(Bound):
+cdef class WinogradConv2d(Bound):
     """A convolution of padded images with stride 1, tile by tile, bound to its arrays.
 
     Parameters

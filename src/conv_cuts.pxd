@@ -1,5 +1,5 @@
-# How a convolution is cut: its sum into blocks of weights that fit a cache, its output into tiles for
-# the threads.
+# How a convolution is cut: its sum into blocks of weights that fit a cache, its output into tiles
+# for the threads.
 from libc.stdlib cimport free, malloc
 
 from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_segment
@@ -60,13 +60,13 @@ cdef inline Blocks cut_patch(
     return cut
 
 
-cdef struct Tiling:
+cdef struct OutputTiles:
     Py_ssize_t pixels, n_pixel_tiles
     Py_ssize_t panels, n_panel_tiles
     Py_ssize_t n_tiles
 
 
-cdef inline Tiling cut_output(
+cdef inline OutputTiles cut_output(
     const acy_conv *conv, Py_ssize_t n_pixels, Py_ssize_t groups, Py_ssize_t panel_width,
     int n_threads
 ) noexcept nogil:
@@ -75,19 +75,19 @@ cdef inline Tiling cut_output(
     As many pixels a tile as one call of the kernel takes; then, while there are fewer than four
     tiles a thread and a tile is worth the hand-over, fewer panels of out channels.
     """
-    cdef Tiling tiling
+    cdef OutputTiles tiles
     cdef Py_ssize_t most = COLUMN_PIXELS if conv.copy_columns else ACY_CONV_PIXELS
     cdef Py_ssize_t n_panels = (conv.out_channels + panel_width - 1) // panel_width
-    tiling.n_pixel_tiles = (n_pixels + most - 1) // most
-    tiling.pixels = (n_pixels + tiling.n_pixel_tiles - 1) // tiling.n_pixel_tiles
-    tiling.panels = n_panels
-    cdef Py_ssize_t panel_macs = max(1, tiling.pixels * panel_width * conv.depth)
+    tiles.n_pixel_tiles = (n_pixels + most - 1) // most
+    tiles.pixels = (n_pixels + tiles.n_pixel_tiles - 1) // tiles.n_pixel_tiles
+    tiles.panels = n_panels
+    cdef Py_ssize_t panel_macs = max(1, tiles.pixels * panel_width * conv.depth)
     while (
-        n_threads > 1 and tiling.panels > 1 and (tiling.panels // 2) * panel_macs >= TILE_MACS
-        and tiling.n_pixel_tiles * groups * ((n_panels + tiling.panels - 1) // tiling.panels)
+        n_threads > 1 and tiles.panels > 1 and (tiles.panels // 2) * panel_macs >= TILE_MACS
+        and tiles.n_pixel_tiles * groups * ((n_panels + tiles.panels - 1) // tiles.panels)
         < 4 * n_threads
     ):
-        tiling.panels = (tiling.panels + 1) // 2
-    tiling.n_panel_tiles = (n_panels + tiling.panels - 1) // tiling.panels
-    tiling.n_tiles = groups * tiling.n_panel_tiles * tiling.n_pixel_tiles
-    return tiling
+        tiles.panels = (tiles.panels + 1) // 2
+    tiles.n_panel_tiles = (n_panels + tiles.panels - 1) // tiles.panels
+    tiles.n_tiles = groups * tiles.n_panel_tiles * tiles.n_pixel_tiles
+    return tiles

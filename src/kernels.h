@@ -174,8 +174,8 @@ typedef struct {
 
     /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for `n_outputs` outputs; a
      * row of `packed` is row_stride floats from the next. Returns whether all are finite. */
-    int (*pack_linear)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
-                       ptrdiff_t pixels, ptrdiff_t row_stride, float *packed);
+    int (*pack_rows)(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels, ptrdiff_t pixels,
+                     ptrdiff_t row_stride, float *packed);
 
     /* Output rows [row_begin, row_end) of one image. */
     void (*max_pool)(const acy_image *input, const acy_image *output, const acy_pool_window *window,

@@ -150,7 +150,7 @@ cdef extern from "kernels.h" nogil:
             const float *weight, Py_ssize_t n_outputs, Py_ssize_t n_inputs, const float *bias,
             const float *x, Py_ssize_t n_images, float *y, Py_ssize_t y_stride, int relu
         ) nogil
-        int (*pack_linear)(
+        int (*pack_rows)(
             const float *weight, Py_ssize_t n_outputs, Py_ssize_t channels, Py_ssize_t pixels,
             Py_ssize_t row_stride, float *packed
         ) noexcept nogil

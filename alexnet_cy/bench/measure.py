@@ -14,7 +14,7 @@ from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.engine.tune.tuning import tune

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Protocol
 
 from alexnet_cy.bench.blas import blas_threads
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.network import Variant
 from alexnet_cy.oracle.baseline import baseline_layer

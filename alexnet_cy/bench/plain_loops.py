@@ -15,7 +15,7 @@ from time import perf_counter
 
 import numpy as np
 
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Shape, Softmax
 from alexnet_cy.oracle.baseline import conv2d_loops
 

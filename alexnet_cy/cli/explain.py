@@ -20,7 +20,7 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import make_table, print_json, printable, stdout_console
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.labels import Prediction, top_predictions
 from alexnet_cy.network import Variant
 

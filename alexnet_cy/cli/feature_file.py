@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 
 __all__ = ["FeatureFile"]
 

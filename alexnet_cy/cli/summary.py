@@ -25,6 +25,7 @@ from alexnet_cy.network import (
     get_variant,
     layer_of_feature,
     resolve_layer,
+    shape_text,
 )
 
 __all__ = ["add_parser", "run"]
@@ -99,12 +100,12 @@ def _print_table(variant: Variant, shapes: tuple[LayerShapes, ...]) -> None:
         f"from {variant.source}; preset {variant.preset}, {variant.channel_order}", style="dim"
     )
     table = make_table("layer", "settings", ">output", ">parameters", ">MACs")
-    table.add_row("input", "", _times(shapes[0].input_shape), "", "")
+    table.add_row("input", "", shape_text(shapes[0].input_shape), "", "")
     for step in shapes:
         table.add_row(
             step.layer.name,
             _settings(step.layer),
-            _times(step.output_shape),
+            shape_text(step.output_shape),
             f"{step.parameter_count:,}" if step.parameter_count else "",
             f"{step.macs:,}" if step.macs else "",
         )
@@ -132,7 +133,7 @@ def _settings(layer: Layer) -> str:
                 alpha += f"/{layer.size}"
             return f"LRN {layer.size}, alpha {alpha}, beta {layer.beta:g}, k {layer.k:g}"
         case AdaptiveAvgPool():
-            return f"average pool to {_times(layer.output_size)}"
+            return f"average pool to {shape_text(layer.output_size)}"
         case Linear():
             return f"fully connected{', ReLU' if layer.relu else ''}"
     return "softmax"
@@ -140,10 +141,10 @@ def _settings(layer: Layer) -> str:
 
 def _window(layer: Conv | MaxPool) -> str:
     """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 behind."""
-    text = _times(layer.kernel_size)
+    text = shape_text(layer.kernel_size)
     if layer.stride != (1, 1):
         down, across = layer.stride
-        text += f" / {down if down == across else _times(layer.stride)}"
+        text += f" / {down if down == across else shape_text(layer.stride)}"
     vertical, horizontal = (f"{a}+{b}" if a != b else str(a) for a, b in layer.padding)
     padding = vertical if vertical == horizontal else f"{vertical} by {horizontal}"
     return text if padding == "0" else f"{text}, pad {padding}"
@@ -153,10 +154,6 @@ def _power_of_ten(number: float) -> str:
     """Write 0.0001 as 1e-4."""
     mantissa, exponent = f"{number:e}".split("e")
     return f"{float(mantissa):g}e{int(exponent)}"
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _size(text: str) -> tuple[int, int]:

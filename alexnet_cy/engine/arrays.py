@@ -8,13 +8,12 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.kernels._runtime import AlignedMemory
 
-__all__ = ["Float32Array", "aligned_zeros", "array_on", "as_float32", "padded_nhwc"]
-
-Float32Array = NDArray[np.float32]
+__all__ = ["aligned_zeros", "array_on", "as_float32", "padded_nhwc"]
 
 
 def as_float32(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array, as_float32
+from alexnet_cy.engine.arrays import as_float32
 from alexnet_cy.engine.choice.conv_algorithms import CONV_VARIABLE, algorithm_names
 from alexnet_cy.engine.packed.given import given_tensors
 from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
@@ -79,7 +80,7 @@ class Runner:
         self._executors: dict[object, Executor] = {}
         self._executors_lock = Lock()
         self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
-        self._packed.take(
+        self._packed.pack_now(
             name for name, value in weights.items() if not isinstance(value, TensorRef)
         )
 

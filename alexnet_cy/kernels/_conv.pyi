@@ -29,7 +29,7 @@ class PackedConv:
     def nbytes(self) -> int: ...
     def unpack(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
-class Conv2d(Bound):
+class DirectConv2d(Bound):
     def __new__(
         cls,
         packed: PackedConv,

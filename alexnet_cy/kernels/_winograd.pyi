@@ -35,7 +35,7 @@ class PackedWinograd:
     @property
     def nbytes(self) -> int: ...
 
-class Conv2d(Bound):
+class WinogradConv2d(Bound):
     def __new__(
         cls,
         packed: PackedWinograd,

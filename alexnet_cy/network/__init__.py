@@ -11,6 +11,7 @@ from alexnet_cy.network.specs import (
     MaxPool,
     Shape,
     Softmax,
+    shape_text,
 )
 from alexnet_cy.network.variants import VARIANTS, get_variant
 
@@ -30,4 +31,5 @@ __all__ = [
     "get_variant",
     "layer_of_feature",
     "resolve_layer",
+    "shape_text",
 ]

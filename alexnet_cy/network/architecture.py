@@ -8,7 +8,7 @@ from itertools import count
 from math import prod
 
 from alexnet_cy.contracts.records import record
-from alexnet_cy.network.specs import AdaptiveAvgPool, Layer, Linear, Shape
+from alexnet_cy.network.specs import AdaptiveAvgPool, Layer, Linear, Shape, shape_text
 from alexnet_cy.network.windows import as_pair
 
 __all__ = ["LayerShapes", "Variant"]
@@ -230,8 +230,9 @@ class Variant:
                 previous = self.layers[self.layers.index(step.layer) - 1]
                 raise ValueError(
                     f"{step.layer.name} of variant {self.name!r} needs {prod(needed)} inputs "
-                    f"({_times(needed)}), but a {height}x{width} image gives {_times(given)}: use "
-                    f"{self.input_size}x{self.input_size}, or ask for layers up to {previous.name}"
+                    f"({shape_text(needed)}), but a {height}x{width} image gives "
+                    f"{shape_text(given)}: use {self.input_size}x{self.input_size}, or ask "
+                    f"for layers up to {previous.name}"
                 )
 
     def _fits(self, size: int, last_layer: Layer) -> bool:
@@ -241,8 +242,3 @@ class Variant:
         except ValueError:
             return False
         return True
-
-
-def _times(shape: Shape) -> str:
-    """Write a shape as people do: 256x6x6."""
-    return "x".join(str(length) for length in shape)

@@ -11,14 +11,27 @@ from typing import TypeAlias
 
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_count
-from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
+from alexnet_cy.network.windows import NO_PADDING, Padding, Pair, as_padding, as_pair, window_count
 
-__all__ = ["LRN", "AdaptiveAvgPool", "Conv", "Layer", "Linear", "MaxPool", "Shape", "Softmax"]
+__all__ = [
+    "LRN",
+    "AdaptiveAvgPool",
+    "Conv",
+    "Layer",
+    "Linear",
+    "MaxPool",
+    "Shape",
+    "Softmax",
+    "shape_text",
+]
 
 Shape: TypeAlias = tuple[int, ...]
 """(C, H, W) of an activation of one image, or (F,) of a vector."""
 
-NO_PADDING: Padding = ((0, 0), (0, 0))
+
+def shape_text(shape: Shape) -> str:
+    """Write lengths as people do: "3x227x227"."""
+    return "x".join(str(length) for length in shape)
 
 
 class _WithoutParameters:

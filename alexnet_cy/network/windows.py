@@ -10,13 +10,18 @@ from typing import TypeAlias
 
 from alexnet_cy.contracts.scalars import as_count
 
-__all__ = ["Padding", "Pair", "as_padding", "as_pair", "window_count"]
+__all__ = ["NO_PADDING", "Padding", "Pair", "PairLike", "as_padding", "as_pair", "window_count"]
 
 Pair: TypeAlias = tuple[int, int]
 """(height, width), or (before, after) along one axis."""
 
+PairLike: TypeAlias = int | Pair
+"""What an argument may be that becomes a `Pair`: one number stands for both."""
+
 Padding: TypeAlias = tuple[Pair, Pair]
 """((top, bottom), (left, right)), in pixels."""
+
+NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
 def window_count(

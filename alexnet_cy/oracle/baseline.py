@@ -6,19 +6,15 @@ normalisation work on strided windows. `conv2d_loops` is convolution without Num
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool
-from alexnet_cy.network.windows import Padding, Pair
+from alexnet_cy.network.windows import NO_PADDING, Padding, Pair
 from alexnet_cy.oracle.definitions import adaptive_avg_pool2d, softmax, window_pixels
 
 __all__ = ["baseline_layer", "conv2d_im2col", "conv2d_loops"]
-
-Float32Array: TypeAlias = NDArray[np.float32]
 
 
 def conv2d_im2col(
@@ -27,7 +23,7 @@ def conv2d_im2col(
     bias: Float32Array | None = None,
     *,
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Padding = NO_PADDING,
     groups: int = 1,
     relu: bool = False,
 ) -> Float32Array:
@@ -74,7 +70,7 @@ def conv2d_loops(
     bias: Float32Array | None = None,
     *,
     stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
+    padding: Padding = NO_PADDING,
     groups: int = 1,
     relu: bool = False,
 ) -> Float32Array:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from alexnet_cy.contracts.scalars import as_count
-from alexnet_cy.network.windows import Padding, Pair, as_padding, as_pair, window_count
+from alexnet_cy.network.windows import Padding, Pair, PairLike, as_padding, as_pair, window_count
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -28,7 +28,6 @@ __all__ = [
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 Float = TypeVar("Float", bound=np.floating[Any])
-PairLike: TypeAlias = int | Pair
 PaddingLike: TypeAlias = int | Pair | Padding
 
 ieee_arithmetic = np.errstate(over="ignore", invalid="ignore")

@@ -54,8 +54,8 @@ ACY_INLINE int is_all_zero(const square_row *sums) {
 
 /* packed[pixel * channels + c][o] = weight[o][c * pixels + pixel] for outputs o < n_outputs; the
  * rows of `packed` are row_stride floats apart. Returns whether all of them are finite. */
-static int pack_linear(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels,
-                       ptrdiff_t pixels, ptrdiff_t row_stride, float *packed) {
+static int pack_rows(const float *weight, ptrdiff_t n_outputs, ptrdiff_t channels, ptrdiff_t pixels,
+                     ptrdiff_t row_stride, float *packed) {
     const ptrdiff_t n_inputs = channels * pixels, whole = n_outputs / SQUARE * SQUARE;
     ptrdiff_t c = 0, pixel = 0;
     square_row not_finite = {0};

@@ -37,7 +37,7 @@ def test_batches(name):
 
 
 @pytest.mark.parametrize("algorithm", ["direct", "im2col"])
-def test_threads_that_share_out_panels_of_a_convolution(algorithm):
+def test_threads_that_share_panels_of_a_convolution(algorithm):
     """Few pixels, many channels: then a tile is a part of the out channels, as in conv3."""
     x, weight, bias = normal(0, 1, 128, 14, 14), normal(1, 200, 128, 3, 3), normal(2, 200)
     settings = {"padding": 1, "relu": True, "algorithm": algorithm}
@@ -46,7 +46,7 @@ def test_threads_that_share_out_panels_of_a_convolution(algorithm):
         assert_same_bits(ops.conv2d(x, weight, bias, threads=threads, **settings), alone)
 
 
-def test_threads_that_share_out_a_long_relu():
+def test_threads_that_share_a_long_relu():
     x = normal(0, 300_001)
     for threads in THREADS:
         np.testing.assert_array_equal(ops.relu(x, threads=threads), np.maximum(x, 0))

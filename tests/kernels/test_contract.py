@@ -33,7 +33,7 @@ def gaps(*shape):
 def test_convolution(kernels, x, y, message):
     packed = pack_array(zeros(7, 4, 2, 2), None, 1, kernels)
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _conv.Conv2d(packed, x, y, 1, 1, False, False).run(1)
+        _conv.DirectConv2d(packed, x, y, 1, 1, False, False).run(1)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_winograd(kernels, x, y, message):
     packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(4, 3)
     with pytest.raises(ValueError, match=f"^{message}$"):
-        _winograd.Conv2d(packed, x, y, cuts, cuts, False).run(1)
+        _winograd.WinogradConv2d(packed, x, y, cuts, cuts, False).run(1)
 
 
 @pytest.mark.parametrize("cuts", [[0, 6], [0, 3, 3, 6], [0, 4, 2, 6]])
 def test_a_tile_of_no_size_that_there_is(kernels, cuts):
     packed = pack_winograd(zeros(7, 4, 3, 3), None, stride=(1, 1), groups=1, kernels=kernels)
     with pytest.raises(ValueError, match=r"^rows: there is no transform for a tile of (6|0|-2)$"):
-        _winograd.Conv2d(
+        _winograd.WinogradConv2d(
             packed,
             zeros(1, 8, 5, 4),
             zeros(1, 6, 3, 7),

@@ -26,7 +26,7 @@ from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import tile_cuts
 from alexnet_cy.kernels import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
-from alexnet_cy.kernels._winograd_passing import PassingWinograd
+from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
 from alexnet_cy.machine.levels import active_kernels
 
 PROT_NONE, PROT_READ = 0, 1
@@ -74,7 +74,7 @@ def conv() -> None:
 
             def call(x, weight, bias, y, groups=groups, copied=copy_columns, threads=threads):
                 packed = pack_array(weight, bias, groups, kernels)
-                _conv.Conv2d(packed, x, y, 1, 2, True, copied).run(threads)
+                _conv.DirectConv2d(packed, x, y, 1, 2, True, copied).run(threads)
 
             x = normal(0, 2, 4, columns, groups * channels)
             weight, bias = normal(1, groups * filters, channels, 2, 3), normal(2, groups * filters)
@@ -89,17 +89,17 @@ def winograd() -> None:
             def call(x, weight, bias, y, groups=groups, threads=threads):
                 packed = pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
                 cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
-                _winograd.Conv2d(packed, x, y, *cuts, True).run(threads)
+                _winograd.WinogradConv2d(packed, x, y, *cuts, True).run(threads)
 
-            def in_passing(x, weight, bias, y, groups=groups, threads=threads):
+            def streamed_call(x, weight, bias, y, groups=groups, threads=threads):
                 shape = winograd_shape(weight.shape, stride=(1, 1), groups=groups, kernels=kernels)
                 cuts = tile_cuts(y.shape[1], 3), tile_cuts(y.shape[2], 2)
-                with PassingWinograd(shape, bias, x, y, *cuts, True, threads) as passing:
-                    passing.take_filters(0, weight, threads)
+                with StreamedWinograd(shape, bias, x, y, *cuts, True, threads) as streamed:
+                    streamed.take_filters(0, weight, threads)
 
             x = normal(0, 2, rows + 2, columns + 1, groups * channels)
             weight, bias = normal(1, groups * filters, channels, 3, 2), normal(2, groups * filters)
-            for convolve in call, in_passing:
+            for convolve in call, streamed_call:
                 check(convolve, [x, weight, bias], (2, rows, columns, groups * filters))
 
 

@@ -1,4 +1,4 @@
-/* pack_linear against  packed[pixel * channels + c][o] = weight[o][c * pixels + pixel]. */
+/* pack_rows against  packed[pixel * channels + c][o] = weight[o][c * pixels + pixel]. */
 #include <math.h>
 
 #include "check.h"
@@ -14,7 +14,7 @@ static void check_case(const acy_kernels *kernels, ptrdiff_t outputs, ptrdiff_t 
             for (ptrdiff_t pixel = 0; pixel < pixels; pixel++)
                 expected[(pixel * channels + c) * row + o] =
                     weight[o * inputs + c * pixels + pixel];
-    float finite = (float)kernels->pack_linear(weight, outputs, channels, pixels, row, packed);
+    float finite = (float)kernels->pack_rows(weight, outputs, channels, pixels, row, packed);
     expect_same("finite", &finite, &(float){1.0f}, 1);
     expect_same("packed", packed, expected, inputs * row);
 
@@ -23,14 +23,14 @@ static void check_case(const acy_kernels *kernels, ptrdiff_t outputs, ptrdiff_t 
         const ptrdiff_t place = (outputs * inputs - 1) * i / 2;
         const float before = weight[place];
         weight[place] = strange[i];
-        finite = (float)kernels->pack_linear(weight, outputs, channels, pixels, row, packed);
+        finite = (float)kernels->pack_rows(weight, outputs, channels, pixels, row, packed);
         expect_same("not finite", &finite, &(float){0.0f}, 1);
         weight[place] = before;
     }
     release_buffers();
 }
 
-void check_pack_linear(const acy_kernels *kernels) {
+void check_pack_rows(const acy_kernels *kernels) {
     for (ptrdiff_t outputs = 1; outputs <= 33; outputs++)
         for (ptrdiff_t channels = 1; channels <= 9; channels += 2)
             for (ptrdiff_t pixels = 1; pixels <= 6; pixels += 5)

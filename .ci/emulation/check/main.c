@@ -16,7 +16,7 @@ static const struct {
     {"conv", check_conv},
     {"winograd", check_winograd},
     {"linear, linear_rows", check_linear},
-    {"pack_linear", check_pack_linear},
+    {"pack_rows", check_pack_rows},
     {"max_pool", check_max_pool},
     {"adaptive_avg_pool", check_adaptive_avg_pool},
     {"local_response_norm", check_local_response_norm},

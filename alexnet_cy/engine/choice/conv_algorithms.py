@@ -32,7 +32,7 @@ class _Candidate(NamedTuple):
 
 def _winograd_can(problem: ConvProblem) -> bool:
     taps = block_taps(problem.kernel_size, problem.stride)
-    blocks = problem.at_door and problem.groups == 1
+    blocks = problem.reads_images and problem.groups == 1
     return max(taps) <= LARGEST_KERNEL and (problem.stride == (1, 1) or blocks)
 
 

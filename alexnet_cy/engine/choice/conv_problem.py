@@ -19,11 +19,11 @@ class ConvProblem(NamedTuple):
     stride: Pair
     groups: int
     output_size: Pair  # (height, width)
-    at_door: bool  # whether the input comes from outside, and is laid out anew in any case
+    reads_images: bool  # is the first layer, whose input is laid out anew in any case
 
     @classmethod
     def of(
-        cls, layer: Conv, input_shape: Shape, output_shape: Shape, *, at_door: bool
+        cls, layer: Conv, input_shape: Shape, output_shape: Shape, *, reads_images: bool
     ) -> ConvProblem:
         """Describe a layer of a network; the shapes are (C, H, W) of one image."""
         return cls(
@@ -33,5 +33,5 @@ class ConvProblem(NamedTuple):
             layer.stride,
             layer.groups,
             (output_shape[1], output_shape[2]),
-            at_door,
+            reads_images,
         )

@@ -1,6 +1,6 @@
 """What a step is expected to cost: its arithmetic and its memory, each at a measured rate.
 
-    ms = 2e-6 (products / p + transforms / t) + 1e-6 (bytes / m + passed / v)
+    ms = 2e-6 (products / p + transforms / t) + 1e-6 (bytes / m + swept / v)
 
 with p and t in GFLOP/s, two operations for a multiply-add, and m and v in GB/s. The multiply-adds
 are those that the algorithm really does, channels that only fill up a vector or a panel of weights
@@ -12,7 +12,7 @@ outputs and n = m + r - 1 points along an axis of r taps:
 
 Direct convolution and im2col have products alone. The bytes are the packed weights, once for every
 block of images that goes through together, and the activations, read and written; im2col's patches
-come to them. Layers without weights pass over their values at a rate of their own.
+come to them. Layers without weights sweep over their values at a rate of their own.
 
 Arithmetic and memory are added up and do not overlap, as that fits the measurements best: all
 convolutions of caffe, ungrouped and torchvision within a fifth (docs/performance.md). Arithmetic is
@@ -35,9 +35,9 @@ from alexnet_cy.kernels import _runtime
 from alexnet_cy.network import Conv, Layer, Linear, Shape
 from alexnet_cy.network.windows import Pair
 
-__all__ = ["FLOAT_BYTES", "Work", "conv_work", "expected_ms", "layer_work"]
+__all__ = ["FLOAT32_BYTES", "Work", "conv_work", "expected_ms", "layer_work"]
 
-FLOAT_BYTES = 4
+FLOAT32_BYTES = 4
 
 
 class Work(NamedTuple):
@@ -47,22 +47,22 @@ class Work(NamedTuple):
     transforms: int = 0  # multiply-adds of Winograd's transforms
     weight_bytes: int = 0
     data_bytes: int = 0
-    passed_bytes: int = 0
+    swept_bytes: int = 0
 
 
 class _Rates(NamedTuple):
-    """What one thread does: GFLOP/s of multiply-adds, and GB/s of values passed over."""
+    """What one thread does: GFLOP/s of multiply-adds, and GB/s of values swept over."""
 
     products: float
     transforms: float
-    passed: float
+    swept: float
 
 
 # Fitted to AlexNet.profile of caffe, ungrouped and torchvision with every algorithm, one thread,
 # batches of 1 and 8, on an AMD EPYC (Zen 3, two cores); its registers do 113 and 45 GFLOP/s of
 # multiply-adds at these two levels. A wrong rate costs speed and nothing else.
-_X86_64_V3 = _Rates(products=95.0, transforms=33.0, passed=11.0)
-_GENERIC = _Rates(products=30.0, transforms=13.0, passed=5.0)
+_X86_64_V3 = _Rates(products=95.0, transforms=33.0, swept=11.0)
+_GENERIC = _Rates(products=30.0, transforms=13.0, swept=5.0)
 
 # The machine that these were measured on has neither AVX-512 nor NEON: both levels take the rates
 # of x86-64-v3. That is right for what decides, the ratio of products to transforms to memory, if
@@ -106,9 +106,9 @@ def expected_ms(
     arithmetic_ms = (
         2e-6 * batch * (work.products / rates.products + work.transforms / rates.transforms)
     )
-    pass_ms = 1e-6 * batch * work.passed_bytes / rates.passed
+    sweep_ms = 1e-6 * batch * work.swept_bytes / rates.swept
     memory_ms = 1e-6 * nbytes / min(threads * _MEMORY_OF_ONE_THREAD, _MEMORY_OF_ALL)
-    return (arithmetic_ms + pass_ms) / threads + memory_ms
+    return (arithmetic_ms + sweep_ms) / threads + memory_ms
 
 
 def layer_work(
@@ -126,13 +126,13 @@ def layer_work(
         The instruction-set level, whose vectors and panels are filled up.
     """
     if isinstance(layer, Conv):
-        problem = ConvProblem.of(layer, input_shape, output_shape, at_door=False)
+        problem = ConvProblem.of(layer, input_shape, output_shape, reads_images=False)
         return conv_work(problem, algorithm, level)
-    data_bytes = FLOAT_BYTES * (prod(input_shape) + prod(output_shape))
+    data_bytes = FLOAT32_BYTES * (prod(input_shape) + prod(output_shape))
     if isinstance(layer, Linear):
         weights = layer.macs(input_shape)
-        return Work(products=weights, weight_bytes=FLOAT_BYTES * weights, data_bytes=data_bytes)
-    return Work(passed_bytes=data_bytes)
+        return Work(products=weights, weight_bytes=FLOAT32_BYTES * weights, data_bytes=data_bytes)
+    return Work(swept_bytes=data_bytes)
 
 
 def conv_work(problem: ConvProblem, algorithm: str, level: str) -> Work:
@@ -151,14 +151,14 @@ def conv_work(problem: ConvProblem, algorithm: str, level: str) -> Work:
     filters = _fill_up(problem.out_channels // problem.groups, panel_width) * problem.groups
     pixels = prod(problem.output_size)
     input_floats = problem.in_channels * pixels * prod(problem.stride)
-    data_bytes = FLOAT_BYTES * (input_floats + problem.out_channels * pixels)
+    data_bytes = FLOAT32_BYTES * (input_floats + problem.out_channels * pixels)
     if algorithm != "winograd":
         inputs = channels * prod(problem.kernel_size)
         patch_floats = pixels * inputs * problem.groups if algorithm == "im2col" else 0
         return Work(
             products=pixels * inputs * filters,
-            weight_bytes=FLOAT_BYTES * inputs * filters,
-            data_bytes=data_bytes + FLOAT_BYTES * patch_floats,
+            weight_bytes=FLOAT32_BYTES * inputs * filters,
+            data_bytes=data_bytes + FLOAT32_BYTES * patch_floats,
         )
     channels *= prod(problem.stride)  # the input is cut into blocks of the stride's size
     taps = block_taps(problem.kernel_size, problem.stride)
@@ -168,7 +168,7 @@ def conv_work(problem: ConvProblem, algorithm: str, level: str) -> Work:
     return Work(
         products=points * channels * filters,
         transforms=to_points * filled_channels + to_outputs * filters,
-        weight_bytes=FLOAT_BYTES * weight_points * channels * filters,
+        weight_bytes=FLOAT32_BYTES * weight_points * channels * filters,
         data_bytes=data_bytes,
     )
 

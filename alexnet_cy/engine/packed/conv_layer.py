@@ -7,12 +7,12 @@ asks for it.
 
 from __future__ import annotations
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.conv_packing import pack_conv
 from alexnet_cy.engine.packed.layer_weights import LayerWeights
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_of
-from alexnet_cy.engine.packed.winograd_passing import Tiling, can_pass, convolve_in_passing
+from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream, convolve_streamed
 from alexnet_cy.kernels import _conv, _winograd
 from alexnet_cy.kernels._bound import Bound, BoundLate
 from alexnet_cy.kernels._conv import PackedConv
@@ -57,9 +57,9 @@ class ConvLayer(LayerWeights[PackedConv]):
             Raises WeightsError when it runs, if the weights cannot be read.
         """
 
-        def bind(threads: int) -> _conv.Conv2d:
+        def bind(threads: int) -> _conv.DirectConv2d:
             packed = self.pack(threads)
-            return _conv.Conv2d(packed, x, y, *self._layer.stride, relu, copy_columns)
+            return _conv.DirectConv2d(packed, x, y, *self._layer.stride, relu, copy_columns)
 
         return BoundLate(bind)
 
@@ -69,13 +69,23 @@ class ConvLayer(LayerWeights[PackedConv]):
         The first call, if it is one of few tiles, uses the weights as it reads them.
         """
 
-        def bind(threads: int) -> _winograd.Conv2d | None:
-            if self._winograd is None and can_pass(tiling):
-                tensors = self._tensors_in_passing()
+        def bind(threads: int) -> _winograd.WinogradConv2d | None:
+            if self._winograd is None and can_stream(tiling):
+                tensors = self._claim_unread()
                 if tensors is not None:
-                    self._convolve_in_passing(*tensors, tiling, relu, threads)
+                    weight, bias = tensors
+                    convolve_streamed(
+                        weight,
+                        bias.read(),
+                        tiling,
+                        stride=self._layer.stride,
+                        groups=self._layer.groups,
+                        relu=relu,
+                        kernels=self._kernels,
+                        threads=threads,
+                    )
                     return None
-            return _winograd.Conv2d(self.pack_winograd(threads), *tiling, relu)
+            return _winograd.WinogradConv2d(self.pack_winograd(threads), *tiling, relu)
 
         return BoundLate(bind)
 
@@ -105,17 +115,3 @@ class ConvLayer(LayerWeights[PackedConv]):
 
     def _pack(self, weight: TensorRef, bias: Float32Array, threads: int) -> PackedConv:
         return pack_conv(weight, bias, self._layer.groups, self._kernels, threads)
-
-    def _convolve_in_passing(
-        self, weight: TensorRef, bias: TensorRef, tiling: Tiling, relu: bool, threads: int
-    ) -> None:
-        convolve_in_passing(
-            weight,
-            bias.read(),
-            tiling,
-            stride=self._layer.stride,
-            groups=self._layer.groups,
-            relu=relu,
-            kernels=self._kernels,
-            threads=threads,
-        )

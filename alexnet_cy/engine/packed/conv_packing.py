@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.engine.packed.rows import share_rows
+from alexnet_cy.engine.packed.rows import for_each_row_block
 from alexnet_cy.kernels._conv import PackedConv
 
 __all__ = ["PART_FLOATS", "pack_array", "pack_conv"]
@@ -40,7 +40,7 @@ def pack_conv(
     """
     packed = _empty(weight.shape, bias, groups, kernels)
     n_filters = max(1, PART_FLOATS // prod(weight.shape[1:]))
-    share_rows(weight, n_filters, threads, packed.pack_filters)
+    for_each_row_block(weight, n_filters, threads, packed.pack_filters)
     return packed
 
 

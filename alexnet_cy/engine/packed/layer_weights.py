@@ -8,8 +8,8 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
 
 __all__ = ["LayerWeights"]
 
@@ -42,7 +42,7 @@ class LayerWeights(ABC, Generic[P]):
         self._kernels = kernels
         self._tensors: tuple[TensorRef, TensorRef] | None = (weight, bias)
         self._packed: P | None = None
-        self._passed = False
+        self._claimed = False
         self._lock = Lock()
 
     def pack(self, threads: int) -> P:
@@ -80,10 +80,10 @@ class LayerWeights(ABC, Generic[P]):
     def _pack(self, weight: TensorRef, bias: Float32Array, threads: int) -> P:
         """Read the weights, and pack them."""
 
-    def _tensors_in_passing(self) -> tuple[TensorRef, TensorRef] | None:
-        """Return the tensors, but only to the first who asks."""
+    def _claim_unread(self) -> tuple[TensorRef, TensorRef] | None:
+        """Return the tensors to the first caller, who uses them once; None to all others."""
         with self._lock:
-            if self._passed:
+            if self._claimed:
                 return None
-            self._passed = True
+            self._claimed = True
             return self._tensors

@@ -6,19 +6,19 @@ find it as a pass over the file does. A process that looks at a few images once 
 
 from __future__ import annotations
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.layer_weights import LayerWeights
-from alexnet_cy.engine.packed.linear_packing import multiply_in_passing, pack_linear
+from alexnet_cy.engine.packed.linear_packing import multiply_streamed, pack_linear
 from alexnet_cy.kernels import _linear
 from alexnet_cy.kernels._bound import Bound, BoundLate
 from alexnet_cy.kernels._linear import PackedLinear
 
-__all__ = ["MOST_IMAGES_IN_PASSING", "LinearLayer"]
+__all__ = ["MOST_STREAMED_IMAGES", "LinearLayer"]
 
 # More images than these are throughput, of which more will come; and the kernel that takes rows as
 # they are read has the sums of so many in view.
-MOST_IMAGES_IN_PASSING = 8
+MOST_STREAMED_IMAGES = 8
 
 
 class LinearLayer(LayerWeights[PackedLinear]):
@@ -43,11 +43,11 @@ class LinearLayer(LayerWeights[PackedLinear]):
         """
 
         def bind(threads: int) -> _linear.Linear | None:
-            if self._reads_rows() and len(x) <= MOST_IMAGES_IN_PASSING:
-                tensors = self._tensors_in_passing()
+            if self._reads_rows() and len(x) <= MOST_STREAMED_IMAGES:
+                tensors = self._claim_unread()
                 if tensors is not None:
                     weight, bias = tensors[0], tensors[1].read()
-                    multiply_in_passing(weight, bias, self._kernels, x, y, relu, threads)
+                    multiply_streamed(weight, bias, self._kernels, x, y, relu, threads)
                     return None
             return _linear.Linear(self.pack(threads), x, y, relu)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
-from alexnet_cy.engine.packed.rows import share_rows
+from alexnet_cy.engine.packed.rows import for_each_row_block
 from alexnet_cy.kernels import _linear
 from alexnet_cy.kernels._linear import PackedLinear
 
-__all__ = ["ROWS", "multiply_in_passing", "pack_linear"]
+__all__ = ["ROWS", "multiply_streamed", "pack_linear"]
 
 # Outputs read and packed at a time. What is written for one input is contiguous, 256 bytes for 64
 # outputs; packing fc6 took 50, 43, 39 ms with 16, 32 and 64 of them on two threads (AMD Zen 3).
@@ -16,7 +16,7 @@ ROWS = 64
 
 # Floats read and multiplied at a time, in whole rows: 2 MiB, which the last cache has at hand. For
 # fc6 to fc8 2, 1 and 1/2 MiB took 37, 40, 45 ms on two threads (AMD Zen 3).
-PASSING_FLOATS = 2**19
+STREAMED_FLOATS = 2**19
 
 
 def pack_linear(
@@ -42,11 +42,11 @@ def pack_linear(
     """
     out_features, in_features = weight.shape
     packed = PackedLinear(out_features, in_features, bias, kernels, threads)
-    share_rows(weight, ROWS, threads, packed.pack_rows)
+    for_each_row_block(weight, ROWS, threads, packed.pack_rows)
     return packed
 
 
-def multiply_in_passing(
+def multiply_streamed(
     weight: TensorRef,
     bias: Float32Array,
     kernels: object,
@@ -72,9 +72,9 @@ def multiply_in_passing(
     WeightsError
         The weights cannot be read.
     """
-    whole_squares = PASSING_FLOATS // weight.shape[1] // 8 * 8
+    whole_squares = STREAMED_FLOATS // weight.shape[1] // 8 * 8
 
     def multiply(first: int, rows: Float32Array) -> bool:
         return _linear.linear_rows(kernels, rows, bias, x, y, first, relu)
 
-    share_rows(weight, max(8, whole_squares), threads, multiply)
+    for_each_row_block(weight, max(8, whole_squares), threads, multiply)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.conv_layer import ConvLayer
 from alexnet_cy.engine.packed.linear_layer import LinearLayer
 from alexnet_cy.machine.levels import active_kernels
@@ -55,8 +55,8 @@ class PackedWeights:
         """Return a fully connected layer, whose weights are packed or not."""
         return self._linears[name]
 
-    def take(self, names: Iterable[str]) -> None:
-        """Read the layers of these tensors now: a caller's arrays, say, who may change them."""
+    def pack_now(self, names: Iterable[str]) -> None:
+        """Pack the layers of these tensors now: a caller may change the arrays that he gave."""
         for name in dict.fromkeys(key.rpartition(".")[0] for key in names):
             self._layer(name).pack(default_threads())
 

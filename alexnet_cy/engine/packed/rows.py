@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array, array_on
-from alexnet_cy.kernels._runtime import give_back, share_out, take_scratch
+from alexnet_cy.engine.arrays import array_on
+from alexnet_cy.kernels._runtime import give_back, parallel_for, take_scratch
 
-__all__ = ["share_rows"]
+__all__ = ["for_each_row_block"]
 
 TakeRows = Callable[[int, Float32Array], bool]
 """Called with the rows of a tensor from an index on; returns whether all numbers are finite."""
 
 
-def share_rows(tensor: TensorRef, n_rows: int, threads: int, take_rows: TakeRows) -> None:
+def for_each_row_block(tensor: TensorRef, n_rows: int, threads: int, take_rows: TakeRows) -> None:
     """Read a tensor `n_rows` indices of its first axis at a time, and have them taken.
 
     Parameters
@@ -50,4 +51,4 @@ def share_rows(tensor: TensorRef, n_rows: int, threads: int, take_rows: TakeRows
             tensor.check_rows(first, rows)
         give_back(memory)
 
-    share_out(take_part, range(0, total, n_rows), threads)
+    parallel_for(take_part, range(0, total, n_rows), threads)

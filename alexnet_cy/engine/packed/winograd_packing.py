@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.winograd import (
     block_taps,
@@ -62,7 +62,7 @@ def winograd_shape(
 
 
 def winograd_of(panels: PackedConv) -> PackedWinograd:
-    """Make of the packed weights of a convolution of stride 1 what `_winograd.conv2d` takes."""
+    """Return the weights of `_winograd.WinogradConv2d`: those of a stride of 1, once packed."""
     shape = panels.out_channels, panels.group_channels, panels.kernel_h, panels.kernel_w
     described = winograd_shape(shape, stride=(1, 1), groups=panels.groups, kernels=panels.capsule)
     return PackedWinograd(described, panels)
@@ -76,7 +76,7 @@ def pack_winograd(
     groups: int,
     kernels: object,
 ) -> PackedWinograd:
-    """Pack weights that are in memory for `_winograd.conv2d`.
+    """Pack weights that are in memory for `_winograd.WinogradConv2d`.
 
     Parameters
     ----------

@@ -7,14 +7,13 @@ from math import prod
 
 import numpy as np
 
-from alexnet_cy.engine.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.network.windows import Padding
+from alexnet_cy.network.windows import NO_PADDING, Padding
 
 __all__ = ["Activation", "place"]
 
-NO_PADDING: Padding = ((0, 0), (0, 0))
 FLOATS_PER_CACHE_LINE = 16
 
 

@@ -6,10 +6,10 @@ from dataclasses import field
 from math import prod
 
 from alexnet_cy.contracts.records import record
-from alexnet_cy.engine.choice.costs import FLOAT_BYTES, Work, expected_ms, layer_work
+from alexnet_cy.engine.choice.costs import FLOAT32_BYTES, Work, expected_ms, layer_work
 from alexnet_cy.engine.plan.arena import Activation
 from alexnet_cy.engine.text_table import text_table
-from alexnet_cy.network import LRN, Layer, Shape, Variant
+from alexnet_cy.network import LRN, Layer, Shape, Variant, shape_text
 
 __all__ = ["HEAD_BLOCK", "TRUNK_BLOCK", "Plan", "Step"]
 
@@ -139,10 +139,10 @@ class Plan:
         `alexnet_cy.engine.choice.costs` says what the estimate counts, and what it leaves out.
         """
         if step.relu_only:
-            work = Work(passed_bytes=step.activation_bytes)
+            work = Work(swept_bytes=step.activation_bytes)
         elif step.norm is not None:  # what the normalisation reads and writes, then the pooling
-            norm_bytes = 2 * FLOAT_BYTES * prod(step.input_shape)
-            work = Work(passed_bytes=norm_bytes + step.activation_bytes)
+            norm_bytes = 2 * FLOAT32_BYTES * prod(step.input_shape)
+            work = Work(swept_bytes=norm_bytes + step.activation_bytes)
         else:
             work = layer_work(
                 step.layer, step.algorithm, step.input_shape, step.output_shape, self.level
@@ -177,8 +177,8 @@ class Plan:
             (
                 step.name,
                 step.algorithm,
-                _times(step.input_shape),
-                _times(step.output_shape),
+                shape_text(step.input_shape),
+                shape_text(step.output_shape),
                 f"{step.macs * self.batch / 1e6:.1f}" if step.macs else "",
                 f"{step.weight_bytes / 1e6:.2f}" if step.weight_bytes else "",
                 f"{step.activation_bytes * self.batch / 1e6:.2f}",
@@ -199,10 +199,6 @@ class Plan:
         )
         table = text_table((*header, "expected ms"), lines, right_aligned=range(4, 9))
         return f"{table}\n{footer}"
-
-
-def _times(shape: Shape) -> str:
-    return "x".join(str(length) for length in shape)
 
 
 def _megabytes(row: dict[str, object]) -> float:

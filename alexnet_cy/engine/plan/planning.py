@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm, takes_blocks
-from alexnet_cy.engine.plan.arena import NO_PADDING, Activation, place
+from alexnet_cy.engine.plan.arena import Activation, place
 from alexnet_cy.engine.plan.plan import Plan, Step
 from alexnet_cy.engine.winograd import block_taps
 from alexnet_cy.machine.levels import active_level
@@ -26,8 +26,18 @@ from alexnet_cy.network import (
     resolve_layer,
 )
 from alexnet_cy.network.names import PRE_SUFFIX
+from alexnet_cy.network.windows import NO_PADDING
 
 __all__ = ["make_plan"]
+
+# What a plan says of the layers that are computed in one way only.
+_ALGORITHMS: Mapping[type[Layer], str] = {
+    LRN: "in place",
+    MaxPool: "max",
+    AdaptiveAvgPool: "average",
+    Linear: "product",
+    Softmax: "softmax",
+}
 
 NOTHING_TUNED: Mapping[str, str] = MappingProxyType({})
 
@@ -83,7 +93,7 @@ def make_plan(
 
     def steps(i: int, source: Activation | None, target: Activation | None) -> list[Step]:
         chosen = _algorithm_of(
-            shapes[i], algorithm, exact=exact, at_door=i == 0, tuned=tuned, level=level
+            shapes[i], algorithm, exact=exact, reads_images=i == 0, tuned=tuned, level=level
         )
         return _steps(shapes[i], features, chosen, source, target)
 
@@ -131,7 +141,7 @@ def _input_activation(first: LayerShapes, algorithm: str) -> Activation:
     """Return the images as the first convolution wants them: padded, or padded and in blocks."""
     layer = first.layer
     assert isinstance(layer, Conv)
-    if not takes_blocks(_problem(first, layer, at_door=True), algorithm):
+    if not takes_blocks(_problem(first, layer, reads_images=True), algorithm):
         return Activation("input", _hwc(first.input_shape), layer.padding, 0, 0)
     taps = block_taps(layer.kernel_size, layer.stride)
     rows, columns = (n + r - 1 for n, r in zip(first.output_shape[1:], taps, strict=True))
@@ -186,26 +196,20 @@ def _algorithm_of(
     requested: str,
     *,
     exact: bool,
-    at_door: bool,
+    reads_images: bool,
     tuned: Mapping[str, str],
     level: str,
 ) -> str:
     layer = shape.layer
     if isinstance(layer, Conv):
-        problem = _problem(shape, layer, at_door=at_door)
+        problem = _problem(shape, layer, reads_images=reads_images)
         measured = tuned.get(layer.name)
         return choose_algorithm(problem, requested, exact=exact, level=level, tuned=measured)
-    if isinstance(layer, LRN):
-        return "in place"
-    if isinstance(layer, MaxPool):
-        return "max"
-    if isinstance(layer, AdaptiveAvgPool):
-        return "average"
-    return "product" if isinstance(layer, Linear) else "softmax"
+    return _ALGORITHMS[type(layer)]
 
 
-def _problem(shape: LayerShapes, layer: Conv, *, at_door: bool) -> ConvProblem:
-    return ConvProblem.of(layer, shape.input_shape, shape.output_shape, at_door=at_door)
+def _problem(shape: LayerShapes, layer: Conv, *, reads_images: bool) -> ConvProblem:
+    return ConvProblem.of(layer, shape.input_shape, shape.output_shape, reads_images=reads_images)
 
 
 def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -7,8 +7,8 @@ from time import perf_counter
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.plan import Plan
 from alexnet_cy.engine.run.workspace import BoundSteps, Workspace

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.engine.text_table import text_table
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import Any
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.records import record
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros
+from alexnet_cy.engine.arrays import aligned_zeros
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
-from alexnet_cy.engine.packed.winograd_passing import Tiling
 from alexnet_cy.engine.plan.arena import Activation
 from alexnet_cy.engine.plan.plan import Plan, Step
-from alexnet_cy.engine.winograd import block_taps, tile_cuts
-from alexnet_cy.kernels import _layout, _lrn, _pool, _softmax
+from alexnet_cy.engine.run.binders import Buffer, bind_step
+from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.network import Conv
 
 __all__ = ["BoundStep", "BoundSteps", "Head", "Stretch", "Trunk", "Workspace"]
 
@@ -95,28 +94,28 @@ class BoundSteps:
 
 
 class Trunk:
-    """The image-shaped steps for a number of images, and the door in front of them."""
+    """The image-shaped steps for a number of images, and the layout of the images before them."""
 
     def __init__(
         self, plan: Plan, packed: PackedWeights, n_images: int, arena: Float32Array, block: int
     ) -> None:
-        def views(activation: Activation) -> tuple[Float32Array, Float32Array]:
+        def buffer(activation: Activation) -> Buffer:
             whole = activation.whole(arena, n_images, block)
-            return whole, activation.inside(whole)
+            return Buffer(whole, activation.inside(whole))
 
         self.n_images = n_images
         self._first = plan.trunk[0].layer
-        self._images = views(plan.input_activation)
-        self._clearing = plan.input_activation.bind_clearing(self._images[0])
+        self._images = buffer(plan.input_activation)
+        self._clearing = plan.input_activation.bind_clearing(self._images.whole)
         steps = []
         for step in plan.trunk:
             assert step.source is not None
             assert step.target is not None
-            source, (whole, inside) = views(step.source), views(step.target)
+            source, target = buffer(step.source), buffer(step.target)
             in_place = step.source is step.target
-            clearing = () if in_place else step.target.bind_clearing(whole)
-            kernel = _bind_image_step(step, packed, source, whole, inside)
-            steps.append(BoundStep(step, (*clearing, kernel), inside))
+            clearing = () if in_place else step.target.bind_clearing(target.whole)
+            kernel = bind_step(step, packed, source, target)
+            steps.append(BoundStep(step, (*clearing, kernel), target.inside))
         self.steps = BoundSteps(steps)
 
     @property
@@ -162,7 +161,8 @@ class Head:
         steps, vectors = [], self._vectors
         for step in plan.head:
             y: Float32Array = np.empty((n_images, *step.output_shape), np.float32)
-            steps.append(BoundStep(step, (_bind_vector_step(step, packed, vectors, y),), y))
+            kernel = bind_step(step, packed, Buffer(vectors, vectors), Buffer(y, y))
+            steps.append(BoundStep(step, (kernel,), y))
             vectors = y
         self.steps = BoundSteps(steps)
 
@@ -213,53 +213,3 @@ class Workspace:
         if self._head is None or self._head.n_images != n_images:
             self._head = Head(self._plan, self._packed, n_images, trunk.features)
         return self._head
-
-
-def _bind_image_step(
-    step: Step,
-    packed: PackedWeights,
-    source: tuple[Float32Array, Float32Array],
-    whole: Float32Array,
-    inside: Float32Array,
-) -> Bound:
-    """Bind a step of the trunk; of source and target there are views with and without padding."""
-    layer, kernels = step.layer, packed.kernels
-    if step.relu_only:  # over the padding as well: max(0, 0) is 0
-        flat = whole.reshape(-1)
-        return _softmax.Relu(kernels, flat, flat)
-    if isinstance(layer, Conv):
-        return _bind_conv(layer, step, packed, source[0], inside)
-    if isinstance(layer, LRN):
-        return _lrn.LocalResponseNorm(kernels, inside, inside, *_norm_of(layer))
-    if isinstance(layer, MaxPool):
-        padding = (layer.padding[0][0], layer.padding[1][0])
-        window: tuple[Any, ...] = (layer.kernel_size, layer.stride, padding)
-        if step.norm is None:
-            return _pool.MaxPool2d(kernels, source[1], inside, *window)
-        return _lrn.NormAndPool(kernels, source[1], inside, _norm_of(step.norm), *window)
-    assert isinstance(layer, AdaptiveAvgPool)
-    return _pool.AdaptiveAvgPool2d(kernels, source[1], inside)
-
-
-def _bind_conv(
-    layer: Conv, step: Step, packed: PackedWeights, padded: Float32Array, result: Float32Array
-) -> Bound:
-    conv = packed.conv(layer.name)
-    if step.algorithm == "winograd":
-        taps = block_taps(layer.kernel_size, layer.stride)
-        rows, columns = (tile_cuts(n, r) for n, r in zip(result.shape[1:3], taps, strict=True))
-        return conv.bind_winograd(Tiling(padded, result, rows, columns), relu=step.relu)
-    copy_columns = step.algorithm == "im2col"
-    return conv.bind(padded, result, copy_columns=copy_columns, relu=step.relu)
-
-
-def _bind_vector_step(step: Step, packed: PackedWeights, x: Float32Array, y: Float32Array) -> Bound:
-    if step.relu_only:
-        return _softmax.Relu(packed.kernels, x.reshape(-1), y.reshape(-1))
-    if isinstance(step.layer, Linear):
-        return packed.linear(step.layer.name).bind(x, y, relu=step.relu)
-    return _softmax.Softmax(packed.kernels, x, y)
-
-
-def _norm_of(layer: LRN) -> tuple[int, float, float, float]:
-    return layer.size, layer.ops_alpha, layer.beta, layer.k

@@ -235,7 +235,7 @@ def _problems(variant: Variant, height: int, width: int) -> dict[str, ConvProble
     last = next(layer.name for layer in reversed(variant.layers) if isinstance(layer, Conv))
     return {
         shape.layer.name: ConvProblem.of(
-            shape.layer, shape.input_shape, shape.output_shape, at_door=i == 0
+            shape.layer, shape.input_shape, shape.output_shape, reads_images=i == 0
         )
         for i, shape in enumerate(variant.shapes(height, width, last=last))
         if isinstance(shape.layer, Conv)

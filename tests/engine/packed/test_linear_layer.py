@@ -9,7 +9,7 @@ from support.row_file import RowFile
 from support.samples import normal
 
 from alexnet_cy.contracts.tensors import ArrayTensor
-from alexnet_cy.engine.packed.linear_layer import MOST_IMAGES_IN_PASSING, LinearLayer
+from alexnet_cy.engine.packed.linear_layer import MOST_STREAMED_IMAGES, LinearLayer
 from alexnet_cy.engine.packed.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.kernels import _linear
@@ -43,8 +43,8 @@ def of_packed(weight, bias, x, relu=False):
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("width", [1, ROWS - 1, ROWS, 2 * ROWS + 9])
-@pytest.mark.parametrize("n_images", [1, 3, MOST_IMAGES_IN_PASSING])
-def test_the_same_bits_in_passing_and_packed(n_images, width, threads, relu):
+@pytest.mark.parametrize("n_images", [1, 3, MOST_STREAMED_IMAGES])
+def test_the_same_bits_streamed_and_packed(n_images, width, threads, relu):
     weight, bias, x = normal(0, width, 66), normal(1, width), inputs(n_images, 66)
     expected = of_packed(weight, bias, x, relu)
     layer, file = layer_of(weight, bias)
@@ -89,7 +89,7 @@ def test_rows_that_are_not_finite_are_refused_where_the_tensor_says_so(calls):
 
 
 def test_many_images_are_worth_packing_for():
-    weight, bias, x = normal(0, 70, 66), normal(1, 70), inputs(MOST_IMAGES_IN_PASSING + 1, 66)
+    weight, bias, x = normal(0, 70, 66), normal(1, 70), inputs(MOST_STREAMED_IMAGES + 1, 66)
     layer, file = layer_of(weight, bias)
     assert_same_bits(run(layer, x, 70), of_packed(weight, bias, x))
     assert layer.nbytes > 0

@@ -177,7 +177,7 @@ def test_calls_that_find_the_weights_untransformed_and_calls_that_transform_them
 
     def convolve(packed):
         y = np.empty((4, 13, 13, 64), np.float32)
-        _winograd.Conv2d(packed, pixels, y, *cuts, False).run(1)
+        _winograd.WinogradConv2d(packed, pixels, y, *cuts, False).run(1)
         return y
 
     pixels = np.ascontiguousarray(x.transpose(0, 2, 3, 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = str(Path(__file__).parent / "support" / "children.py")
+PROGRAM = str(Path(__file__).parents[1] / "support" / "children.py")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

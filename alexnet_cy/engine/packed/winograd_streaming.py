@@ -8,16 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
-from alexnet_cy.engine.arrays import Float32Array
 from alexnet_cy.engine.packed.conv_packing import PART_FLOATS
-from alexnet_cy.engine.packed.rows import share_rows
+from alexnet_cy.engine.packed.rows import for_each_row_block
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, winograd_shape
 from alexnet_cy.kernels import _runtime
-from alexnet_cy.kernels._winograd_passing import MOST_TILES, PassingWinograd
+from alexnet_cy.kernels._winograd_streaming import MOST_TILES, StreamedWinograd
 from alexnet_cy.network.windows import Pair
 
-__all__ = ["Tiling", "can_pass", "convolve_in_passing", "filters_at_a_time"]
+__all__ = ["Tiling", "can_stream", "convolve_streamed", "filters_at_a_time"]
 
 # Parts of the filters, at least, so that the threads can share them.
 FEWEST_PARTS = 4
@@ -41,13 +41,13 @@ class Tiling(NamedTuple):
     columns: NDArray[np.intp]
 
 
-def can_pass(tiling: Tiling) -> bool:
+def can_stream(tiling: Tiling) -> bool:
     """Tell whether there are tiles, and few enough of them."""
     n_tiles = len(tiling.x) * (len(tiling.rows) - 1) * (len(tiling.columns) - 1)
     return 1 <= n_tiles <= MOST_TILES
 
 
-def convolve_in_passing(
+def convolve_streamed(
     weight: TensorRef,
     bias: Float32Array | None,
     tiling: Tiling,
@@ -69,7 +69,7 @@ def convolve_in_passing(
         Of shape (O, C / groups, R, S).
     bias : ndarray of float32, shape (O,), or None for zeros
     tiling : Tiling
-        One that `can_pass`.
+        One that `can_stream`.
     stride, groups, kernels
         As for `winograd_packing.winograd_shape`.
     relu : bool
@@ -82,12 +82,12 @@ def convolve_in_passing(
     """
     shape = winograd_shape(weight.shape, stride=stride, groups=groups, kernels=kernels)
     n_filters = filters_at_a_time(weight.shape, groups, _runtime.tile_of(kernels)[2])
-    with PassingWinograd(shape, bias, *tiling, relu, threads) as passing:
+    with StreamedWinograd(shape, bias, *tiling, relu, threads) as streamed:
 
         def take_filters(first: int, filters: Float32Array) -> bool:
-            return passing.take_filters(first, blocked_weight(filters, stride))
+            return streamed.take_filters(first, blocked_weight(filters, stride))
 
-        share_rows(weight, n_filters, threads, take_filters)
+        for_each_row_block(weight, n_filters, threads, take_filters)
 
 
 def filters_at_a_time(weight_shape: tuple[int, ...], groups: int, panel_width: int) -> int:

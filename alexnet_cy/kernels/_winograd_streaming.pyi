@@ -8,7 +8,7 @@ from alexnet_cy.kernels._winograd import WinogradShape
 
 MOST_TILES: int
 
-class PassingWinograd:
+class StreamedWinograd:
     def __new__(
         cls,
         shape: WinogradShape,

@@ -12,11 +12,11 @@ from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.conv_layer import ConvLayer
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
-from alexnet_cy.engine.packed.winograd_passing import Tiling, can_pass
+from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.kernels import _conv, _winograd
-from alexnet_cy.kernels._winograd_passing import MOST_TILES
+from alexnet_cy.kernels._winograd_streaming import MOST_TILES
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network import Conv
 
@@ -59,7 +59,7 @@ class Case:
         packed = pack_winograd(
             self.weight, self.bias, stride=self.stride, groups=self.groups, kernels=active_kernels()
         )
-        _winograd.Conv2d(packed, *tiling, relu).run(1)
+        _winograd.WinogradConv2d(packed, *tiling, relu).run(1)
         return tiling.y
 
 
@@ -67,7 +67,7 @@ class Case:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("images", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_same_bits_in_passing_and_packed(shape, images, threads, relu):
+def test_the_same_bits_streamed_and_packed(shape, images, threads, relu):
     case = Case(shape, images)
     expected, filters = case.expected(relu=relu), len(case.weight)
     for read, packed in ((filters, False), (2 * filters, True), (2 * filters, True)):
@@ -84,7 +84,7 @@ def test_directly(copy_columns):
         case.layer.bind(case.x, y, copy_columns=copy_columns, relu=True).run(2)
         assert case.file.rows_read == 64
     packed = pack_array(case.weight, case.bias, 2, active_kernels())
-    _conv.Conv2d(packed, case.x, expected, 1, 1, True, copy_columns).run(1)
+    _conv.DirectConv2d(packed, case.x, expected, 1, 1, True, copy_columns).run(1)
     assert_same_bits(y, expected)
     assert case.layer.nbytes == packed.nbytes
 
@@ -128,7 +128,7 @@ def test_filters_that_are_not_finite_are_refused_where_the_tensor_says_so(calls)
 
 def test_many_tiles_are_worth_packing_for():
     case = Case(NARROW, MOST_TILES // 9 + 1)
-    assert not can_pass(case.tiling())
+    assert not can_stream(case.tiling())
     assert_same_bits(case.run(), case.expected())
     assert case.layer.nbytes > 0
     assert case.file.rows_read == 64
@@ -171,7 +171,7 @@ def test_an_error_leaves_the_layer_usable(calls):
 
 
 def test_threads_that_call_a_new_layer_at_once():
-    """One of them computes in passing, the others wait for the packing."""
+    """One of them streams the weights, the others wait for the packing."""
     case = Case(SHAPES[2])
     expected, start, results = case.expected(), Barrier(8), []
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet_cy.engine.plan.arena import FLOATS_PER_CACHE_LINE, NO_PADDING, Activation, place
+from alexnet_cy.engine.plan.arena import FLOATS_PER_CACHE_LINE, Activation, place
 from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.network import VARIANTS, feature_names, get_variant
+from alexnet_cy.network.windows import NO_PADDING
 
 sizes = st.integers(1, 9)
 pads = st.tuples(st.integers(0, 3), st.integers(0, 3))

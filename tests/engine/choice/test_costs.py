@@ -39,7 +39,7 @@ def test_winograd_does_those_of_docs_performance():
 @pytest.mark.parametrize("kernel_size", [(3, 3), (5, 2), (1, 4)])
 @pytest.mark.parametrize("output_size", [(13, 27), (1, 6)])
 def test_transforms_are_counted_tile_by_tile(kernel_size, output_size):
-    problem = ConvProblem(32, 64, kernel_size, (1, 1), 1, output_size, at_door=False)
+    problem = ConvProblem(32, 64, kernel_size, (1, 1), 1, output_size, reads_images=False)
     r_h, r_w = kernel_size
     products = transforms = 0
     for m_h in cut_into_tiles(output_size[0], r_h):
@@ -55,7 +55,7 @@ def test_transforms_are_counted_tile_by_tile(kernel_size, output_size):
 @pytest.mark.parametrize("level", LEVELS)
 def test_vectors_and_panels_are_filled_up(level):
     lanes, _, panel_width = _runtime.tile_of(_runtime.kernels_of(level))
-    one = ConvProblem(2, 2, (3, 3), (1, 1), 2, (5, 5), at_door=False)
+    one = ConvProblem(2, 2, (3, 3), (1, 1), 2, (5, 5), reads_images=False)
     full = one._replace(in_channels=2 * lanes, out_channels=2 * panel_width)
     assert conv_work(one, "direct", level).products == 25 * 9 * 2 * panel_width
     assert conv_work(one, "winograd", level).transforms == (
@@ -81,7 +81,7 @@ def test_the_formula(level):
     def only(**work):
         return expected_ms(Work(**work), level)
 
-    parts = only(products=1000) + only(transforms=100) + only(passed_bytes=500)
+    parts = only(products=1000) + only(transforms=100) + only(swept_bytes=500)
     weights, data = only(weight_bytes=10_000), only(data_bytes=3000)
     assert ms() == pytest.approx(parts + weights + data)
     assert ms(batch=8, block=8) == pytest.approx(8 * parts + weights + 8 * data)

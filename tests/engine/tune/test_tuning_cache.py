@@ -11,7 +11,7 @@ from alexnet_cy.engine.choice.conv_problem import ConvProblem
 from alexnet_cy.engine.tune import tuning_cache
 from alexnet_cy.engine.tune.tuning_cache import entry_key, read_times, write_times
 
-CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), at_door=False)
+CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), reads_images=False)
 ABLE = ("winograd", "direct")
 TIMES = {"winograd": 1.5, "direct": 3.25}
 

@@ -1,4 +1,4 @@
-"""Winograd convolution in passing, from kernels that come in parts."""
+"""Winograd convolution with streamed weights, from kernels that come in parts."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ from support.samples import normal
 
 from alexnet_cy.engine.packed.conv_packing import PART_FLOATS
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
-from alexnet_cy.engine.packed.winograd_passing import filters_at_a_time
+from alexnet_cy.engine.packed.winograd_streaming import filters_at_a_time
 from alexnet_cy.engine.winograd import tile_cuts
 from alexnet_cy.kernels import _runtime, _winograd
-from alexnet_cy.kernels._winograd_passing import MOST_TILES, PassingWinograd
+from alexnet_cy.kernels._winograd_streaming import MOST_TILES, StreamedWinograd
 
 CUTS = tile_cuts(7, 3), tile_cuts(9, 3)
 
@@ -26,18 +26,20 @@ def test_parts_in_any_order(kernels, groups, filters):
     weight, bias = normal(1, groups * filters, 6, 3, 3), normal(2, groups * filters)
     packed = pack_winograd(weight, bias, stride=(1, 1), groups=groups, kernels=kernels)
     expected, y = np.empty((2, 2, 7, 9, groups * filters), np.float32)
-    _winograd.Conv2d(packed, x, expected, *CUTS, True).run(1)
+    _winograd.WinogradConv2d(packed, x, expected, *CUTS, True).run(1)
 
     width = _runtime.tile_of(kernels)[2]
     begins = [g * filters + o for g in range(groups) for o in range(0, filters, width)]
     parts = list(zip(begins, [*begins[1:], groups * filters], strict=True))
-    with PassingWinograd(shape_of(weight, groups, kernels), bias, x, y, *CUTS, True, 2) as passing:
+    with StreamedWinograd(
+        shape_of(weight, groups, kernels), bias, x, y, *CUTS, True, 2
+    ) as streamed:
         for first, end in reversed(parts):
-            assert passing.take_filters(first, weight[first:end])
+            assert streamed.take_filters(first, weight[first:end])
         assert_same_bits(y, expected)
         y[...] = np.nan
-        assert passing.take_filters(0, weight, threads=3)
-        assert passing.take_filters(0, weight[:0])
+        assert streamed.take_filters(0, weight, threads=3)
+        assert streamed.take_filters(0, weight[:0])
     assert_same_bits(y, expected)
 
 
@@ -49,9 +51,9 @@ def test_a_weight_that_is_not_finite_is_noticed(kernels, value):
         spoilt = weight.copy()
         spoilt[place] = value
         shape = shape_of(weight, 1, kernels)
-        with PassingWinograd(shape, None, x, y, *CUTS, False, 2) as passing:
-            assert not passing.take_filters(0, spoilt, threads=2)
-            assert passing.take_filters(0, weight, threads=2)
+        with StreamedWinograd(shape, None, x, y, *CUTS, False, 2) as streamed:
+            assert not streamed.take_filters(0, spoilt, threads=2)
+            assert streamed.take_filters(0, weight, threads=2)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +78,14 @@ def test_a_call_that_does_not_fit_is_refused(kernels, changes, message):
     shape = winograd_shape((70, 5, 3, 3), stride=(1, 1), groups=1, kernels=kernels)
     x, y = np.zeros(sizes["x"], np.float32), np.zeros(sizes["y"], np.float32)
     with pytest.raises(ValueError, match=f"^{message}$"):
-        PassingWinograd(shape, normal(0, sizes["bias"]), x, y, *CUTS, False, 1)
+        StreamedWinograd(shape, normal(0, sizes["bias"]), x, y, *CUTS, False, 1)
 
 
 def test_filters_that_do_not_fit_are_refused(kernels):
     width = _runtime.tile_of(kernels)[2]
     shape = winograd_shape((2 * width + 3, 5, 3, 3), stride=(1, 1), groups=1, kernels=kernels)
     x, y = np.zeros((1, 9, 11, 5), np.float32), np.zeros((1, 7, 9, 2 * width + 3), np.float32)
-    with PassingWinograd(shape, None, x, y, *CUTS, False, 1) as passing:
+    with StreamedWinograd(shape, None, x, y, *CUTS, False, 1) as streamed:
         for first, size in (
             (-width, (width, 5, 3, 3)),
             (2 * width, (4, 5, 3, 3)),
@@ -92,19 +94,19 @@ def test_filters_that_do_not_fit_are_refused(kernels):
             (0, (width, 5, 3, 2)),
         ):
             with pytest.raises(ValueError, match=r"^filters: shape does not match the weights$"):
-                passing.take_filters(first, np.zeros(size, np.float32))
+                streamed.take_filters(first, np.zeros(size, np.float32))
         for first, end in ((0, width - 1), (1, width), (width, 2 * width + 2)):
             with pytest.raises(ValueError, match=f"^filters: {first} to {end} are no whole panels"):
-                passing.take_filters(first, np.zeros((end - first, 5, 3, 3), np.float32))
+                streamed.take_filters(first, np.zeros((end - first, 5, 3, 3), np.float32))
 
 
 def test_it_ends(kernels):
     shape = winograd_shape((16, 5, 3, 3), stride=(1, 1), groups=1, kernels=kernels)
     x, y = np.zeros((1, 9, 11, 5), np.float32), np.zeros((1, 7, 9, 16), np.float32)
-    with PassingWinograd(shape, None, x, y, *CUTS, False, 1) as passing:
+    with StreamedWinograd(shape, None, x, y, *CUTS, False, 1) as streamed:
         pass
     with pytest.raises(ValueError, match=r"^the convolution has ended$"):
-        passing.take_filters(0, np.zeros((16, 5, 3, 3), np.float32))
+        streamed.take_filters(0, np.zeros((16, 5, 3, 3), np.float32))
 
 
 @pytest.mark.parametrize("panel_width", [8, 12, 16, 32])

@@ -18,12 +18,12 @@ import numpy as np
 MOST_TILES = ACY_WINOGRAD_TILES
 
 
-cdef class PassingWinograd:
+cdef class StreamedWinograd:
     """One convolution, whose kernels come in parts, in any order, and do not stay.
 
     The tiles of the input are transformed at once. For every panel of out channels its kernels g
     are packed, transformed to U a row of points at a time, multiplied where they have been left in
-    the cache, and M is transformed to the output. The bits are those of `_winograd.Conv2d`.
+    the cache, and M is transformed to the output. The bits are those of `_winograd.WinogradConv2d`.
 
     A context manager, which holds the transformed tiles; to be used within.
 
@@ -32,7 +32,7 @@ cdef class PassingWinograd:
     shape : WinogradShape
     bias : float32, shape (O,), or None for zeros
     x, y, rows, columns, relu
-        As for `_winograd.Conv2d`; at most MOST_TILES tiles.
+        As for `_winograd.WinogradConv2d`; at most MOST_TILES tiles.
     threads : int
     """
 
@@ -189,7 +189,7 @@ cdef class PassingWinograd:
         group.m = scratch
         if count < width:
             memset(g, 0, self.g_floats * sizeof(float))
-        finite = self.kernels.pack_linear(
+        finite = self.kernels.pack_rows(
             filters + (place // self.n_panels * self.group_out + o - first) * group.channels * taps,
             count, group.channels, taps, width, g,
         )

@@ -1,16 +1,17 @@
-"""Convolutions and layouts at the door of `ops`: from (N, C, H, W) to (N, H, W, C) and back."""
+"""Convolutions and layouts for `ops`: from (N, C, H, W) to (N, H, W, C) and back."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from alexnet_cy.engine.arrays import Float32Array, aligned_zeros, padded_nhwc
+from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.engine.arrays import aligned_zeros, padded_nhwc
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, pack_winograd, winograd_shape
-from alexnet_cy.engine.packed.winograd_passing import Tiling, can_pass
+from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.kernels import _conv, _layout, _winograd
-from alexnet_cy.kernels._winograd_passing import PassingWinograd
+from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network.windows import Padding, Pair
 
@@ -37,7 +38,7 @@ def convolve(
         patches = pack_array(kernel, offsets, groups, kernels)
         padded, inside = padded_nhwc(n_images, height, width, channels, padding)
         _layout.nchw_to_nhwc(images, inside, threads)
-        _conv.Conv2d(patches, padded, y, *stride, relu, algorithm == "im2col").run(threads)
+        _conv.DirectConv2d(patches, padded, y, *stride, relu, algorithm == "im2col").run(threads)
         return
     taps = block_taps((kernel.shape[2], kernel.shape[3]), stride)
     rows, columns = (n + r - 1 for n, r in zip(y.shape[1:3], taps, strict=True))
@@ -45,13 +46,13 @@ def convolve(
     _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
     cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
     tiling = Tiling(blocks, y, cuts[0], cuts[1])
-    if can_pass(tiling):
+    if can_stream(tiling):
         shape = winograd_shape(kernel.shape, stride=stride, groups=groups, kernels=kernels)
-        with PassingWinograd(shape, offsets, *tiling, relu, threads) as passing:
-            passing.take_filters(0, blocked_weight(kernel, stride), threads)
+        with StreamedWinograd(shape, offsets, *tiling, relu, threads) as streamed:
+            streamed.take_filters(0, blocked_weight(kernel, stride), threads)
     else:
         tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
-        _winograd.Conv2d(tiles, *tiling, relu).run(threads)
+        _winograd.WinogradConv2d(tiles, *tiling, relu).run(threads)
 
 
 def to_nhwc(images: Float32Array, threads: int) -> Float32Array:

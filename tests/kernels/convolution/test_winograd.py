@@ -11,7 +11,7 @@ from support.samples import around, normal, small_integers
 from support.winograd_bound import assert_winograd
 
 from alexnet_cy import ops
-from alexnet_cy.engine import door
+from alexnet_cy.engine import ops_convolution
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import (
@@ -31,10 +31,10 @@ FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 
 def winograd(x, weight, bias=None, **arguments):
-    """With weights transformed in passing, if the tiles are few, and with packed ones."""
+    """With streamed weights, if the tiles are few, and with packed ones."""
     arguments = {"algorithm": "winograd", "threads": 1} | arguments
     first = ops.conv2d(x, weight, bias, **arguments)
-    with mock.patch.object(door, "can_pass", return_value=False):
+    with mock.patch.object(ops_convolution, "can_stream", return_value=False):
         assert_same_bits(ops.conv2d(x, weight, bias, **arguments), first)
     return first
 
@@ -77,7 +77,7 @@ def test_groups(channels, groups):
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, (1, 3), (4, 2)])
 @pytest.mark.parametrize("kernel", [(1, 3), (2, 4), (5, 3), (6, 6), (1, 1), (11, 11)])
-def test_strides_at_the_door(kernel, stride):
+def test_strides_of_the_first_layer(kernel, stride):
     strides = stride if isinstance(stride, tuple) else (stride, stride)
     if max(block_taps(kernel, strides)) > LARGEST_KERNEL:
         with pytest.raises(ValueError, match=r"'winograd' cannot compute a 11x11 .*: direct, im2"):
@@ -224,9 +224,9 @@ def test_an_output_with_gaps(kernels, groups):
     packed = pack_winograd(weight, None, stride=(1, 1), groups=groups, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(10, 3)
     dense = np.empty((2, 7, 10, 18), np.float32)
-    _winograd.Conv2d(packed, x, dense, *cuts, False).run(1)
+    _winograd.WinogradConv2d(packed, x, dense, *cuts, False).run(1)
     padded = np.full((2, 12, 13, 18), 7, np.float32)
-    _winograd.Conv2d(packed, x, padded[:, 2:9, 1:11], *cuts, False).run(1)
+    _winograd.WinogradConv2d(packed, x, padded[:, 2:9, 1:11], *cuts, False).run(1)
     assert_same_bits(padded[:, 2:9, 1:11], dense)
     padded[:, 2:9, 1:11] = 7
     assert (padded == 7).all()
@@ -237,7 +237,7 @@ def test_the_weights_are_transformed_at_the_first_call(kernels):
     packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=kernels)
     cuts = tile_cuts(7, 3), tile_cuts(9, 3)
     assert packed.nbytes == 0
-    _winograd.Conv2d(packed, x, np.empty((1, 7, 9, 18), np.float32), *cuts, False).run(2)
+    _winograd.WinogradConv2d(packed, x, np.empty((1, 7, 9, 18), np.float32), *cuts, False).run(2)
     assert packed.nbytes >= 49 * 18 * 8 * 4
 
 

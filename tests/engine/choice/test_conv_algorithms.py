@@ -20,12 +20,12 @@ from alexnet_cy.network import VARIANTS, Conv, get_variant
 
 LEVELS = _runtime.runnable_levels()
 
-GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1, (13, 13), at_door=True)
-FEW_CHANNELS = ConvProblem(8, 8, (3, 3), (1, 1), 1, (13, 13), at_door=True)
-CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), at_door=False)
-LARGE_KERNEL = ConvProblem(16, 16, (7, 3), (1, 1), 1, (13, 13), at_door=True)
-STRIDE_INSIDE = ConvProblem(64, 64, (3, 3), (2, 2), 1, (13, 13), at_door=False)
-STRIDE_IN_GROUPS = ConvProblem(64, 64, (3, 3), (2, 2), 2, (13, 13), at_door=True)
+GREY = ConvProblem(1, 8, (3, 3), (1, 1), 1, (13, 13), reads_images=True)
+FEW_CHANNELS = ConvProblem(8, 8, (3, 3), (1, 1), 1, (13, 13), reads_images=True)
+CONV3 = ConvProblem(256, 384, (3, 3), (1, 1), 1, (13, 13), reads_images=False)
+LARGE_KERNEL = ConvProblem(16, 16, (7, 3), (1, 1), 1, (13, 13), reads_images=True)
+STRIDE_INSIDE = ConvProblem(64, 64, (3, 3), (2, 2), 1, (13, 13), reads_images=False)
+STRIDE_IN_GROUPS = ConvProblem(64, 64, (3, 3), (2, 2), 2, (13, 13), reads_images=True)
 NOT_FOR_WINOGRAD = [LARGE_KERNEL, STRIDE_INSIDE, STRIDE_IN_GROUPS]
 
 
@@ -76,13 +76,13 @@ def test_winograd_computes_the_six_networks(name, level):
     for i, shape in enumerate(get_variant(name).shapes()):
         if isinstance(shape.layer, Conv):
             problem = ConvProblem.of(
-                shape.layer, shape.input_shape, shape.output_shape, at_door=i == 0
+                shape.layer, shape.input_shape, shape.output_shape, reads_images=i == 0
             )
             assert choose_algorithm(problem, level=level) == "winograd", shape.layer.name
 
 
 def test_only_winograd_with_a_stride_takes_blocks():
-    conv1 = ConvProblem(3, 96, (11, 11), (4, 4), 1, (55, 55), at_door=True)
+    conv1 = ConvProblem(3, 96, (11, 11), (4, 4), 1, (55, 55), reads_images=True)
     assert takes_blocks(conv1, "winograd")
     assert not takes_blocks(conv1, "direct")
     assert not takes_blocks(CONV3, "winograd")

@@ -35,7 +35,7 @@ def test_errors_of_tiles(outputs, taps):
         packed = pack_winograd(weight, None, stride=(1, 1), groups=1, kernels=active_kernels())
         computed = np.empty((2, 6 * outputs, 6 * outputs, 16), np.float32)
         pixels = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-        _winograd.Conv2d(packed, pixels, computed, cuts, cuts, False).run(1)
+        _winograd.WinogradConv2d(packed, pixels, computed, cuts, cuts, False).run(1)
         exact = definitions.conv2d(x, weight)
         assert_errors(computed.transpose(0, 3, 1, 2), exact, *ERRORS[outputs, taps])
 

@@ -48,8 +48,8 @@ def test_nothing_is_read_before_it_is_needed(packed, reads):
 
 
 def test_all_at_once(packed, reads, weights):
-    packed.take(weights)
-    packed.take(weights)
+    packed.pack_now(weights)
+    packed.pack_now(weights)
     assert sorted(reads) == sorted(weights)
     heads = [name for name in weights if name.startswith("fc")]
     assert packed.packed_bytes >= sum(weights[name].nbytes for name in heads)
@@ -75,7 +75,7 @@ def test_a_convolution_is_read_once_for_all_algorithms(packed, reads, weights, n
 )
 def test_a_tensor_is_the_same_before_and_after_packing(packed, weights, name):
     before = packed.tensor(name)
-    packed.take(weights)
+    packed.pack_now(weights)
     after = packed.tensor(name)
     for fresh in (before, after):
         assert_same_bits(fresh, weights[name])

@@ -4,26 +4,26 @@ from threading import Barrier, current_thread
 
 import pytest
 
-from alexnet_cy.kernels._runtime import share_out
+from alexnet_cy.kernels._runtime import parallel_for
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 2, 7])
 def test_every_task_is_done_once(count, threads):
     done = []
-    share_out(done.append, range(count), threads)
+    parallel_for(done.append, range(count), threads)
     assert sorted(done) == list(range(count))
 
 
 def test_tasks_run_at_the_same_time():
     """Each waits for the other: on one thread they would wait for ever."""
     both = Barrier(2)
-    share_out(lambda task: both.wait(timeout=30), range(2), 2)
+    parallel_for(lambda task: both.wait(timeout=30), range(2), 2)
 
 
 def test_one_thread_is_the_callers():
     names = []
-    share_out(lambda task: names.append(current_thread()), range(5), 1)
+    parallel_for(lambda task: names.append(current_thread()), range(5), 1)
     assert set(names) == {current_thread()}
 
 
@@ -36,5 +36,5 @@ def test_the_first_error_ends_it(threads):
         raise KeyError(task)
 
     with pytest.raises(KeyError):
-        share_out(fail, range(1000), threads)
+        parallel_for(fail, range(1000), threads)
     assert len(begun) <= threads
