@@ -32,6 +32,7 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
     assert len(str(caught.value)) < 5000
 
 
+@pytest.mark.slow
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = Path("hostile.onnx")
@@ -47,6 +48,7 @@ def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
                 assert set(events) == {("open", "hostile.onnx")}, attack
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_no_attack_takes_long_or_much_memory(run_python):
     modules = [module.__name__.partition(".")[2] for module in MODULES]
