@@ -198,6 +198,7 @@ def test_wrong_range(published: PublishedFile, server: FileServer, home: Path) -
     assert quick_fetch().read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("published", ["sha1"], indirect=True)
 def test_slow_server(published: PublishedFile, server: FileServer, home: Path) -> None:
     server.stall_after = 0
@@ -207,6 +208,7 @@ def test_slow_server(published: PublishedFile, server: FileServer, home: Path) -
     assert quick_fetch().read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("published", ["sha1"], indirect=True)
 def test_stalled_server(published: PublishedFile, server: FileServer, home: Path) -> None:
     server.stall_after = CUT
