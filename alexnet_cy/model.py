@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
+from threading import Lock
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from alexnet_cy.contracts.arrays import Float32Array
-from alexnet_cy.engine.runner import ArrayNetwork
-from alexnet_cy.network import get_variant
+from alexnet_cy.contracts.pixel_batch import PixelBatch
+from alexnet_cy.contracts.scalars import as_count
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.engine.runner import Runner
+from alexnet_cy.machine.file_stamp import FileStamp
+from alexnet_cy.machine.threads import resolve_threads
+from alexnet_cy.network import Variant, get_variant
+from alexnet_cy.network.random_weights import random_tensors
+from alexnet_cy.origin import Origin, WeightsOfFile, open_weights
 
 if TYPE_CHECKING:
-    from alexnet_cy.images import Preset
+    from alexnet_cy.engine.plan.plan import Plan
+    from alexnet_cy.engine.run.profile import Profile
+    from alexnet_cy.engine.tune.tuning import Tuning
+    from alexnet_cy.image_stream import FeatureBatch, PredictionBatch
+    from alexnet_cy.images.batches import Batch, OnError
     from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.mean import Mean
+    from alexnet_cy.images.preparation import Preparation
+    from alexnet_cy.images.presets import Preset
     from alexnet_cy.labels import Prediction
 
 __all__ = ["AlexNet"]
 
-# Images decoded and run at a time by classify and features: as many as the fully connected layers
-# take together, so that a folder of any length needs the memory of this many.
-IMAGES_AT_A_TIME = 64
 
-
-class AlexNet(ArrayNetwork):
+class AlexNet:
     """One of the AlexNets with its weights, ready to run.
 
     Made by `AlexNet.random`, `AlexNet.load` or `AlexNet.from_pretrained`, or from arrays. A model
@@ -52,6 +63,21 @@ class AlexNet(ArrayNetwork):
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them.
     """
+
+    def __init__(
+        self,
+        variant: str | Variant,
+        weights: Mapping[str, ArrayLike | TensorRef],
+        *,
+        algorithm: str = "auto",
+        exact: bool = False,
+        source: str = "arrays",
+    ) -> None:
+        known = get_variant(variant) if isinstance(variant, str) else variant
+        self._runner = Runner(known, weights, algorithm=algorithm, exact=exact)
+        self._origin = Origin(source, "arrays")
+        self._file: WeightsOfFile | None = None
+        self._tune_lock = Lock()
 
     @classmethod
     def random(
@@ -84,16 +110,11 @@ class AlexNet(ArrayNetwork):
         TypeError, ValueError
             The variant is unknown, or `seed` or `num_classes` is no such number.
         """
-        from alexnet_cy.network.random_weights import random_tensors
-
         network = get_variant(variant).with_num_classes(num_classes)
-        return cls(
-            network,
-            random_tensors(network, seed),
-            algorithm=algorithm,
-            exact=exact,
-            source=f"random, seed {seed}",
-        )
+        weights = random_tensors(network, seed)
+        net = cls(network, weights, algorithm=algorithm, exact=exact)
+        net._origin = Origin(f"random, seed {seed}", "random")
+        return net
 
     @classmethod
     def load(
@@ -104,6 +125,7 @@ class AlexNet(ArrayNetwork):
         algorithm: str = "auto",
         exact: bool = False,
         allow_nonfinite: bool = False,
+        name: str | None = None,
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
@@ -119,18 +141,20 @@ class AlexNet(ArrayNetwork):
             As for the class.
         allow_nonfinite : bool
             Take weights that are NaN or infinite, which are an error otherwise.
+        name : str, optional
+            What `origin` and `repr` call the weights; the path if left out.
 
         Raises
         ------
         WeightsError
             The file cannot be read, is no AlexNet, or does not fit the variant.
         """
-        from alexnet_cy.weights import open_network
-
-        network = open_network(path, variant, allow_nonfinite=allow_nonfinite)
-        return cls(
-            network.variant, network.tensors, algorithm=algorithm, exact=exact, source=str(path)
-        )
+        opened = open_weights(path, variant, allow_nonfinite)
+        net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
+        note = opened.metadata.get("variant_note", "")
+        net._origin = Origin(str(path) if name is None else name, opened.format, note)
+        net._file = WeightsOfFile(FileStamp.of(path), allow_nonfinite)
+        return net
 
     @classmethod
     def from_pretrained(
@@ -160,17 +184,222 @@ class AlexNet(ArrayNetwork):
         """
         from alexnet_cy.published.bar import download_bar
         from alexnet_cy.published.download import fetch
-        from alexnet_cy.weights import open_network
 
         with download_bar(name) as progress:
             path = fetch(name, progress=progress)
-        network = open_network(path)
-        return cls(network.variant, network.tensors, algorithm=algorithm, exact=exact, source=name)
+        return cls.load(path, algorithm=algorithm, exact=exact, name=name)
+
+    @property
+    def variant(self) -> Variant:
+        """The network as data."""
+        return self._runner.variant
+
+    @property
+    def weights(self) -> Mapping[str, Float32Array]:
+        """The weights by name, in their public layout; every access returns a fresh array."""
+        return self._runner.weights
+
+    @property
+    def origin(self) -> Origin:
+        """Where the weights come from."""
+        return self._origin
+
+    def __repr__(self) -> str:
+        variant = self.variant
+        return (
+            f"<{type(self).__name__} {variant.name}, {variant.num_classes} classes, "
+            f"weights: {self._origin.name}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a file that has not changed as its path, size and time; other weights whole."""
+        runner, file = self._runner, self._file
+        weights: object = dict(runner.weights.items())
+        if file is not None and file.stamp.is_current():
+            weights = file
+        settings = runner.algorithm, runner.exact, dict(runner.tuned)
+        return _restore, (type(self), runner.variant, weights, self._origin, *settings)
+
+    @overload
+    def forward(
+        self, x: ArrayLike | PixelBatch, layers: None = None, *, threads: int | None = None
+    ) -> Float32Array: ...
+    @overload
+    def forward(
+        self, x: ArrayLike | PixelBatch, layers: Sequence[str], *, threads: int | None = None
+    ) -> dict[str, Float32Array]: ...
+    def forward(
+        self,
+        x: ArrayLike | PixelBatch,
+        layers: Sequence[str] | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Float32Array | dict[str, Float32Array]:
+        """Run the network on preprocessed images.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W), or PixelBatch
+            As `preprocess` makes them, or `images.prepare`; N may be 0. For layers up to pool5 any
+            size works that the kernels fit; the fully connected layers need the size their weights
+            were made for (the torchvision variant takes any from 63 pixels up).
+        layers : sequence of str, optional
+            Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
+            torchvision's node names. The pass ends with the last of them.
+        threads : int, optional
+            None for the default. The result has the same bits for any number of threads and any
+            number of images.
+
+        Returns
+        -------
+        ndarray of float32, shape (N, classes), or dict of str to ndarray
+            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
+
+        Raises
+        ------
+        TypeError, ValueError
+            `x` or a name does not fit; the message says what is needed.
+        WeightsError
+            The file that the weights come from cannot be read any more.
+        """
+        results = self._runner.forward(x, layers, threads)
+        return next(iter(results.values())) if layers is None else results
+
+    def profile(
+        self,
+        x: ArrayLike | PixelBatch,
+        layers: Sequence[str] | None = None,
+        *,
+        threads: int | None = None,
+        repeats: int = 10,
+    ) -> Profile:
+        """Time every layer of a pass.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W), or PixelBatch; N at least 1
+        layers, threads
+            As for `forward`.
+        repeats : int
+            Passes that count, after two to warm up.
+
+        Returns
+        -------
+        Profile
+            Prints as a table.
+        """
+        return self._runner.profile(x, layers, threads, repeats)
+
+    def plan(
+        self,
+        batch: int = 1,
+        layers: Sequence[str] | None = None,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        threads: int | None = None,
+    ) -> Plan:
+        """Say what a pass will do: steps, algorithms, sizes, memory, costs. Prints as a table.
+
+        Parameters
+        ----------
+        batch : int
+            Number of images that the sizes and the expected times are for.
+        layers : sequence of str, optional
+            As for `forward`.
+        height, width : int, optional
+            Of the images, in pixels; the variant's own size if left out.
+        threads : int, optional
+            What the expected times are for, each on a processor of its own; None for the default.
+            Neither it nor `batch` changes what is done.
+        """
+        return self._runner.plan(batch, layers, height, width, threads)
+
+    def tune(
+        self,
+        batch: int = 1,
+        *,
+        threads: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        fresh: bool = False,
+    ) -> Tuning:
+        """Time every algorithm on every convolution; from then on use the fastest of each.
+
+        That takes a second or two, once: the times are kept in ``tuning.json`` in
+        ``$ALEXNET_CY_HOME`` or this user's cache folder, and another call for the same processor,
+        instruction-set level, version, convolutions, batch and threads answers from there.
+
+        The choice holds for passes of any batch, any number of threads and any size of image, so
+        these still do not change a bit of a result. The choice itself may change the last bits
+        (docs/numerics.md). ALEXNET_CY_CONV has precedence over it.
+
+        Parameters
+        ----------
+        batch : int
+            Number of images to time, at least 1.
+        threads : int, optional
+            None for the default.
+        height, width : int, optional
+            Of the images, in pixels; the variant's own size if left out.
+        fresh : bool
+            Measure anew, whatever was kept.
+
+        Returns
+        -------
+        Tuning
+            Prints as a table: what every candidate took, and the choice.
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit, or `algorithm` or ALEXNET_CY_CONV leaves nothing to choose.
+
+        Warns
+        -----
+        UserWarning
+            The times cannot be kept, or the file of kept ones cannot be used.
+        """
+        from alexnet_cy.engine.tune.tuning import tune
+        from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
+        from alexnet_cy.machine.cache_folder import cache_folder
+
+        runner = self._runner
+        height, width = runner.image_size(height, width)
+        with self._tune_lock:  # two at once would time each other
+            tuning = tune(
+                runner.variant,
+                height,
+                width,
+                batch=as_count(batch, "batch"),
+                threads=resolve_threads(threads),
+                level=runner.level,
+                algorithm=runner.algorithm,
+                exact=runner.exact,
+                kept_in=cache_folder() / FILE_NAME,
+                fresh=fresh,
+            )
+            runner.use_algorithms(tuning.choices)
+        return tuning
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the weights as safetensors, with the variant's name in its metadata.
+
+        The file is written beside `path` and then renamed, so `path` is never half a file.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        """
+        from alexnet_cy.weights import safetensors
+
+        safetensors.write(path, self.variant.name, self.weights)
 
     def preprocess(
         self,
         images: ImageSource | Iterable[ImageSource],
-        preset: str | Preset | None = None,
+        preset: str | Preset | Preparation | None = None,
         *,
         mean: object = None,
         exif: bool = False,
@@ -202,16 +431,50 @@ class AlexNet(ArrayNetwork):
         WeightsError
             The .binaryproto file of `mean` cannot be read.
         """
-        from alexnet_cy.images import preprocess
+        from alexnet_cy.images.preprocess import floats_of
 
-        return preprocess(images, **self._preparation(preset, mean, exif))
+        return floats_of(images, self.preparation(preset, mean=mean, exif=exif))
+
+    def preparation(
+        self,
+        preset: str | Preset | Preparation | None = None,
+        *,
+        mean: object = None,
+        exif: bool = False,
+    ) -> Preparation:
+        """Check once how images are prepared, for several calls of the methods that take images.
+
+        Parameters
+        ----------
+        preset, mean, exif
+            As for `preprocess`. A Preparation is returned unchanged, and leaves nothing to say
+            about `mean` and `exif`.
+
+        Raises
+        ------
+        TypeError, ValueError, WeightsError
+            As for `preprocess`.
+        """
+        from alexnet_cy.images.preparation import Preparation, make_preparation
+        from alexnet_cy.weights.caffe.mean import read_mean
+
+        if isinstance(preset, Preparation):
+            if mean is not None or exif:
+                raise ValueError("preset: a Preparation has its mean and exif; leave them out here")
+            return preset
+        return make_preparation(
+            self.variant.preset if preset is None else preset,
+            mean=cast("Mean", read_mean(mean)),
+            exif=exif,
+            input_size=self.variant.input_size,
+        )
 
     def classify(
         self,
         images: ImageSource | Iterable[ImageSource],
         top: int = 5,
         *,
-        preset: str | Preset | None = None,
+        preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
         threads: int | None = None,
@@ -237,17 +500,52 @@ class AlexNet(ArrayNetwork):
             As for `preprocess` and `forward`; `top` is less than 1.
         """
         from alexnet_cy.images.sources import is_one_image
-        from alexnet_cy.labels import top_predictions
 
-        if isinstance(top, bool) or not hasattr(top, "__index__") or top < 1:
-            raise ValueError(f"top: need a whole number from 1 up, got {top!r}")
-        found: list[list[Prediction]] = []
-        for part in self._batches(images):
-            probabilities = self._forward_views(
-                part, ("prob",), preset=preset, mean=mean, exif=exif, threads=threads
-            )["prob"].mean(axis=1)
-            found.extend(top_predictions(row, top) for row in probabilities)
+        batches = self.iter_predictions(
+            images, top, preset=preset, mean=mean, exif=exif, threads=threads
+        )
+        found = [predictions for batch in batches for predictions in batch.predictions]
         return found[0] if is_one_image(images) else found
+
+    def iter_predictions(
+        self,
+        images: ImageSource | Iterable[ImageSource],
+        top: int = 5,
+        *,
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_error: OnError = "raise",
+    ) -> Iterator[PredictionBatch]:
+        """Name what is in images, batch by batch: for more of them than memory holds.
+
+        Parameters
+        ----------
+        images, top, preset, mean, exif, threads
+            As for `classify`.
+        on_error : {"raise", "skip"}
+            An image that cannot be read is an error, or is left out and named in its batch.
+
+        Returns
+        -------
+        iterator of PredictionBatch
+            Of up to 64 views, in the order of the images.
+
+        Raises
+        ------
+        ImageError, TypeError, ValueError
+            As for `classify`; of images, when their batch is reached.
+        """
+        from alexnet_cy.image_stream import prediction_batches
+
+        prepared, n_threads = (
+            self.preparation(preset, mean=mean, exif=exif),
+            resolve_threads(threads),
+        )
+        batches = _batches(images, prepared, n_threads, on_error)
+        n_views = prepared.preset.views
+        return prediction_batches(self._runner, batches, as_count(top, "top"), n_views, n_threads)
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -255,7 +553,7 @@ class AlexNet(ArrayNetwork):
         images: ImageSource | Iterable[ImageSource],
         layers: str,
         *,
-        preset: str | Preset | None = ...,
+        preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
         threads: int | None = ...,
@@ -266,7 +564,7 @@ class AlexNet(ArrayNetwork):
         images: ImageSource | Iterable[ImageSource],
         layers: Sequence[str],
         *,
-        preset: str | Preset | None = ...,
+        preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
         threads: int | None = ...,
@@ -276,7 +574,7 @@ class AlexNet(ArrayNetwork):
         images: ImageSource | Iterable[ImageSource],
         layers: str | Sequence[str] = "fc7",
         *,
-        preset: str | Preset | None = None,
+        preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
         threads: int | None = None,
@@ -304,59 +602,81 @@ class AlexNet(ArrayNetwork):
             As for `preprocess` and `forward`.
         """
         names = (layers,) if isinstance(layers, str) else tuple(layers)
-        parts = [
-            self._forward_views(part, names, preset=preset, mean=mean, exif=exif, threads=threads)
-            for part in self._batches(images)
-        ]
+        prepared = self.preparation(preset, mean=mean, exif=exif)
+        batches = self.iter_features(images, names, preset=prepared, threads=threads)
+        parts = [batch.values for batch in batches]
         if not parts:
-            parts = [self._no_features(names)]
+            empty = prepared.network_input(prepared.empty_rows(0))
+            parts = [self._runner.forward(empty, names, threads)]
         values = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        if next(iter(values.values())).shape[1:2] == (1,):
-            values = {name: value[:, 0] for name, value in values.items()}
         return values[layers] if isinstance(layers, str) else values
 
-    def _batches(self, images: ImageSource | Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
-        from alexnet_cy.images.sources import is_one_image
-
-        if is_one_image(images):
-            yield [cast("ImageSource", images)]
-            return
-        iterator = iter(cast("Iterable[ImageSource]", images))
-        while part := list(islice(iterator, IMAGES_AT_A_TIME)):
-            yield part
-
-    def _forward_views(
+    def iter_features(
         self,
-        images: list[ImageSource],
-        names: tuple[str, ...],
+        images: ImageSource | Iterable[ImageSource],
+        layers: str | Sequence[str] = "fc7",
         *,
-        preset: str | Preset | None,
-        mean: object,
-        exif: bool,
-        threads: int | None,
-    ) -> dict[str, Float32Array]:
-        """Preprocess and run; (N, views, ...) for every name."""
-        from alexnet_cy.images import prepare
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_error: OnError = "raise",
+    ) -> Iterator[FeatureBatch]:
+        """Extract the values of layers batch by batch: for more images than memory holds.
 
-        x = prepare(images, **self._preparation(preset, mean, exif))
-        n_images = len(images)
-        return {
-            name: value.reshape(n_images, -1, *value.shape[1:])
-            for name, value in self.forward(x, names, threads=threads).items()
-        }
+        Parameters
+        ----------
+        images, layers, preset, mean, exif, threads
+            As for `features`.
+        on_error : {"raise", "skip"}
+            An image that cannot be read is an error, or is left out and named in its batch.
 
-    def _preparation(self, preset: str | Preset | None, mean: object, exif: bool) -> dict[str, Any]:
-        """Return the arguments of `images.preprocess` and `images.prepare`."""
-        from alexnet_cy.weights.caffe.mean_files import read_mean
+        Returns
+        -------
+        iterator of FeatureBatch
+            Of up to 64 views, in the order of the images.
 
-        return {
-            "preset": self._variant.preset if preset is None else preset,
-            "mean": read_mean(mean),
-            "exif": exif,
-            "input_size": self._variant.input_size,
-        }
+        Raises
+        ------
+        ImageError, TypeError, ValueError
+            As for `features`; of images, when their batch is reached.
+        """
+        from alexnet_cy.image_stream import feature_batches
 
-    def _no_features(self, names: tuple[str, ...]) -> dict[str, Float32Array]:
-        size = self._variant.input_size
-        empty = self.forward(np.empty((0, 3, size, size), np.float32), names)
-        return {name: value[:, np.newaxis] for name, value in empty.items()}
+        names = (layers,) if isinstance(layers, str) else tuple(layers)
+        prepared, n_threads = (
+            self.preparation(preset, mean=mean, exif=exif),
+            resolve_threads(threads),
+        )
+        batches = _batches(images, prepared, n_threads, on_error)
+        n_views = prepared.preset.views
+        return feature_batches(self._runner, batches, names, n_views, n_threads)
+
+
+def _batches(
+    images: ImageSource | Iterable[ImageSource],
+    prepared: Preparation,
+    threads: int,
+    on_error: OnError,
+) -> Iterator[Batch]:
+    from alexnet_cy.images.batches import read_batches
+
+    return read_batches(images, prepared, threads=threads, on_error=on_error)
+
+
+def _restore(
+    kind: type[AlexNet],
+    variant: Variant,
+    weights: Mapping[str, ArrayLike] | WeightsOfFile,
+    origin: Origin,
+    algorithm: str,
+    exact: bool,
+    tuned: Mapping[str, str],
+) -> AlexNet:
+    """Make a pickled network anew, for the instruction-set level of this process."""
+    file = weights if isinstance(weights, WeightsOfFile) else None
+    tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
+    net = kind(variant, tensors, algorithm=algorithm, exact=exact)
+    net._origin, net._file = origin, file
+    net._runner.use_algorithms(tuned)
+    return net

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.scalars import as_count, as_real
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.arrays import aligned_zeros, as_float32
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.ops_convolution import convolve, to_nchw, to_nhwc
@@ -295,7 +295,7 @@ def linear(
         )
     if offsets is not None and offsets.shape != matrix.shape[:1]:
         raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
-    packed = pack_linear(array_tensor(matrix), offsets, active_kernels(), n_threads)
+    packed = pack_linear(ArrayTensor(matrix), offsets, active_kernels(), n_threads)
     y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
     _linear.Linear(packed, vectors, y, relu).run(n_threads)
     return y

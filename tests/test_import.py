@@ -7,7 +7,16 @@ import pytest
 
 import alexnet_cy
 
-HEAVY = ["PIL", "rich", "pooch", "safetensors", "google.protobuf", "matplotlib", "threadpoolctl"]
+HEAVY = [
+    "PIL",
+    "rich",
+    "platformdirs",
+    "requests",
+    "safetensors",
+    "google.protobuf",
+    "matplotlib",
+    "threadpoolctl",
+]
 LATER = ["alexnet_cy.images", "alexnet_cy.cli", "alexnet_cy.labels", "alexnet_cy.oracle.network"]
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe import mean as binaryproto
-from alexnet_cy.weights.caffe.mean_files import read_mean
+from alexnet_cy.weights.caffe.mean import read_mean
 
 
 @pytest.fixture(scope="module")

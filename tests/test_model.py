@@ -2,12 +2,11 @@
 
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
-from support.networks import images, narrow, random_weights, tensors
+from support.networks import WatchedTensor, images, narrow, random_weights, tensors
 
 from alexnet_cy import AlexNet
 from alexnet_cy.engine.plan.plan import HEAD_BLOCK, TRUNK_BLOCK
@@ -164,7 +163,7 @@ def test_weights_behind_the_last_layer_are_never_read(weights, x, last, needed):
     refs = {
         name: ref
         if name.partition(".")[0] in order[:needed]
-        else replace(ref, read=unreadable(name))
+        else WatchedTensor(weights[name], unreadable(name))
         for name, ref in tensors(weights).items()
     }
     net = AlexNet(narrow(), refs)
@@ -250,7 +249,7 @@ def test_the_plan_is_the_pass(net):
 def test_only_so_many_plans_are_kept(mobile):
     for size in range(70, 70 + KEPT_PLANS + 4):
         mobile.forward(np.zeros((0, 3, size, 70), np.float32), ["pool1"])
-    assert len(mobile._executors) == KEPT_PLANS
+    assert len(mobile._runner._executors) == KEPT_PLANS
 
 
 def test_the_variable_counts_at_every_call(net, x, monkeypatch):

@@ -62,13 +62,13 @@ def test_forward(net, kind, arguments, settings, message):
 OTHERS = [
     (ValueError, lambda net: net.profile(X[:0]), "x: need at least one image to time, got none"),
     (ValueError, lambda net: net.profile(X, repeats=0), "repeats: need a whole number from 1 up"),
-    (ValueError, lambda net: net.profile(X, repeats=True), "repeats: need a whole number"),
+    (TypeError, lambda net: net.profile(X, repeats=True), "repeats: need a whole number"),
     (ValueError, lambda net: net.plan(-1), "batch: need a whole number from 0 up, got -1"),
-    (ValueError, lambda net: net.plan(1.5), "batch: need a whole number from 0 up, got 1.5"),
+    (TypeError, lambda net: net.plan(1.5), "batch: need a whole number from 0 up, got 1.5"),
     (ValueError, lambda net: net.plan(height=5), "variant 'caffe' cannot take a 5x5 image"),
     (TypeError, lambda net: net.plan(layers="fc7"), "layers: need a sequence of names, got the"),
     (ValueError, lambda net: net.classify(X[0], top=0), "top: need a whole number from 1 up"),
-    (ValueError, lambda net: net.classify(X[0], top=2.5), "top: need a whole number from 1 up"),
+    (TypeError, lambda net: net.classify(X[0], top=2.5), "top: need a whole number from 1 up"),
     (TypeError, lambda _: AlexNet.random(seed="a"), "seed: need a whole number from 0 up, got 'a'"),
     (ValueError, lambda _: AlexNet.random(seed=-1), "seed: need a whole number from 0 up, got -1"),
     (ValueError, lambda _: AlexNet.random("alex"), "variant must be one of caffe, caffenet"),
@@ -95,8 +95,10 @@ def test_weights_that_do_not_fit_are_listed_together():
     weights["fc6.weight"] = weights["fc6.weight"].T
     weights["conv6.weight"] = np.zeros((1, 1, 1, 1), np.float32)
     expected = (
-        "weights do not fit variant 'caffe': conv3.bias is missing, need shape (384,); "
-        "fc6.weight has shape (9216, 40), need (40, 9216); conv6.weight is not in the network"
+        "weights do not fit variant 'caffe': 3 tensors differ:\n"
+        "  conv3.bias: expected (384,), missing\n"
+        "  fc6.weight: expected (40, 9216), got (9216, 40) (transposed)\n"
+        "  'conv6.weight': not expected, got (1, 1, 1, 1)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         AlexNet(narrow(), weights)

@@ -7,8 +7,8 @@ from support.closeness import assert_same_bits
 from support.networks import narrow, random_weights
 
 from alexnet_cy import AlexNet, ImageError
+from alexnet_cy.images.batches import VIEWS_AT_A_TIME
 from alexnet_cy.labels import Prediction, imagenet_classes
-from alexnet_cy.model import IMAGES_AT_A_TIME
 
 
 @pytest.fixture(scope="module")
@@ -101,25 +101,69 @@ def test_images_are_taken_a_part_at_a_time(net, pictures):
     taken = []
 
     def source():
-        for i in range(IMAGES_AT_A_TIME + 2):
+        for i in range(VIEWS_AT_A_TIME + 2):
             taken.append(i)
             yield pictures[i % 3]
 
-    in_parts = []
-    forward = net.forward
+    in_parts = [(len(taken), len(batch.names)) for batch in net.iter_features(source(), "pool1")]
+    assert in_parts == [(VIEWS_AT_A_TIME, VIEWS_AT_A_TIME), (VIEWS_AT_A_TIME + 2, 2)]
+    values = net.features(source(), "pool1")
+    assert len(values) == VIEWS_AT_A_TIME + 2
+    assert_same_bits(values[-1], values[(VIEWS_AT_A_TIME + 1) % 3])
 
-    def counting(images, *arguments, **settings):
-        in_parts.append(len(taken))
-        return forward(images, *arguments, **settings)
 
-    net.forward = counting
-    try:
-        values = net.features(source(), "pool1")
-    finally:
-        del net.forward
-    assert in_parts == [IMAGES_AT_A_TIME, IMAGES_AT_A_TIME + 2]
-    assert len(values) == IMAGES_AT_A_TIME + 2
-    assert_same_bits(values[-1], values[(IMAGES_AT_A_TIME + 1) % 3])
+def test_batches_carry_indices_and_names(net, pictures, tmp_path):
+    path = tmp_path / "one.png"
+    Image.fromarray(pictures[1]).save(path)
+    sources = [pictures[0]] * 63 + [path, b"no image", str(path)]
+    batches = list(net.iter_features(sources, "pool1", on_error="skip"))
+    assert [batch.indices for batch in batches] == [list(range(64)), [65]]
+    assert batches[0].names[62:] == ["images[62]", str(path)]
+    assert batches[1].names == [str(path)]
+    [left_out] = batches[1].skipped
+    assert (left_out.index, left_out.name) == (64, "images[64]")
+    assert_same_bits(batches[1].values["pool1"][0], batches[0].values["pool1"][63])
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_every_thread_count_gives_the_same_predictions(net, pictures, threads):
+    found = [
+        predictions
+        for batch in net.iter_predictions(pictures * 7, 2, threads=threads)
+        for predictions in batch.predictions
+    ]
+    assert found == net.classify(pictures, top=2) * 7
+
+
+def test_a_bad_image_is_counted_from_the_first_of_all(net, pictures):
+    sources = [pictures[i % 3] for i in range(70)]
+    sources[66] = b"no image"
+    with pytest.raises(ImageError, match=r"^images\[66\]: "):
+        net.features(sources, "pool1")
+    with pytest.raises(ImageError, match=r"^images: "):
+        net.classify(b"no image")
+
+
+def test_a_mean_file_is_read_once(net, pictures, tmp_path, monkeypatch):
+    from alexnet_cy.weights.caffe import mean as caffe_mean
+
+    path = tmp_path / "mean.binaryproto"
+    caffe_mean.write(path, np.zeros((3, 256, 256), np.float32))
+    reads = []
+    read = caffe_mean.read
+    monkeypatch.setattr(caffe_mean, "read", lambda name: reads.append(name) or read(name))
+    net.features([pictures[i % 3] for i in range(130)], "pool1", mean=str(path))
+    assert len(reads) == 1
+
+
+def test_a_preparation_serves_several_calls(net, pictures):
+    preparation = net.preparation(mean=(1.0, 2.0, 3.0))
+    expected = net.features(pictures, mean=(1.0, 2.0, 3.0))
+    assert_same_bits(net.features(pictures, preset=preparation), expected)
+    with pytest.raises(ValueError, match=r"^preset: a Preparation has its mean"):
+        net.features(pictures, preset=preparation, exif=True)
+    with pytest.raises(ValueError, match=r"^on_error: need 'raise' or 'skip', got 'stop'"):
+        next(net.iter_features(pictures, on_error="stop"))
 
 
 def test_a_bad_image_is_an_error(net, pictures):

@@ -15,13 +15,10 @@ from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
 from alexnet_cy.bench.settings import Settings
 from alexnet_cy.contracts.arrays import Float32Array
-from alexnet_cy.contracts.tensors import array_tensor
-from alexnet_cy.engine.packed.packed_weights import PackedWeights
-from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.runner import Runner
 from alexnet_cy.engine.tune.tuning import tune
 from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
-from alexnet_cy.kernels import _runtime
 from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.network import Variant
 from alexnet_cy.network.random_weights import random_tensors
@@ -69,16 +66,12 @@ def measure(settings: Settings, tell: Tell) -> Report:
     variant, watch = settings.variant, WatchNeighbours()
     tell("weights")
     weights = {name: tensor.read() for name, tensor in random_tensors(variant, SEED).items()}
-    packed = PackedWeights(
-        variant,
-        {name: array_tensor(weight) for name, weight in weights.items()},
-        _runtime.kernels_of(settings.level),
-    )
+    runner = Runner(variant, weights, algorithm=settings.algorithm, level=settings.level)
     loops = _time_all_loops(settings, weights, tell) if settings.with_loops else {}
     if not settings.with_baseline:
         weights.clear()
     runs = tuple(
-        _measure_run(settings, batch, threads, packed, weights, loops, tell)
+        _measure_run(settings, batch, threads, runner, weights, loops, tell)
         for threads in settings.threads
         for batch in settings.batches
     )
@@ -89,7 +82,7 @@ def _measure_run(
     settings: Settings,
     batch: int,
     threads: int,
-    packed: PackedWeights,
+    runner: Runner,
     weights: Mapping[str, Float32Array],
     loops: Loops,
     tell: Tell,
@@ -103,18 +96,8 @@ def _measure_run(
     size, last = variant.input_size, variant.layers[-1].name
     if settings.tuned:
         tell_run("tuning")
-    plan = make_plan(
-        variant,
-        size,
-        size,
-        (last,),
-        algorithm=settings.algorithm,
-        tuned=_tuned(settings, batch, threads) if settings.tuned else {},
-        level=settings.level,
-        batch=batch,
-        threads=threads,
-    )
-    executor, images = Executor(plan, packed), noise(variant, batch)
+        runner.use_algorithms(_tuned(settings, batch, threads))
+    executor, images = runner.executor(size, size, (last,)), noise(variant, batch)
     tell_run("warming up")
     executor.warm_up(images, threads)
     contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
@@ -12,7 +11,7 @@ from alexnet_cy.cli.output import printable
 from alexnet_cy.errors import AlexNetError
 from alexnet_cy.model import AlexNet
 
-__all__ = ["Network", "fetch_published", "load_network", "random_network"]
+__all__ = ["fetch_published", "load_network", "random_network", "summary_of"]
 
 OTHER_WEIGHTS = """\
 Any other AlexNet file will do as well, of Caffe, PyTorch, ONNX, TensorFlow or safetensors:
@@ -20,35 +19,17 @@ Any other AlexNet file will do as well, of Caffe, PyTorch, ONNX, TensorFlow or s
   alexnet-cy weights list"""
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A network, and what is to be said of where it comes from.
-
-    Attributes
-    ----------
-    net : AlexNet
-    weights : str
-        The name of a published file, the path of another, or "random, seed 0".
-    format : str
-        Of the file, or "random".
-    """
-
-    net: AlexNet
-    weights: str
-    format: str
-
-    def summary(self) -> dict[str, object]:
-        """Return what programs want to know of the network."""
-        variant = self.net.variant
-        return {
-            "weights": self.weights,
-            "format": self.format,
-            "variant": variant.name,
-            "classes": variant.num_classes,
-        }
+def summary_of(net: AlexNet) -> dict[str, object]:
+    """Return what programs want to know of a network."""
+    return {
+        "weights": net.origin.name,
+        "format": net.origin.format,
+        "variant": net.variant.name,
+        "classes": net.variant.num_classes,
+    }
 
 
-def load_network(args: argparse.Namespace) -> Network:
+def load_network(args: argparse.Namespace) -> AlexNet:
     """Open the weights that --weights names, or else those of the smallest published network.
 
     Raises
@@ -59,21 +40,18 @@ def load_network(args: argparse.Namespace) -> Network:
         The file cannot be read or does not fit.
     """
     from alexnet_cy.published.registry import PUBLISHED, SMALLEST
-    from alexnet_cy.weights import open_network
 
-    weights = args.weights or SMALLEST
-    path = fetch_published(weights) if weights in PUBLISHED else weights
-    opened = open_network(path, args.variant)
-    if "variant_note" in opened.metadata:
-        note(f"{printable(weights)}: {opened.metadata['variant_note']}")
-    net = AlexNet(opened.variant, opened.tensors, source=weights)
-    return Network(net, weights, opened.format)
+    name = args.weights or SMALLEST
+    path = fetch_published(name) if name in PUBLISHED else name
+    net = AlexNet.load(path, args.variant, name=name)
+    if net.origin.note:
+        note(f"{printable(name)}: {net.origin.note}")
+    return net
 
 
-def random_network(args: argparse.Namespace) -> Network:
+def random_network(args: argparse.Namespace) -> AlexNet:
     """Make the network of --random and --variant."""
-    net = AlexNet.random(args.variant or "caffe", seed=args.random)
-    return Network(net, f"random, seed {args.random}", "random")
+    return AlexNet.random(args.variant or "caffe", seed=args.random)
 
 
 def fetch_published(name: str) -> str:

@@ -7,24 +7,24 @@ one needs to know nothing of the format.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from alexnet_cy.contracts.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["NetworkFile", "TensorRef", "array_tensor"]
+__all__ = ["ArrayTensor", "NetworkFile", "TensorRef"]
 
 
-@record(frozen=True, slots=True)
-class TensorRef:
-    """One array in a file, read only when asked for.
+class TensorRef(ABC):
+    """One array, read only when asked for; several threads may ask at once.
 
-    Attributes
+    Parameters
     ----------
     shape : tuple of int
         Shape of the array that `read` returns, in the package's layout.
@@ -33,26 +33,90 @@ class TensorRef:
         ``"F64"``; a codebook format has a name of its own, such as ``"U4"``.
     stored_bytes : int
         Bytes that the array takes in the file.
-    read : callable
-        ``read()`` returns a float32 array, native-endian, C-contiguous, of `shape`, owned by the
-        caller (writable or not). Every call reads the file again. Raises `WeightsError` if the
-        file does not yield the array.
-    read_rows : callable, optional
-        ``read_rows(first, rows)`` fills a C-contiguous float32 array with the part of the array
-        that begins at index `first` of its first axis; from several threads at once. Raises
-        `WeightsError` as `read` does, but for numbers that are not finite: they are left to the
-        caller, who looks at every number anyway. None where the file yields only all of it.
-    check_rows : callable, optional
-        ``check_rows(first, rows)`` raises `WeightsError` if rows from `read_rows` hold a NaN or an
-        infinity. None where they may.
+
+    Attributes
+    ----------
+    shape, dtype, stored_bytes
+        The parameters.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
-    stored_bytes: int
-    read: Callable[[], NDArray[np.float32]]
-    read_rows: Callable[[int, NDArray[np.float32]], object] | None = None
-    check_rows: Callable[[int, NDArray[np.float32]], object] | None = None
+    __slots__ = ("dtype", "shape", "stored_bytes")
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, stored_bytes: int) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.stored_bytes = stored_bytes
+
+    @abstractmethod
+    def read(self) -> NDArray[np.float32]:
+        """Read all of the array; every call reads the file again.
+
+        Returns
+        -------
+        float32 array of `shape`
+            Native-endian, C-contiguous, owned by the caller (writable or not).
+
+        Raises
+        ------
+        WeightsError
+            The file does not yield the array.
+        """
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether `read_rows` can be called; without it the file yields only all of the array."""
+        return False
+
+    def read_rows(self, first: int, out: NDArray[np.float32]) -> None:
+        """Read a part of the array into memory that is there.
+
+        Parameters
+        ----------
+        first : int
+            Index along the first axis at which the part begins.
+        out : float32 array, C-contiguous
+            Filled; its other axes are those of the array.
+
+        Raises
+        ------
+        WeightsError
+            As `read`, but not for numbers that are not finite: the caller looks at every number
+            anyway, and calls `check_rows` if there are any.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot read rows")
+
+    def check_rows(self, first: int, rows: NDArray[np.float32]) -> None:  # noqa: B027  # may be any
+        """Refuse rows with NaN or infinity, if the array must have none.
+
+        Parameters
+        ----------
+        first, rows
+            As `read_rows` was given them, `rows` filled.
+
+        Raises
+        ------
+        WeightsError
+            A number is not finite, and must be.
+        """
+
+
+class ArrayTensor(TensorRef):
+    """An array in memory; reading it returns the array itself.
+
+    Parameters
+    ----------
+    array : float32 array, C-contiguous
+    """
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: NDArray[np.float32]) -> None:
+        super().__init__(array.shape, "F32", array.nbytes)
+        self._array = array
+
+    def read(self) -> NDArray[np.float32]:
+        """Return the array."""
+        return self._array
 
 
 @record(frozen=True, slots=True)
@@ -76,8 +140,3 @@ class NetworkFile:
     tensors: Mapping[str, TensorRef]
     variant: str | None
     metadata: Mapping[str, str]
-
-
-def array_tensor(array: NDArray[np.float32]) -> TensorRef:
-    """Wrap a float32 array; reading it returns the array itself."""
-    return TensorRef(array.shape, "F32", array.nbytes, lambda: array)

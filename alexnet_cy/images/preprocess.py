@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, SupportsIndex, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.errors import ImageError
-from alexnet_cy.images.decode import ImageSource, decode
-from alexnet_cy.images.mean import Mean, resolve_mean
-from alexnet_cy.images.presets import Preset, get_preset
-from alexnet_cy.images.sources import is_one_image
-from alexnet_cy.images.views import View, cut_views, resized_size
+from alexnet_cy.images.batches import read_batches
+from alexnet_cy.images.decode import ImageSource
+from alexnet_cy.images.mean import Mean
+from alexnet_cy.images.preparation import NetworkInput, Preparation, make_preparation
+from alexnet_cy.images.presets import Preset
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["prepare", "preprocess"]
+__all__ = ["floats_of", "prepare", "preprocess"]
 
 
 def preprocess(
@@ -35,7 +34,7 @@ def preprocess(
     ----------
     images : one image, or a list, tuple, iterator or other ordered collection of them
         An image is whatever `alexnet_cy.images.decode` takes. A uint8 array (N, H, W, C) is a
-        batch. Images are decoded one at a time; an iterator is read to its end first.
+        batch. Images are decoded one at a time.
     preset : str or Preset, default "caffe"
         A name in `PRESETS`, or a preset.
     mean : None, 3 numbers, array (3, H, W) or path of a .npy file of one, optional
@@ -60,14 +59,16 @@ def preprocess(
     TypeError, ValueError
         An argument of another kind, or out of range; the message names it.
     """
-    preset = _sized(preset, input_size)
-    mean_image = resolve_mean(mean, preset)
-    sources, is_single = _as_list(images)
-    rows = np.empty((len(sources) * preset.views, 3, *preset.crop_size), np.float32)
-    views = _views(sources, is_single, preset, exif=exif)
-    for (view, resized), row in zip(views, rows, strict=True):
-        _normalise(view, preset, np.broadcast_to(mean_image, (3, *resized)), out=row)
-    return rows
+    preparation = make_preparation(preset, mean=mean, exif=exif, input_size=input_size)
+    return floats_of(images, preparation)
+
+
+def floats_of(
+    images: ImageSource | Iterable[ImageSource], preparation: Preparation
+) -> npt.NDArray[np.float32]:
+    """Do what `preprocess` does by a preparation that is made already."""
+    x = _prepared(images, preparation)
+    return x.as_floats() if isinstance(x, PixelBatch) else x
 
 
 def prepare(
@@ -77,7 +78,7 @@ def prepare(
     mean: Mean = None,
     exif: bool = False,
     input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None = None,
-) -> PixelBatch | npt.NDArray[np.float32]:
+) -> NetworkInput:
     """Do what `preprocess` does, but leave the pixels in 8 bits where one mean serves them all.
 
     Parameters and errors are those of `preprocess`.
@@ -87,67 +88,17 @@ def prepare(
     PixelBatch, or float32 array for a per-pixel mean
         Whose `as_floats` has the bits of `preprocess`.
     """
-    preset = _sized(preset, input_size)
-    mean_image = resolve_mean(mean, preset)
-    if mean_image.size != 3:
-        return preprocess(images, preset, mean=mean, exif=exif)
-    sources, is_single = _as_list(images)
-    rows = np.empty((len(sources) * preset.views, *preset.crop_size, 3), np.uint8)
-    views = _views(sources, is_single, preset, exif=exif)
-    for (view, _), row in zip(views, rows, strict=True):
-        row[...] = view.pixels[:, ::-1] if view.mirrored else view.pixels
-    channels = (2, 1, 0) if preset.channel_order == "BGR" else (0, 1, 2)
-    return PixelBatch(rows, channels, _table(preset, mean_image))
+    preparation = make_preparation(preset, mean=mean, exif=exif, input_size=input_size)
+    return _prepared(images, preparation)
 
 
-def _sized(
-    preset: str | Preset, input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None
-) -> Preset:
-    preset = get_preset(preset)
-    return preset if input_size is None else preset.with_input_size(input_size)
-
-
-def _as_list(images: ImageSource | Iterable[ImageSource]) -> tuple[list[ImageSource], bool]:
-    """Return the images, and whether it was one that stood for itself."""
-    is_single = is_one_image(images)
-    return list(cast("Iterable[ImageSource]", [images] if is_single else images)), is_single
-
-
-def _views(
-    sources: list[ImageSource], is_single: bool, preset: Preset, *, exif: bool
-) -> Iterator[tuple[View, tuple[int, int]]]:
-    """Decode, resize and crop one image after the other; with a view, the size it was cut from."""
-    for index, source in enumerate(sources):
-        try:
-            image = decode(source, exif=exif)
-        except (ImageError, TypeError, ValueError) as error:
-            where = "images" if is_single else f"images[{index}]"
-            raise type(error)(f"{where}: {error}") from error
-        resized = resized_size(preset, image.height, image.width)
-        for view in cut_views(image, preset):
-            yield view, resized
-
-
-def _table(preset: Preset, mean: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """table[c, pixel] = (pixel / divisor - mean[c]) / std[c], in the steps of `_normalise`."""
-    pixels = np.arange(256, dtype=np.uint8)
-    table = np.divide(pixels, np.float32(preset.divisor), dtype=np.float32) - mean.reshape(3, 1)
-    scaled: npt.NDArray[np.float32] = table / np.array(preset.std, np.float32).reshape(3, 1)
-    return scaled
-
-
-def _normalise(
-    view: View, preset: Preset, mean: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
-) -> None:
-    """out[c, y, x] = (pixels[y, x, c] / divisor - mean[c, top + y, left + x]) / std[c]."""
-    top, left, height, width = view.region
-    pixels = view.pixels.transpose(2, 0, 1)
-    mean = mean[:, top : top + height, left : left + width]
-    if preset.channel_order == "BGR":
-        pixels = pixels[::-1]
-    if view.mirrored:
-        pixels = pixels[:, :, ::-1]
-        mean = mean[:, :, ::-1]
-    np.divide(pixels, np.float32(preset.divisor), out=out, dtype=np.float32)
-    np.subtract(out, mean, out=out)
-    np.divide(out, np.array(preset.std, np.float32).reshape(3, 1, 1), out=out)
+def _prepared(
+    images: ImageSource | Iterable[ImageSource], preparation: Preparation
+) -> NetworkInput:
+    parts = [batch.x for batch in read_batches(images, preparation, threads=1)]
+    if not parts:
+        return preparation.network_input(preparation.empty_rows(0))
+    pixels = [part for part in parts if isinstance(part, PixelBatch)]
+    if pixels:
+        return PixelBatch.join(pixels)
+    return np.concatenate([part for part in parts if not isinstance(part, PixelBatch)])

@@ -97,6 +97,19 @@ class Preset:
         """Whether the output is pixel - mean, in units of 0..255."""
         return self.divisor == 1.0 and self.std == (1.0, 1.0, 1.0)
 
+    def suits_weights_of(self, other: Preset) -> bool:
+        """Whether pixels come out as weights made for another preset expect them.
+
+        The order, the scale and the mean of the channels must be the same. How the image is
+        resized and cropped may differ: that is a matter of accuracy.
+        """
+        return (self.channel_order, self.divisor, self.mean, self.std) == (
+            other.channel_order,
+            other.divisor,
+            other.mean,
+            other.std,
+        )
+
     def with_input_size(
         self, input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex]
     ) -> Preset:

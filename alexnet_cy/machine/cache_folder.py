@@ -11,10 +11,10 @@ HOME_VARIABLE = "ALEXNET_CY_HOME"
 
 
 def cache_folder() -> Path:
-    """Return ``$ALEXNET_CY_HOME``, or pooch's folder for this package; it may not exist yet."""
+    """Return ``$ALEXNET_CY_HOME``, or this user's cache folder; it may not exist yet."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return Path(home).expanduser()
-    import pooch
+    from platformdirs import user_cache_path
 
-    return Path(pooch.os_cache("alexnet_cy"))
+    return user_cache_path("alexnet_cy")

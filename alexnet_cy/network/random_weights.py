@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod, sqrt
 
 import numpy as np
@@ -12,7 +11,7 @@ from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.network import Variant
 
-__all__ = ["random_tensors"]
+__all__ = ["RandomTensor", "random_tensors"]
 
 
 def random_tensors(variant: Variant, seed: int) -> dict[str, TensorRef]:
@@ -35,14 +34,32 @@ def random_tensors(variant: Variant, seed: int) -> dict[str, TensorRef]:
     """
     number = as_count(seed, "seed", minimum=0)
     return {
-        name: TensorRef(shape, "F32", 4 * prod(shape), partial(_draw, shape, number, i))
+        name: RandomTensor(shape, number, i)
         for i, (name, shape) in enumerate(variant.parameter_shapes().items())
     }
 
 
-def _draw(shape: tuple[int, ...], seed: int, stream: int) -> NDArray[np.float32]:
-    if len(shape) == 1:
-        return np.zeros(shape, np.float32)
-    weights = np.random.default_rng((seed, stream)).standard_normal(shape, np.float32)
-    weights *= np.float32(sqrt(2 / prod(shape[1:])))
-    return weights
+class RandomTensor(TensorRef):
+    """Numbers that are drawn anew, the same ones, whenever they are read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        One axis is a bias, of zeros.
+    seed, stream : int
+        The seed of NumPy's generator is the two together.
+    """
+
+    __slots__ = ("_seed",)
+
+    def __init__(self, shape: tuple[int, ...], seed: int, stream: int) -> None:
+        super().__init__(shape, "F32", 4 * prod(shape))
+        self._seed = (seed, stream)
+
+    def read(self) -> NDArray[np.float32]:
+        """Draw the numbers."""
+        if len(self.shape) == 1:
+            return np.zeros(self.shape, np.float32)
+        weights = np.random.default_rng(self._seed).standard_normal(self.shape, np.float32)
+        weights *= np.float32(sqrt(2 / prod(self.shape[1:])))
+        return weights

@@ -1,14 +1,13 @@
 """Published files on this machine: found in a cache, or fetched into it, and known by their hash.
 
-The cache is one folder, ``$ALEXNET_CY_HOME`` or pooch's for this package; torch's folder is looked
-into as well, so that nobody downloads torchvision's weights twice. A file that was put there by
+The cache is one folder, ``$ALEXNET_CY_HOME`` or in this user's cache; torch's folder is looked into
+as well, so that nobody downloads torchvision's weights twice. A file that was put there by
 hand is as good as a fetched one. Its hash is computed whenever it is asked for, which takes 0.2 to
 0.3 s for 244 MB on a processor with SHA instructions.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.published.checksum import GIT_BLOB, file_hash
 from alexnet_cy.published.registry import PublishedFile, get_published, torch_checkpoints
-from alexnet_cy.published.resumable import DownloadError, Progress, ResumableDownloader
+from alexnet_cy.published.resumable import DownloadError, Progress, ResumableDownload
 
 __all__ = ["fetch", "find_here", "how_to_get", "places"]
 
@@ -110,10 +109,16 @@ def fetch(
     with _one_at_a_time(path.with_name(f".{path.name}.lock")):
         if path.is_file() and file_hash(path, file.hash_name) == file.hash_hex:
             return path  # by the process that this one has waited for
-        downloader = ResumableDownloader(
-            file, path.with_name(f"{path.name}.part"), timeout_s=timeout_s, progress=progress
-        )
-        return _download(file, path, downloader)
+        part = path.with_name(f"{path.name}.part")
+        download = ResumableDownload(file, part, timeout_s=timeout_s, progress=progress)
+        failure = DownloadError(f"{file.name}: no address is known")
+        for url in file.urls:
+            try:
+                download.fetch(url, path)
+                return path
+            except DownloadError as error:
+                failure = error
+        raise failure
 
 
 def how_to_get(file: PublishedFile) -> str:
@@ -128,42 +133,6 @@ def how_to_get(file: PublishedFile) -> str:
             f"{check} {where}    # {file.hash_hex}",
         ]
     )
-
-
-def _download(file: PublishedFile, path: Path, downloader: ResumableDownloader) -> Path:
-    """Try one address after the other; OSError and the last DownloadError pass through."""
-    import pooch
-
-    # pooch knows no hash of git's, so the downloader compares the hash, and pooch is given a name
-    # of which it takes no existing file for good.
-    fresh = path.with_name(f".{path.name}.fetched")
-    failure = DownloadError(f"{file.name}: no address is known")
-    for url in file.urls:
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        try:
-            with _quiet_pooch():
-                pooch.retrieve(url, None, fname=fresh.name, path=path.parent, downloader=downloader)
-        except DownloadError as error:
-            failure = error
-            continue
-        os.replace(fresh, path)
-        return path
-    raise failure
-
-
-@contextmanager
-def _quiet_pooch() -> Iterator[None]:
-    """Keep pooch from logging what it downloads, and the hash that it would like to be given."""
-    import pooch
-
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A downloader for pooch that keeps what has arrived and continues from there.
+"""A download that keeps what has arrived and continues from there.
 
 The bytes go to a file of their own beside the target. It stays when a download breaks off, and the
 next one asks the server for the rest (HTTP range requests, RFC 9110, section 14). What arrives is
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from alexnet_cy.published.registry import PublishedFile
 
-__all__ = ["DownloadError", "Progress", "ResumableDownloader"]
+__all__ = ["DownloadError", "Progress", "ResumableDownload"]
 
 Progress: TypeAlias = Callable[[int, "int | None"], None]
 """Called with the bytes that are there and, if it is known, their number in the end."""
@@ -43,8 +43,8 @@ class _BrokenOff(Exception):
     """The connection ended too early; what has arrived is good."""
 
 
-class ResumableDownloader:
-    """Fetches one published file; an instance is what pooch calls a downloader.
+class ResumableDownload:
+    """Fetches one published file.
 
     Parameters
     ----------
@@ -66,8 +66,15 @@ class ResumableDownloader:
         self._timeout_s = timeout_s
         self._progress = progress
 
-    def __call__(self, url: str, output_file: str, pooch: object = None) -> None:
-        """Fetch `url` to `output_file`.
+    def fetch(self, url: str, path: Path) -> None:
+        """Fetch the file from an address; it gets its name once its hash is right.
+
+        Parameters
+        ----------
+        url : str
+            Of http or https.
+        path : Path
+            On the same file system as `part`; what is there is replaced.
 
         Raises
         ------
@@ -97,7 +104,7 @@ class ResumableDownloader:
                 f"{url}: sends another file: its {self._file.hash_name} hash is {found}, "
                 f"not {self._file.hash_hex}"
             )
-        os.replace(self._part, output_file)
+        os.replace(self._part, path)
 
     def _complete(self, session: Session, url: str) -> None:
         """Transfer until all bytes are there, as long as every attempt brings some."""

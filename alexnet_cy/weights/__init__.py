@@ -2,7 +2,7 @@
 
 The call path: `loader.open_network` opens the file once (`files`), `detect` tells its format, that
 format's module reads its structure into a `NetworkFile` of canonical names and layouts
-(`key_names`, `layouts`, `tensors`), `matching` compares every shape with the variant's. A tensor is
+(`key_names`, `layouts`), `network.matching` compares every shape with the variant's. A tensor is
 read when its `TensorRef` is asked, straight into the array that is returned.
 
 The names below are imported when they are first used: a network of random weights or of arrays

@@ -1,75 +1,66 @@
-"""The rows of a tensor that has one checksum for all of them."""
+"""The checksum of a tensor that is read by rows, in any order.
+
+A CRC is the remainder of a polynomial over the bits {0, 1}, the bytes, divided by another (ISO
+3309; RFC 1952, section 8). So that of two parts follows from theirs, modulo that other polynomial:
+crc(a b) = crc(a) x^(8 |b|) + crc(b), where adding is exclusive or.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from math import prod
+from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.crc32 import join_crc32
-from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_rows
+__all__ = ["RowsChecksum", "join_crc32"]
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from alexnet_cy.weights.files import WeightsFile
-
-__all__ = ["CheckedRows"]
+# Bit 31 - i of a number is the coefficient of x^i, i < 32; x^32 of the divisor is left out.
+_DIVISOR = 0xEDB88320
+_ONE = 1 << 31
+_X = 1 << 30
 
 
-class CheckedRows:
-    """Reads rows, as `TensorRef.read_rows`, and checks them once all have been read.
+class RowsChecksum:
+    """Collects the checksums of rows until there is one of every row, and compares it then.
 
-    Rows may be read in any order, and by several threads; those that complete the tensor raise the
-    error, so whoever uses all of the rows hears of it. After that the file is known to be whole.
+    Rows may come in any order, and from several threads; whoever completes them hears of a
+    difference, so whoever uses all of the rows does.
 
     Parameters
     ----------
-    file : WeightsFile
-    offset_bytes : int
-        Where the first row begins.
-    dtype : str
-        Key of `stored_floats.FLOAT_BYTES`.
-    shape : tuple of int
+    n_rows, row_bytes : int
+        How many rows there are, and how long each is.
     crc32 : int
-        Checksum that the bytes of all rows must have.
+        The CRC-32 that the bytes of all rows must have.
+
+    Attributes
+    ----------
+    is_known : bool
+        Whether it has been compared, and was right: further rows need no checksum.
     """
 
-    def __init__(
-        self, file: WeightsFile, offset_bytes: int, dtype: str, shape: tuple[int, ...], crc32: int
-    ) -> None:
-        self._fill = partial(fill_rows, file, offset_bytes, dtype)
-        self._row_bytes = prod(shape[1:]) * FLOAT_BYTES[dtype]
-        self._n_rows = shape[0]
+    def __init__(self, n_rows: int, row_bytes: int, crc32: int) -> None:
+        self.is_known = False
+        self._n_rows = n_rows
+        self._row_bytes = row_bytes
         self._crc32 = crc32
-        self._message = f"{file.path!r}: corrupt: the checksum at offset {offset_bytes} differs"
         self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the row behind, the CRC-32
-        self._passed = False
         self._lock = Lock()
 
-    def __call__(self, first: int, rows: NDArray[np.float32]) -> None:
-        """Fill `rows` with those from `first` on.
+    def add(self, first: int, count: int, crc32: int) -> bool:
+        """Note the checksum of some rows.
 
-        Raises
-        ------
-        WeightsError
-            The file cannot be read, or all rows have now been read and their checksum differs.
+        Returns
+        -------
+        bool
+            False if these complete the rows, and the checksum of all is another one.
         """
-        crc32 = self._fill(first, rows, checksum=not self._passed)
-        if self._passed:
-            return
         with self._lock:
-            self._parts[first] = first + len(rows), crc32
+            self._parts[first] = first + count, crc32
             whole = self._join()
             if whole is None:
-                return
+                return True
             self._parts.clear()
-            if whole != self._crc32:
-                raise WeightsError(self._message)
-            self._passed = True
+            self.is_known = whole == self._crc32
+            return self.is_known
 
     def _join(self) -> int | None:
         """Return the CRC-32 of all rows, None as long as some are missing."""
@@ -83,3 +74,39 @@ class CheckedRows:
             begin, (end, of_part) = end, part
             crc32 = join_crc32(crc32, of_part, (end - begin) * self._row_bytes)
         return crc32
+
+
+def join_crc32(first: int, second: int, second_bytes: int) -> int:
+    """Return the CRC-32 of two byte strings behind one another.
+
+    Parameters
+    ----------
+    first, second : int
+        The CRC-32 of each, as zlib.crc32 returns it.
+    second_bytes : int
+        The length of the second one.
+    """
+    return _multiply(first, _power_of_x(8 * second_bytes)) ^ second
+
+
+def _multiply(a: int, b: int) -> int:
+    """Return the product of two polynomials, modulo the divisor."""
+    product = 0
+    while b:
+        if b & _ONE:
+            product ^= a
+        b = (b << 1) & 0xFFFFFFFF
+        a = (a >> 1) ^ (_DIVISOR if a & 1 else 0)
+    return product
+
+
+@lru_cache(maxsize=64)  # parts have few lengths
+def _power_of_x(exponent: int) -> int:
+    """Return x^exponent modulo the divisor, by repeated squaring."""
+    power, square = _ONE, _X
+    while exponent:
+        if exponent & 1:
+            power = _multiply(power, square)
+        square = _multiply(square, square)
+        exponent >>= 1
+    return power

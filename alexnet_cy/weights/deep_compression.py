@@ -23,7 +23,6 @@ With as many weights left as the paper says, all eight layers are decoded in 0.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Conv, Linear
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.stored_floats import read_floats
+from alexnet_cy.weights.stored_floats import BlockTensor, read_floats
 
 if TYPE_CHECKING:
     import os
@@ -100,9 +99,7 @@ def read(path: str | os.PathLike[str], variant: Variant | None = None) -> Networ
     Returns
     -------
     NetworkFile
-        Of variant "caffe". The type of a weight is "U8" or "U4", after the width of its codes;
-        `TensorRef.read` decodes it, and raises `WeightsError` if codebook[0] is not 0 or an entry
-        lies beyond the end of the array.
+        Of variant "caffe".
 
     Raises
     ------
@@ -116,18 +113,11 @@ def read(path: str | os.PathLike[str], variant: Variant | None = None) -> Networ
         sections = _sections(head, file.size_bytes, variant or get_variant(VARIANT))
     except ValueError as error:
         raise WeightsError(f"{file.path!r}: no Deep Compression network: {error}") from error
-    tensors = {}
+    tensors: dict[str, TensorRef] = {}
     for section in sections:
-        stored_bytes = section.codebook_bytes + section.end - section.codes_offset
-        tensors[f"{section.name}.weight"] = TensorRef(
-            section.shape, f"U{section.code_bits}", stored_bytes, partial(_decode, file, section)
-        )
-        bias_shape = section.shape[:1]
-        tensors[f"{section.name}.bias"] = TensorRef(
-            bias_shape,
-            "F32",
-            _FLOAT_BYTES * section.shape[0],
-            partial(read_floats, file, section.bias_offset, "F32", bias_shape),
+        tensors[f"{section.name}.weight"] = _CodedTensor(file, section)
+        tensors[f"{section.name}.bias"] = BlockTensor(
+            file, section.bias_offset, "F32", section.shape[:1]
         )
     metadata = {"entries": ", ".join(f"{part.name} {part.entries}" for part in sections)}
     return NetworkFile("deep-compression", tensors, VARIANT, metadata)
@@ -159,29 +149,47 @@ def _packed_bytes(count: int, bits: int) -> int:
     return (count * bits + 7) // 8
 
 
-def _decode(file: WeightsFile, section: _Section) -> NDArray[np.float32]:
-    """Read and decode the weight of one layer."""
-    where = f"{file.path!r}: {section.name}.weight"
-    codebook = read_floats(file, section.codebook_offset, "F32", (1 << section.code_bits,))
-    if codebook[0] != 0:
-        raise WeightsError(
-            f"{where}: codebook[0] is {codebook[0]}; it stands for the weights that were pruned "
-            "and must be 0"
-        )
-    weight = np.zeros(prod(section.shape), np.float32)
-    last = -1
-    for first in range(0, section.entries, _CHUNK_ENTRIES):
-        count = min(_CHUNK_ENTRIES, section.entries - first)
-        codes = _unpack(file, section.codes_offset, section.code_bits, first, count)
-        gaps = _unpack(file, section.gaps_offset, GAP_BITS, first, count)
-        # position[i] = position[i - 1] + 1 + gap[i]
-        positions = np.cumsum(gaps, dtype=np.intp)
-        positions += np.arange(last + 1, last + 1 + count)
-        last = int(positions[-1])
-        if last >= weight.size:
-            raise WeightsError(f"{where}: an entry for position {last} of {weight.size}")
-        weight[positions] = codebook[codes]
-    return weight.reshape(section.shape)
+class _CodedTensor(TensorRef):
+    """The weight of one layer; its `dtype` is "U8" or "U4", after the width of its codes."""
+
+    __slots__ = ("_file", "_section")
+
+    def __init__(self, file: WeightsFile, section: _Section) -> None:
+        stored_bytes = section.codebook_bytes + section.end - section.codes_offset
+        super().__init__(section.shape, f"U{section.code_bits}", stored_bytes)
+        self._file = file
+        self._section = section
+
+    def read(self) -> NDArray[np.float32]:
+        """Read and decode the weight.
+
+        Raises
+        ------
+        WeightsError
+            codebook[0] is not 0, or an entry lies beyond the end of the array.
+        """
+        file, section = self._file, self._section
+        where = f"{file.path!r}: {section.name}.weight"
+        codebook = read_floats(file, section.codebook_offset, "F32", (1 << section.code_bits,))
+        if codebook[0] != 0:
+            raise WeightsError(
+                f"{where}: codebook[0] is {codebook[0]}; it stands for the weights that were "
+                "pruned and must be 0"
+            )
+        weight = np.zeros(prod(section.shape), np.float32)
+        last = -1
+        for first in range(0, section.entries, _CHUNK_ENTRIES):
+            count = min(_CHUNK_ENTRIES, section.entries - first)
+            codes = _unpack(file, section.codes_offset, section.code_bits, first, count)
+            gaps = _unpack(file, section.gaps_offset, GAP_BITS, first, count)
+            # position[i] = position[i - 1] + 1 + gap[i]
+            positions = np.cumsum(gaps, dtype=np.intp)
+            positions += np.arange(last + 1, last + 1 + count)
+            last = int(positions[-1])
+            if last >= weight.size:
+                raise WeightsError(f"{where}: an entry for position {last} of {weight.size}")
+            weight[positions] = codebook[codes]
+        return weight.reshape(section.shape)
 
 
 def _unpack(file: WeightsFile, offset: int, bits: int, first: int, count: int) -> NDArray[np.uint8]:

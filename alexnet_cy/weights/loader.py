@@ -9,25 +9,28 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.matching import closest_variant, describe, fit_classes, list_mismatches
 from alexnet_cy.network.variants import VARIANTS, get_variant
 from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.finite import check_finite
-from alexnet_cy.weights.matching import closest_variant, describe, fit_classes, list_mismatches
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LoadedNetwork", "open_network", "read_file"]
+__all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
+
+# numpy.isfinite makes a boolean array. One of 64 KiB comes from the heap; for 128 KiB and more the
+# C library asks the system for new memory every time, and the check takes twice as long.
+_PIECE_ELEMENTS = 1 << 16
 
 
 @record(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def open_network(
     tensors = {
         name: content.tensors[name]
         if allow_nonfinite
-        else _finite_tensor(f"{opened.path!r}: {name}", content.tensors[name])
+        else FiniteTensor(f"{opened.path!r}: {name}", content.tensors[name])
         for name in fitted.parameter_shapes()
     }
     metadata = {**content.metadata, **note}
@@ -130,6 +133,74 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
         module.read(opened, variant) if detected.takes_variant else module.read(opened)
     )
     return content
+
+
+class FiniteTensor(TensorRef):
+    """A tensor that must be finite: what is read of it is looked through.
+
+    Parameters
+    ----------
+    what : str
+        What errors call the tensor.
+    tensor : TensorRef
+        Reads the numbers.
+    """
+
+    __slots__ = ("_tensor", "_what")
+
+    def __init__(self, what: str, tensor: TensorRef) -> None:
+        super().__init__(tensor.shape, tensor.dtype, tensor.stored_bytes)
+        self._what = what
+        self._tensor = tensor
+
+    def read(self) -> NDArray[np.float32]:
+        """Read all of the array and look through it."""
+        array = self._tensor.read()
+        check_finite(self._what, array)
+        return array
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether the tensor reads rows."""
+        return self._tensor.reads_rows
+
+    def read_rows(self, first: int, out: NDArray[np.float32]) -> None:
+        """Read a part of the array; `check_rows` looks through it."""
+        self._tensor.read_rows(first, out)
+
+    def check_rows(self, first: int, rows: NDArray[np.float32]) -> None:
+        """Refuse rows with NaN or infinity."""
+        check_finite(self._what, rows, first)
+
+
+def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> None:
+    """Refuse a tensor that holds NaN or infinity.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls the tensor.
+    tensor : float32 array
+        C-contiguous.
+    first_row : int
+        What the error adds to the first index: `tensor` may be the rows of another from there on.
+
+    Raises
+    ------
+    WeightsError
+        A value is not finite; the message gives the first one's index.
+    """
+    flat = tensor.reshape(-1)
+    for start in range(0, flat.size, _PIECE_ELEMENTS):
+        finite = np.isfinite(flat[start : start + _PIECE_ELEMENTS])
+        if not finite.all():
+            first = start + int(np.argmin(finite))
+            index = [int(i) for i in np.unravel_index(first, tensor.shape)]
+            index[0] += first_row
+            raise WeightsError(
+                f"{name}: the value at {index} is {flat[first]}; weights must be finite "
+                "(allow_nonfinite=True loads them all the same)"
+            )
 
 
 def _decide(
@@ -188,19 +259,5 @@ def _check_fit(
     advice = f"; it fits {', '.join(names)}, which variant= forces" if names else ""
     raise WeightsError(
         f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
-        f"{len(mismatches)} tensors differ:{describe(mismatches)}"
+        f"{describe(mismatches)}"
     )
-
-
-def _finite_tensor(what: str, tensor: TensorRef) -> TensorRef:
-    """Return the tensor with the check for NaN and infinity behind its reading."""
-
-    def read() -> NDArray[np.float32]:
-        array = tensor.read()
-        check_finite(what, array)
-        return array
-
-    def check_rows(first: int, rows: NDArray[np.float32]) -> None:
-        check_finite(what, rows, first)
-
-    return replace(tensor, read=read, check_rows=check_rows)

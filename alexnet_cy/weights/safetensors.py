@@ -10,28 +10,28 @@ of NumPy, and accepts repeated names.
 from __future__ import annotations
 
 import json
-from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+import numpy as np
+
+from alexnet_cy.contracts.tensors import NetworkFile
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.key_names import canonical_names
-from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_rows, read_floats
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor
 from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from alexnet_cy.weights.files import WeightsFile
 
-__all__ = ["read", "save_arrays", "write"]
+__all__ = ["read", "write", "write_halves"]
 
 MAX_HEADER_BYTES = 1 << 20  # AlexNet: 1.3 KB; the format itself allows 100 MB
 MAX_TENSORS = 1000
@@ -69,12 +69,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     _check_no_gaps(file, entries, file.size_bytes - data_offset)
     names = canonical_names({name: entry.shape for name, entry in entries.items()})
     tensors = {
-        names.canonical[name]: TensorRef(
-            entry.shape,
-            entry.dtype,
-            entry.end - entry.start,
-            partial(read_floats, file, data_offset + entry.start, entry.dtype, entry.shape),
-            partial(fill_rows, file, data_offset + entry.start, entry.dtype),
+        names.canonical[name]: BlockTensor(
+            file, data_offset + entry.start, entry.dtype, entry.shape
         )
         for name, entry in entries.items()
     }
@@ -88,39 +84,41 @@ def write(
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a network with canonical names, as float32.
+    """Write a network as float32; a `writing.Writer`, for tensors of any names."""
+    _save(path, checked_tensors(tensors), file_metadata(variant_name, metadata))
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it is replaced only once the new one is complete.
-    variant_name : str
-        Noted in the file.
-    tensors : mapping of str to float32 array
-        By canonical name, in canonical layout.
-    metadata : mapping of str to str, optional
-        Noted in the file as well.
+
+def write_halves(
+    path: str | os.PathLike[str],
+    variant_name: str,
+    tensors: Mapping[str, NDArray[np.float32]],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a network as float16, in a file of half the size; a `writing.Writer`.
+
+    Every number is rounded to the nearest float16: to 11 significant bits, or to a multiple of
+    2**-24 below 2**-14 (IEEE 754-2019, binary16). NaN and infinity stay what they are. Reading
+    the file gives float32 again.
 
     Raises
     ------
-    TypeError
-        A tensor is not float32, or a piece of metadata no str.
-    OSError
-        The file cannot be written.
+    WeightsError
+        A finite number is too large for float16, whose largest is 65,504.
     """
-    save_arrays(path, checked_tensors(tensors), file_metadata(variant_name, metadata))
+    halves = {}
+    for name, tensor in checked_tensors(tensors).items():
+        with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN becomes a quiet one
+            halves[name] = tensor.astype("<f2")
+        too_large = np.isinf(halves[name]) & np.isfinite(tensor)
+        if too_large.any():
+            largest = float(np.abs(tensor[too_large]).max())
+            raise WeightsError(f"{name}: {largest:g} is too large for float16, at most 65504")
+    _save(path, halves, file_metadata(variant_name, metadata))
 
 
-def save_arrays(
+def _save(
     path: str | os.PathLike[str], arrays: dict[str, NDArray[Any]], metadata: dict[str, str]
 ) -> None:
-    """Write arrays of any element type as they are.
-
-    Raises
-    ------
-    OSError
-        The file cannot be written.
-    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 

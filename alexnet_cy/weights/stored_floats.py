@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.checked_rows import RowsChecksum
+from alexnet_cy.weights.layouts import as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,19 +19,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alexnet_cy.weights.files import WeightsFile
+    from alexnet_cy.weights.layouts import Layout
 
-__all__ = ["FLOAT_BYTES", "Fill", "fill_floats", "fill_rows", "fill_view", "read_floats"]
+__all__ = [
+    "FLOAT_BYTES",
+    "STORED_TYPES",
+    "BlockTensor",
+    "FileSource",
+    "Fill",
+    "fill_floats",
+    "fill_view",
+    "read_floats",
+]
 
 FLOAT_BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 """The floating-point formats that are read, with the bytes of one number."""
 
-# bfloat16, which NumPy lacks, is read as the 16-bit integers that its bits are.
-_STORED_TYPES: dict[str, np.dtype[Any]] = {
+STORED_TYPES: dict[str, np.dtype[Any]] = {
     "F16": np.dtype("<f2"),
     "BF16": np.dtype("<u2"),
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
 }
+"""As what they are read: bfloat16, which NumPy lacks, as the 16-bit integers that its bits are."""
 
 # What is not read straight into the result goes through a buffer that stays in the cache.
 _PART_BYTES = 1 << 18
@@ -37,14 +50,10 @@ Fill: TypeAlias = "Callable[[memoryview], None]"
 """Fills a buffer with the next bytes of an array."""
 
 
-def read_floats(
-    file: WeightsFile,
-    offset_bytes: int,
-    dtype: str,
-    shape: tuple[int, ...],
-    crc32: int | None = None,
-) -> NDArray[np.float32]:
-    """Read little-endian numbers that lie one after the other.
+class BlockTensor(TensorRef):
+    """A tensor whose numbers, little-endian, lie one after the other in a file.
+
+    Where the file has the canonical order of axes, the tensor is read by rows.
 
     Parameters
     ----------
@@ -55,9 +64,70 @@ def read_floats(
     dtype : str
         A key of `FLOAT_BYTES`.
     shape : tuple of int
-        Shape of the result.
+        Canonical shape.
     crc32 : int, optional
-        Checksum that the bytes must have.
+        Checksum that the bytes must have. For rows it is compared once all have been read.
+    layout : Layout
+        From the canonical array to a view of it in the file's order.
+    """
+
+    __slots__ = ("_checksum", "_crc32", "_file", "_layout", "_offset_bytes")
+
+    def __init__(
+        self,
+        file: WeightsFile,
+        offset_bytes: int,
+        dtype: str,
+        shape: tuple[int, ...],
+        crc32: int | None = None,
+        layout: Layout = as_stored,
+    ) -> None:
+        super().__init__(shape, dtype, prod(shape) * FLOAT_BYTES[dtype])
+        self._file = file
+        self._offset_bytes = offset_bytes
+        self._crc32 = crc32
+        self._layout = layout
+        self._checksum = None
+        if crc32 is not None and self.reads_rows:
+            self._checksum = RowsChecksum(shape[0], self.stored_bytes // shape[0], crc32)
+
+    def read(self) -> NDArray[np.float32]:
+        """Read the numbers into a new array; see `read_floats`."""
+        return read_floats(
+            self._file, self._offset_bytes, self.dtype, self.shape, self._crc32, self._layout
+        )
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether the file has the canonical order."""
+        return self._layout is as_stored and self.shape != () and 0 not in self.shape
+
+    def read_rows(self, first: int, out: NDArray[np.float32]) -> None:
+        """Read rows; those that complete the tensor raise the error of the checksum."""
+        offset_bytes = self._offset_bytes + first * (self.stored_bytes // self.shape[0])
+        checksum = self._checksum
+        if checksum is None or checksum.is_known:
+            fill_floats(self._file, offset_bytes, self.dtype, out)
+            return
+        crc32 = fill_floats(self._file, offset_bytes, self.dtype, out, is_checked=True)
+        if not checksum.add(first, len(out), crc32):
+            raise _checksum_error(self._file, self._offset_bytes)
+
+
+def read_floats(
+    file: WeightsFile,
+    offset_bytes: int,
+    dtype: str,
+    shape: tuple[int, ...],
+    crc32: int | None = None,
+    layout: Layout = as_stored,
+) -> NDArray[np.float32]:
+    """Read little-endian numbers that lie one after the other.
+
+    Parameters
+    ----------
+    file, offset_bytes, dtype, shape, crc32, layout
+        As of `BlockTensor`.
 
     Returns
     -------
@@ -73,7 +143,9 @@ def read_floats(
     """
     _check_range(file, offset_bytes, dtype, prod(shape))
     result = np.empty(shape, np.float32)
-    fill_floats(file, offset_bytes, dtype, result, crc32)
+    found = fill_floats(file, offset_bytes, dtype, layout(result), is_checked=crc32 is not None)
+    if crc32 is not None and found != crc32:
+        raise _checksum_error(file, offset_bytes)
     return result
 
 
@@ -82,66 +154,34 @@ def fill_floats(
     offset_bytes: int,
     dtype: str,
     view: NDArray[np.float32],
-    crc32: int | None = None,
-) -> None:
+    *,
+    is_checked: bool = False,
+) -> int:
     """Read little-endian numbers into an array whose axes may be in another order in memory.
 
     Parameters
     ----------
-    file, offset_bytes, dtype, crc32
-        As in `read_floats`.
+    file, offset_bytes, dtype
+        As of `BlockTensor`.
     view : float32 array
         Filled in the order of its indices; a transposed view of an array takes a transposed one.
-
-    Raises
-    ------
-    WeightsError
-        As in `read_floats`.
-    """
-    _check_range(file, offset_bytes, dtype, view.size)
-    source = _Source(file, offset_bytes, is_checked=crc32 is not None)
-    fill_view(view, _STORED_TYPES[dtype], source)
-    if crc32 is not None and source.checksum != crc32:
-        raise WeightsError(f"{file.path!r}: corrupt: the checksum at offset {offset_bytes} differs")
-
-
-def fill_rows(
-    file: WeightsFile,
-    offset_bytes: int,
-    dtype: str,
-    first: int,
-    rows: NDArray[np.float32],
-    *,
-    checksum: bool = False,
-) -> int:
-    """Read some rows of an array of little-endian numbers that lie one after the other.
-
-    Parameters
-    ----------
-    file, offset_bytes, dtype
-        As in `read_floats`, for the whole array.
-    first : int
-        The first row to read.
-    rows : float32 array, C-contiguous
-        Filled; its other axes are those of the whole array.
-    checksum : bool
-        Whether to compute the CRC-32 of their bytes.
+    is_checked : bool
+        Whether to compute the checksum of the bytes.
 
     Returns
     -------
     int
-        The CRC-32, or 0.
+        Their CRC-32, or 0.
 
     Raises
     ------
     WeightsError
-        As in `read_floats`.
+        As in `read_floats`, but for the checksum.
     """
-    row_bytes = prod(rows.shape[1:]) * FLOAT_BYTES[dtype]
-    _check_range(file, offset_bytes + first * row_bytes, dtype, rows.size)
-    source = _Source(file, offset_bytes + first * row_bytes, is_checked=checksum)
-    fill_view(rows, _STORED_TYPES[dtype], source)
-    return source.checksum
+    _check_range(file, offset_bytes, dtype, view.size)
+    source = FileSource(file, offset_bytes, is_checked=is_checked)
+    fill_view(view, STORED_TYPES[dtype], source)
+    return source.crc32
 
 
 def fill_view(view: NDArray[np.float32], stored_type: np.dtype[Any], fill: Fill) -> None:
@@ -165,20 +205,38 @@ def fill_view(view: NDArray[np.float32], stored_type: np.dtype[Any], fill: Fill)
         part[...] = _decode(stored)
 
 
-class _Source:
-    """Hands out the bytes of a file from an offset on."""
+class FileSource:
+    """Hands out the bytes of a file from an offset on, buffer after buffer.
+
+    Parameters
+    ----------
+    file : WeightsFile
+    offset_bytes : int
+    is_checked : bool
+        Whether to compute the checksum of what is read.
+
+    Attributes
+    ----------
+    crc32 : int
+        CRC-32 of what has been read, or 0.
+    """
 
     def __init__(self, file: WeightsFile, offset_bytes: int, *, is_checked: bool) -> None:
+        self.crc32 = 0
         self._file = file
         self._offset_bytes = offset_bytes
         self._is_checked = is_checked
-        self.checksum = 0
 
     def __call__(self, target: memoryview) -> None:
+        """Fill a buffer with the next bytes; `WeightsError` if the file ends before."""
         self._file.read_into(self._offset_bytes, target)
         self._offset_bytes += target.nbytes
         if self._is_checked:
-            self.checksum = zlib.crc32(target, self.checksum)
+            self.crc32 = zlib.crc32(target, self.crc32)
+
+
+def _checksum_error(file: WeightsFile, offset_bytes: int) -> WeightsError:
+    return WeightsError(f"{file.path!r}: corrupt: the checksum at offset {offset_bytes} differs")
 
 
 def _check_range(file: WeightsFile, offset_bytes: int, dtype: str, count: int) -> None:

@@ -1,16 +1,124 @@
-"""What the writers of weight files have in common."""
+"""Writing a weight file: which writer, what it is given, and what the writers have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["VARIANT_KEY", "checked_tensors", "file_metadata"]
+__all__ = [
+    "VARIANT_KEY",
+    "WRITERS",
+    "Writer",
+    "checked_tensors",
+    "file_metadata",
+    "find_writer",
+    "write_network",
+]
 
 VARIANT_KEY = "alexnet_cy.variant"
 """The piece of metadata that names the variant."""
+
+Writer: TypeAlias = Callable[
+    ["str | os.PathLike[str]", str, Mapping[str, NDArray[np.float32]], "Mapping[str, str] | None"],
+    None,
+]
+"""Writes a network to a file: ``write(path, variant_name, tensors, metadata)``.
+
+Parameters
+----------
+path : path-like
+    The file; it is replaced only once the new one is complete.
+variant_name : str
+    Noted in the file. A format that describes the whole network takes the settings and the order
+    of the layers from this variant, but for an adaptive pool, which changes nothing at the
+    variant's own input size and is left out.
+tensors : mapping of str to float32 array
+    By canonical name, in canonical layout. A format that describes the whole network needs the
+    weight and the bias of every layer.
+metadata : mapping of str to str, or None
+    Noted in the file as well.
+
+Raises
+------
+TypeError
+    A tensor is not float32, or a piece of metadata no str.
+ValueError
+    The format describes the whole network, and there is no such variant or a tensor is missing.
+WeightsError
+    The format has no place for what the network is.
+OSError
+    The file cannot be written.
+"""
+
+WRITERS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
+    {
+        (".safetensors", "float32"): ("safetensors", "write"),
+        (".safetensors", "float16"): ("safetensors", "write_halves"),
+        (".npz", "float32"): ("arrays.npz", "write"),
+        (".onnx", "float32"): ("onnx.write", "write"),
+        (".caffemodel", "float32"): ("caffe.write", "write"),
+    }
+)
+"""The `Writer` of each ending and type of number: its module here, imported when it is needed, and
+its name."""
+
+
+def find_writer(path: str | os.PathLike[str], dtype: str = "float32") -> Writer:
+    """Return what writes a file of this name.
+
+    Parameters
+    ----------
+    path : path-like
+        Its ending says the format.
+    dtype : str
+        The numbers in the file, "float32" or "float16".
+
+    Raises
+    ------
+    ValueError
+        There is no such writer; the message says which endings there are.
+    """
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    place = WRITERS.get((suffix, dtype))
+    if place is None:
+        suffixes = " or ".join(ending for ending, numbers in WRITERS if numbers == dtype)
+        raise ValueError(
+            f"need a name that ends in {suffixes} for {dtype}, got {os.fspath(path)!r}"
+        )
+    module, name = place
+    writer: Writer = getattr(import_module(f"alexnet_cy.weights.{module}"), name)
+    return writer
+
+
+def write_network(
+    path: str | os.PathLike[str],
+    variant_name: str,
+    tensors: Mapping[str, NDArray[np.float32]],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dtype: str = "float32",
+) -> None:
+    """Write a network in the format that the ending of the path says.
+
+    Parameters
+    ----------
+    path, variant_name, tensors, metadata
+        As of a `Writer`.
+    dtype : str
+        As of `find_writer`.
+
+    Raises
+    ------
+    ValueError
+        Of `find_writer`; this and the other errors as of a `Writer`.
+    """
+    find_writer(path, dtype)(path, variant_name, tensors, metadata)
 
 
 def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:

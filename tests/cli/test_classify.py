@@ -212,7 +212,7 @@ def test_names_that_terminals_would_act_on(run: Run, weights_of: WeightsOf, tmp_
 def test_many_images_in_batches(
     run: Run, weights_of: WeightsOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alexnet_cy.cli.images.VIEWS_AT_A_TIME", 4)
+    monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 4)
     folder = tmp_path / "many"
     folder.mkdir()
     for i in range(9):

@@ -15,7 +15,7 @@ from alexnet_cy.cli.parser import build_parser
 
 Run = Callable[..., Any]
 
-# docs/benchmarks.md has the options of `bench`.
+# benchmarks/README.md has the options of `bench`.
 DOCUMENTED_HERE = [name for name in COMMANDS if name != "bench"]
 
 

@@ -99,7 +99,7 @@ def test_batches_make_no_difference(
     arguments = ("features", photographs, "--weights", weights_of(), "-l", "conv3", "-o", output)
     run(*arguments)
     together = output.read_bytes()
-    monkeypatch.setattr("alexnet_cy.cli.images.VIEWS_AT_A_TIME", 1)
+    monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 1)
     run(*arguments, "--threads", "1")
     assert output.read_bytes() == together
 
@@ -274,7 +274,7 @@ def test_photographs(run: Run, small_networks: None, shared: Path, output: Path)
 def test_memory_does_not_grow_with_the_images(
     run: Run, small_networks: None, tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alexnet_cy.cli.images.VIEWS_AT_A_TIME", 2)
+    monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 2)
     largest = 0
     append = FeatureFile.append
 

@@ -124,7 +124,7 @@ def test_module_and_statuses(run_python: RunPython, tmp_path: Path) -> None:
 def test_help_imports_nothing_heavy(run_python: RunPython) -> None:
     program = (
         "import sys; from alexnet_cy.cli import main; status = main(['--help']); "
-        "heavy = {'rich', 'PIL', 'pooch', 'requests', 'safetensors', 'google.protobuf'}; "
+        "heavy = {'rich', 'PIL', 'platformdirs', 'requests', 'safetensors', 'google.protobuf'}; "
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr); sys.exit(status)"
     )
     finished = run_python("-c", program)

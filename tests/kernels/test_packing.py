@@ -1,13 +1,12 @@
 """Packed weights: they come back as they were, and what does not fit is refused."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
+from support.row_file import RowTensor
 from support.samples import around, normal
 
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.conv_packing import PART_FLOATS, pack_array, pack_conv
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 
@@ -16,7 +15,7 @@ from alexnet_cy.engine.packed.linear_packing import pack_linear
 def test_fully_connected_weights_come_back(kernels, depth):
     for width in [*around(1, 16, 512), 1030]:
         weight, bias = normal(0, width, depth), normal(1, width)
-        packed = pack_linear(array_tensor(weight), bias, kernels, 2)
+        packed = pack_linear(ArrayTensor(weight), bias, kernels, 2)
         unpacked, offsets = packed.unpack()
         assert_same_bits(unpacked, weight)
         assert_same_bits(offsets, bias)
@@ -49,10 +48,8 @@ def test_kernels_are_read_in_parts(kernels):
 
     def read_rows(first, rows):
         reads.append((first, len(rows)))
-        rows[...] = weight[first : first + len(rows)]
 
-    tensor = replace(array_tensor(weight), read_rows=read_rows)
-    unpacked, _ = pack_conv(tensor, None, 2, kernels, 1).unpack()
+    unpacked, _ = pack_conv(RowTensor(weight, read_rows), None, 2, kernels, 1).unpack()
     assert_same_bits(unpacked, weight)
     most = PART_FLOATS // (600 * 9)
     assert reads == [(first, min(most, 70 - first)) for first in range(0, 70, most)]
@@ -90,7 +87,7 @@ def test_kernels_of_another_shape_are_refused(kernels, first, shape):
 def test_a_weight_that_is_not_finite_is_noticed(kernels, place, value):
     weight = normal(0, 600, 48)
     weight[place] = value
-    assert not pack_linear(array_tensor(weight), None, kernels, 2).finite
+    assert not pack_linear(ArrayTensor(weight), None, kernels, 2).finite
 
 
 CONV_ERRORS = [
@@ -108,7 +105,7 @@ LINEAR_ERRORS = [
 
 
 def linear(weight, bias, threads, kernels):
-    return pack_linear(array_tensor(weight), bias, kernels, threads)
+    return pack_linear(ArrayTensor(weight), bias, kernels, threads)
 
 
 @pytest.mark.parametrize(

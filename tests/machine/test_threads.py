@@ -139,7 +139,7 @@ class Yielding(dict):
 @pytest.mark.slow
 def test_python_threads_that_push_out_one_anothers_plans():
     net = AlexNet(narrow("torchvision"), random_weights(narrow("torchvision")))
-    net._executors = Yielding()
+    net._runner._executors = Yielding()
 
     def forward(first):
         for size in range(70, 70 + 2 * KEPT_PLANS):
@@ -147,7 +147,7 @@ def test_python_threads_that_push_out_one_anothers_plans():
             assert net.forward(empty, ["conv1"])["conv1"].shape[:2] == (0, 64)
 
     in_parallel(forward, range(70, 78))
-    assert len(net._executors) == KEPT_PLANS
+    assert len(net._runner._executors) == KEPT_PLANS
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from support.samples import around, normal
 
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
@@ -109,7 +109,7 @@ def linear() -> None:
         for threads in 1, 2:
 
             def call(x, weight, bias, y, threads=threads):
-                packed = pack_linear(array_tensor(weight), bias, kernels, threads)
+                packed = pack_linear(ArrayTensor(weight), bias, kernels, threads)
                 _linear.Linear(packed, x, y, False).run(threads)
 
             check(call, arrays, (images, width))

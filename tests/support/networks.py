@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod, sqrt
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from support.samples import normal
 
-from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.network import Linear, Variant, get_variant
 
 Weights = dict[str, NDArray[np.float32]]
@@ -44,9 +44,18 @@ def images(variant: Variant, count: int = 1, seed: int = 1) -> NDArray[np.float3
     return normal(seed, count, 3, size, size) * np.float32(deviation)
 
 
+class WatchedTensor(ArrayTensor):
+    """An array that calls `on_read` whenever it is read."""
+
+    def __init__(self, array: NDArray[np.float32], on_read: Callable[[], object]) -> None:
+        super().__init__(array)
+        self.on_read = on_read
+
+    def read(self) -> NDArray[np.float32]:
+        self.on_read()
+        return super().read()
+
+
 def tensors(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, TensorRef]:
     """Wrap arrays as a reader of files does."""
-    return {
-        name: TensorRef(array.shape, "F32", array.nbytes, lambda array=array: array)
-        for name, array in weights.items()
-    }
+    return {name: ArrayTensor(array) for name, array in weights.items()}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.checked_rows import CheckedRows
-from alexnet_cy.weights.crc32 import join_crc32
+from alexnet_cy.weights.checked_rows import join_crc32
 from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.stored_floats import BlockTensor
 
 OFFSET = 20
 STARTS = range(0, 23, 5)
@@ -21,6 +21,7 @@ STARTS = range(0, 23, 5)
 def test_the_checksum_of_two_parts(first, second):
     joined = join_crc32(zlib.crc32(first), zlib.crc32(second), len(second))
     assert joined == zlib.crc32(first + second)
+    assert join_crc32(zlib.crc32(first), joined, len(second)) == zlib.crc32(second)
 
 
 def test_the_checksum_of_large_parts():
@@ -43,7 +44,7 @@ def rows_of(stored, folder, *, flipped_byte=None):
     path = folder / "rows"
     path.write_bytes(bytes(OFFSET) + data)
     dtype = {2: "F16", 4: "F32", 8: "F64"}[stored.itemsize]
-    return CheckedRows(open_file(path), OFFSET, dtype, stored.shape, crc32)
+    return BlockTensor(open_file(path), OFFSET, dtype, stored.shape, crc32).read_rows
 
 
 @pytest.mark.parametrize("starts", [STARTS, STARTS[::-1], [10, 0, 20, 5, 15, 5]])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.finite import check_finite
+from alexnet_cy.weights.loader import check_finite
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

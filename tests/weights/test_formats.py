@@ -8,11 +8,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from fuzz_weights import fuzz
 from synthesis.mutations import cuts
 from synthesis.networks import TINY, random_tensors, widened
 from synthesis.outcomes import read_all, read_by_rows
 from synthesis.seeds import SEEDS, VARIANTS, rounded
+from weights.fuzz_weights import fuzz
 
 from alexnet_cy import AlexNet
 from alexnet_cy.weights import open_network

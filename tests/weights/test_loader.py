@@ -13,19 +13,21 @@ from synthesis.networks import TINY, random_tensors
 from synthesis.seed_safetensors import torchvision_names
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.matching import MAX_CLASSES
 from alexnet_cy.network.variants import VARIANTS, get_variant
-from alexnet_cy.weights import NetworkFile, TensorRef, loader, open_network, safetensors
+from alexnet_cy.weights import NetworkFile, TensorRef, loader, open_network
 from alexnet_cy.weights.arrays import npz
-from alexnet_cy.weights.matching import MAX_CLASSES
+from alexnet_cy.weights.writing import find_writer, write_network
 
 
-def no_numbers():
-    raise AssertionError("the numbers are not needed")
+class NoNumbers(TensorRef):
+    def read(self):
+        raise AssertionError("the numbers are not needed")
 
 
 def fake(shapes, variant=None, metadata=None):
     """A file that has tensors of these shapes and no numbers."""
-    tensors = {name: TensorRef(shape, "F32", 0, no_numbers) for name, shape in shapes.items()}
+    tensors = {name: NoNumbers(shape, "F32", 0) for name, shape in shapes.items()}
     return NetworkFile("fake", tensors, variant, metadata or {})
 
 
@@ -213,11 +215,12 @@ def test_one_value_that_is_not_finite_is_found_in_every_tensor(tmp_path, name, v
     assert allowed.tobytes() == tensors[name].tobytes()
 
 
-def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path):
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".onnx", ".caffemodel"])
+def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path, suffix):
     tensors = random_tensors(TINY["caffe"])
     tensors["fc6.weight"][3, 5] = np.inf
-    path = tmp_path / "network.safetensors"
-    safetensors.write(path, "caffe", tensors)
+    path = tmp_path / f"network{suffix}"
+    write_network(path, "caffe", tensors)
     tensor = open_network(path, TINY["caffe"]).tensors["fc6.weight"]
     rows = np.empty((2, tensor.shape[1]), np.float32)
     tensor.read_rows(2, rows)
@@ -226,7 +229,7 @@ def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path):
     tensor.read_rows(1, rows)
     tensor.check_rows(1, rows)
     allowed = open_network(path, TINY["caffe"], allow_nonfinite=True).tensors["fc6.weight"]
-    assert allowed.check_rows is None
+    allowed.check_rows(2, rows)
 
 
 def test_numbers_beyond_float32_are_not_finite(tmp_path):
@@ -273,3 +276,13 @@ def test_a_full_size_network(tmp_path):
     opened = open_network(path, "caffenet")
     assert opened.variant == get_variant("caffenet").with_num_classes(20)
     assert opened.tensors["fc8.bias"].read().tolist() == list(range(20))
+
+
+def test_a_name_that_nothing_is_written_to():
+    message = (
+        "need a name that ends in .safetensors or .npz or .onnx or .caffemodel for float32, got"
+    )
+    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.pth'"):
+        find_writer("x.pth")
+    with pytest.raises(ValueError, match=r"ends in \.safetensors for float16, got 'x.npz'"):
+        find_writer("x.npz", "float16")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from alexnet_cy.contracts.tensors import TensorRef, array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.engine.arrays import as_float32
 from alexnet_cy.network import Variant
+from alexnet_cy.network.matching import compare_shapes, describe
 
 __all__ = ["given_tensors"]
 
@@ -31,23 +33,27 @@ def given_tensors(
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        An array is not of floating-point numbers.
+    ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them.
     """
     wanted = variant.parameter_shapes()
-    tensors, problems = {}, []
-    for name, shape in wanted.items():
-        value = weights.get(name)
-        if value is None:
-            problems.append(f"{name} is missing, need shape {shape}")
-            continue
-        if not isinstance(value, TensorRef):
-            layout = {4: "(O, I / groups, R, S)", 2: "(out, in)", 1: "(out,)"}[len(shape)]
-            value = array_tensor(as_float32(value, name, len(shape), layout))
-        if value.shape != shape:
-            problems.append(f"{name} has shape {value.shape}, need {shape}")
-        tensors[name] = value
-    problems += [f"{name} is not in the network" for name in weights if name not in wanted]
-    if problems:
-        raise ValueError(f"weights do not fit variant {variant.name!r}: " + "; ".join(problems))
-    return tensors
+    tensors, shapes = {}, {}
+    for name, value in weights.items():
+        if name not in wanted:
+            shapes[str(name)] = value.shape if isinstance(value, TensorRef) else np.shape(value)
+        elif value is not None:
+            tensors[name] = _tensor(value, name, len(wanted[name]))
+            shapes[name] = tensors[name].shape
+    mismatches = compare_shapes(wanted, shapes)
+    if mismatches:
+        raise ValueError(f"weights do not fit variant {variant.name!r}: {describe(mismatches)}")
+    return {name: tensors[name] for name in wanted}
+
+
+def _tensor(value: ArrayLike | TensorRef, name: str, rank: int) -> TensorRef:
+    if isinstance(value, TensorRef):
+        return value
+    layout = {4: "(O, I / groups, R, S)", 2: "(out, in)", 1: "(out,)"}[rank]
+    return ArrayTensor(as_float32(value, name, rank, layout))

@@ -58,4 +58,4 @@ class LinearLayer(LayerWeights[PackedLinear]):
 
     def _reads_rows(self) -> bool:
         tensors = self._tensors
-        return tensors is not None and tensors[0].read_rows is not None
+        return tensors is not None and tensors[0].reads_rows

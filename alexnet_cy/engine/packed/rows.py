@@ -37,29 +37,18 @@ def for_each_row_block(tensor: TensorRef, n_rows: int, threads: int, take_rows: 
     WeightsError
         The tensor cannot be read, or holds numbers that are not finite and must not.
     """
-    read_rows = _row_reader(tensor)
     total, *rest = tensor.shape
+    whole = None if tensor.reads_rows else tensor.read()
 
     def take_part(first: int) -> None:
+        if whole is not None:
+            take_rows(first, whole[first : first + n_rows])
+            return
         memory = take_scratch(4 * n_rows * prod(rest))
-        buffer = array_on(memory, (n_rows, *rest))
-        rows = read_rows(first, buffer[: total - first])
-        if not take_rows(first, rows) and tensor.check_rows is not None:
+        rows = array_on(memory, (n_rows, *rest))[: total - first]
+        tensor.read_rows(first, rows)
+        if not take_rows(first, rows):
             tensor.check_rows(first, rows)
         give_back(memory)
 
     parallel_for(take_part, range(0, total, n_rows), threads)
-
-
-def _row_reader(tensor: TensorRef) -> Callable[[int, Float32Array], Float32Array]:
-    """Return what gives the rows from an index on, as many as the buffer has, and may use it."""
-    fill_rows = tensor.read_rows
-    if fill_rows is None:
-        whole = tensor.read()
-        return lambda first, buffer: whole[first : first + len(buffer)]
-
-    def read_rows(first: int, buffer: Float32Array) -> Float32Array:
-        fill_rows(first, buffer)
-        return buffer
-
-    return read_rows

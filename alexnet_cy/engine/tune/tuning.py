@@ -19,12 +19,10 @@ import numpy as np
 from alexnet_cy.contracts.records import record
 from alexnet_cy.engine.choice.conv_algorithms import able_algorithms, requested_algorithm
 from alexnet_cy.engine.choice.conv_problem import ConvProblem
-from alexnet_cy.engine.packed.packed_weights import PackedWeights
-from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.runner import Runner
 from alexnet_cy.engine.text_table import text_table
 from alexnet_cy.engine.tune.tuning_cache import Times, entry_key, read_times, write_times
-from alexnet_cy.kernels import _runtime
 from alexnet_cy.network import Conv, Variant
 from alexnet_cy.network.random_weights import random_tensors
 
@@ -187,20 +185,14 @@ def measure_ms(
     problems = _problems(variant, height, width)
     able = {name: able_algorithms(problem, exact=exact) for name, problem in problems.items()}
     algorithms = dict.fromkeys(algorithm for names in able.values() for algorithm in names)
-    packed = PackedWeights(variant, random_tensors(variant, SEED), _runtime.kernels_of(level))
+    runner = Runner(variant, random_tensors(variant, SEED), exact=exact, level=level)
     last = list(problems)[-1]
     executors = {
-        algorithm: Executor(
-            make_plan(
-                variant,
-                height,
-                width,
-                (last,),
-                exact=exact,
-                tuned={name: algorithm for name in problems if algorithm in able[name]},
-                level=level,
-            ),
-            packed,
+        algorithm: runner.executor(
+            height,
+            width,
+            (last,),
+            {name: algorithm for name in problems if algorithm in able[name]},
         )
         for algorithm in algorithms
     }

@@ -18,7 +18,12 @@ import numpy as np
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.arrays.payloads import Payload, extract_payloads
-from alexnet_cy.weights.arrays.stored_arrays import StoredArray, check_element_type, network_file
+from alexnet_cy.weights.arrays.stored_arrays import (
+    Block,
+    StoredArray,
+    check_element_type,
+    network_file,
+)
 from alexnet_cy.weights.arrays.unpickler import InlineBytes, PickledArray, load_arrays
 from alexnet_cy.weights.files import as_weights_error, open_file
 
@@ -149,8 +154,11 @@ def _stored(what: str, array: object) -> StoredArray:
     ):
         raise WeightsError(f"{what} is {_kind(array)}; weights are arrays of numbers")
     check_element_type(what, array.dtype, array.shape)
+    data, block = array.data, None
+    if isinstance(data, Payload) and not data.is_text:
+        block = Block(data.file, data.offset_bytes, None)
     return StoredArray(
-        array.shape, array.dtype, array.fortran_order, array.data.stored_bytes, array.data.open
+        array.shape, array.dtype, array.fortran_order, data.stored_bytes, data.open, block
     )
 
 

@@ -6,19 +6,28 @@ has ``conv1/W`` in (H, W, I, O) and ``fc6/W`` with four axes, (6, 6, 256, 4096).
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
+import zlib
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.weights.arrays.npy import MAX_HEADER_BYTES, read_header
-from alexnet_cy.weights.arrays.stored_arrays import StoredArray, check_element_type, network_file
+from alexnet_cy.weights.arrays.stored_arrays import (
+    Block,
+    StoredArray,
+    check_element_type,
+    network_file,
+)
+from alexnet_cy.weights.checked_rows import join_crc32
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
+from alexnet_cy.weights.zip_members import MemberSource, read_members
 
 if TYPE_CHECKING:
     import os
@@ -28,19 +37,20 @@ if TYPE_CHECKING:
 
     from alexnet_cy.contracts.tensors import NetworkFile
     from alexnet_cy.weights.files import WeightsFile
+    from alexnet_cy.weights.zip_members import Member
 
 __all__ = ["read", "write"]
 
 MAX_MEMBERS = 1000
 MAX_METADATA_BYTES = 1 << 20
+MAX_HEAD_BYTES = MAX_HEADER_BYTES + 64  # the magic number and the length precede the header
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 # Nothing is decompressed before it is asked for. What all members say they have is bounded all the
 # same: a network of 244 MB may be compressed as far as it goes, a bomb not.
 MAX_EXPANSION_BYTES = 512 << 20
 
 _METADATA_MEMBER = "__metadata__.npy"
-_MAX_PIECE_BYTES = 1 << 20
-_LOCAL_HEADER_BYTES = 30  # APPNOTE.TXT 4.3.7, without name and extra field
 
 
 def read(path: str | os.PathLike[str]) -> NetworkFile:
@@ -63,16 +73,11 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         arrays of floating-point numbers.
     """
     file = open_file(path)
-    # The directory is the largest part that zipfile reads at once.
-    with as_weights_error(f"{file.path!r}: the zip directory"):
-        archive = zipfile.ZipFile(cast("BinaryIO", file.stream(max_read_bytes=_MAX_PIECE_BYTES)))
-    members = _check_members(file, archive)
-    metadata = _read_metadata(file, archive, members.pop(_METADATA_MEMBER, None))
+    members = read_members(file, METHODS)
+    _check_members(file, members)
+    metadata = _read_metadata(file, members.pop(_METADATA_MEMBER, None))
     variant = metadata.pop(VARIANT_KEY, None)
-    arrays = {
-        name.removesuffix(".npy"): _stored(file, archive, member)
-        for name, member in members.items()
-    }
+    arrays = {name.removesuffix(".npy"): _stored(file, member) for name, member in members.items()}
     return network_file("npz", arrays, variant, metadata)
 
 
@@ -82,25 +87,9 @@ def write(
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a network with canonical names and layouts, as float32, uncompressed.
+    """Write a network as float32, uncompressed; a `writing.Writer`, for tensors of any names.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it is replaced only once the new one is complete.
-    variant_name : str
-        Noted in the file, with the metadata, as JSON in the bytes of an array ``__metadata__``.
-    tensors : mapping of str to float32 array
-        By canonical name, in canonical layout.
-    metadata : mapping of str to str, optional
-        Noted in the file as well.
-
-    Raises
-    ------
-    TypeError
-        A tensor is not float32, or a piece of metadata no str.
-    OSError
-        The file cannot be written.
+    The metadata are noted as JSON in the bytes of an array ``__metadata__``.
     """
     arrays = checked_tensors(tensors)
     text = json.dumps(file_metadata(variant_name, metadata)).encode()
@@ -109,109 +98,66 @@ def write(
         np.savez(stream, **arrays, **noted)  # type: ignore[arg-type]
 
 
-def _check_members(file: WeightsFile, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    entries = archive.infolist()
-    if len(entries) > MAX_MEMBERS:
-        raise WeightsError(f"{file.path!r}: {len(entries)} arrays; at most {MAX_MEMBERS} are read")
-    members = {entry.filename: entry for entry in entries}
-    if len(members) != len(entries):
-        raise WeightsError(f"{file.path!r}: two members of the zip file have the same name")
-    for name, entry in members.items():
-        if not name.endswith(".npy") or len(name) > MAX_HEADER_BYTES:
+def _check_members(file: WeightsFile, members: Mapping[str, Member]) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise WeightsError(f"{file.path!r}: {len(members)} arrays; at most {MAX_MEMBERS} are read")
+    for name in members:
+        if not name.endswith(".npy"):
             raise WeightsError(f"{file.path!r}: the zip file holds {name[:80]!r}, no array")
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise WeightsError(f"{file.path!r}: {name[:80]!r} is not stored and not deflated")
-    _check_places(file, archive)
-    expanded_bytes = sum(entry.file_size for entry in entries)
+    expanded_bytes = sum(member.size_bytes for member in members.values())
     if expanded_bytes > file.size_bytes + MAX_EXPANSION_BYTES:
         raise WeightsError(
             f"{file.path!r}: {file.size_bytes} bytes that say they expand to {expanded_bytes}; at "
             f"most {MAX_EXPANSION_BYTES} more than the file are read"
         )
-    return members
 
 
-def _check_places(file: WeightsFile, archive: zipfile.ZipFile) -> None:
-    """Refuse members that overlap, or that other data precede: two readers could see two files."""
-    end = 0
-    for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
-        if entry.header_offset < end or (end == 0 and entry.header_offset != 0):
-            raise WeightsError(
-                f"{file.path!r}: {entry.filename[:80]!r} overlaps another member of the zip file, "
-                "or does not begin it"
-            )
-        # At least: extra fields may follow the name.
-        header_bytes = _LOCAL_HEADER_BYTES + len(entry.orig_filename)
-        end = entry.header_offset + header_bytes + entry.compress_size
-    if end > archive.start_dir:
-        raise WeightsError(f"{file.path!r}: a member reaches into the directory of the zip file")
-
-
-def _read_metadata(
-    file: WeightsFile, archive: zipfile.ZipFile, member: zipfile.ZipInfo | None
-) -> dict[str, str]:
+def _read_metadata(file: WeightsFile, member: Member | None) -> dict[str, str]:
     if member is None:
         return {}
-    if member.file_size > MAX_METADATA_BYTES:
-        raise WeightsError(f"{file.path!r}: metadata of {member.file_size} bytes")
-    with as_weights_error(f"{file.path!r}: the metadata"), archive.open(member) as stream:
-        read_header(cast("BinaryIO", stream))
-        metadata = json.loads(stream.read(MAX_METADATA_BYTES))
+    stream = io.BytesIO(member.read(file, MAX_METADATA_BYTES))
+    with as_weights_error(f"{file.path!r}: the metadata"):
+        read_header(stream)
+        metadata = json.loads(stream.read())
     if isinstance(metadata, dict) and all(isinstance(text, str) for text in metadata.values()):
         return metadata
     raise WeightsError(f"{file.path!r}: the metadata must map strings to strings")
 
 
-def _stored(file: WeightsFile, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> StoredArray:
+def _stored(file: WeightsFile, member: Member) -> StoredArray:
     """Read the header of one array and compare it with the member's size."""
-    what = f"{file.path!r}: {member.filename[:80]!r}"
-    with as_weights_error(what), archive.open(member) as stream:
-        shape, fortran_order, dtype = read_header(cast("BinaryIO", stream))
-        header_bytes = stream.tell()
+    what = f"{file.path!r}: {member.name[:80]!r}"
+    head = bytearray(min(member.size_bytes, MAX_HEAD_BYTES))
+    MemberSource(file, member)(memoryview(head))
+    stream = io.BytesIO(head)
+    with as_weights_error(what):
+        shape, fortran_order, dtype = read_header(stream)
+    header_bytes = stream.tell()
     check_element_type(what, dtype, shape)
+    numbers_bytes = member.size_bytes - header_bytes
+    block = None
+    if not member.is_deflated and member.crc32 is not None:
+        # That of header and numbers less that of the header; adding and subtracting are the same.
+        of_header = zlib.crc32(memoryview(head)[:header_bytes])
+        crc32 = join_crc32(of_header, member.crc32, numbers_bytes)
+        block = Block(file, member.offset_bytes + header_bytes, crc32)
     array = StoredArray(
         shape,
         dtype,
         fortran_order,
-        member.compress_size,
-        partial(_Member, what, archive, member, header_bytes),
+        member.stored_bytes,
+        partial(_open_numbers, file, member, header_bytes),
+        block,
     )
-    if header_bytes + array.size_bytes != member.file_size:
+    if array.size_bytes != numbers_bytes:
         raise WeightsError(
-            f"{what}: {member.file_size - header_bytes} bytes; shape {shape} of {dtype} has "
-            f"{array.size_bytes}"
+            f"{what}: {numbers_bytes} bytes; shape {shape} of {dtype} has {array.size_bytes}"
         )
     return array
 
 
-class _Member:
-    """Hands out the numbers of one array, buffer after buffer, and checks the checksum at the end.
-
-    The checksum is zipfile's, which compares it when a member has been read to its end.
-    """
-
-    def __init__(
-        self, what: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, header_bytes: int
-    ) -> None:
-        self._what = what
-        self._bytes_left = member.file_size
-        with as_weights_error(what):
-            self._stream = archive.open(member)
-        self._read(header_bytes)
-
-    def __call__(self, target: memoryview) -> None:
-        filled = 0
-        while filled < target.nbytes:
-            piece = self._read(min(target.nbytes - filled, _MAX_PIECE_BYTES))
-            target[filled : filled + len(piece)] = piece
-            filled += len(piece)
-
-    def _read(self, count: int) -> bytes:
-        with as_weights_error(self._what):
-            piece = self._stream.read(count)
-            if not piece:
-                raise EOFError("the data end before the array does")
-            self._bytes_left -= len(piece)
-            if not self._bytes_left:
-                self._stream.read(1)
-        return piece
+def _open_numbers(file: WeightsFile, member: Member, header_bytes: int) -> MemberSource:
+    """Return the source of a member's bytes, the header of the array read."""
+    source = MemberSource(file, member)
+    source(memoryview(bytearray(header_bytes)))
+    return source

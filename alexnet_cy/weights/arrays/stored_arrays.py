@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,22 +18,31 @@ from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.layouts import Layout, as_stored, tensorflow_layout
-from alexnet_cy.weights.stored_floats import fill_view
+from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.stored_floats import Fill
 
-__all__ = ["FLOAT_NAMES", "MAX_RANK", "StoredArray", "check_element_type", "network_file"]
+__all__ = ["FLOAT_NAMES", "MAX_RANK", "Block", "StoredArray", "check_element_type", "network_file"]
 
 FLOAT_NAMES = {2: "F16", 4: "F32", 8: "F64"}
 """The floating-point formats that are read, by the bytes of one number."""
 
 MAX_RANK = 4
 """Weights have at most four axes."""
+
+
+class Block(NamedTuple):
+    """The bytes of an array in a file, and the checksum that they must have if there is one."""
+
+    file: WeightsFile
+    offset_bytes: int
+    crc32: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class StoredArray:
         Bytes that it takes in the file.
     open : callable
         ``open()`` returns a function that fills one buffer after the other with the array's bytes.
+    block : Block or None
+        Where these bytes lie in the file, one after the other; None if they must be decoded.
     """
 
     shape: tuple[int, ...]
@@ -58,6 +70,7 @@ class StoredArray:
     fortran_order: bool
     stored_bytes: int
     open: Callable[[], Fill]
+    block: Block | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -122,18 +135,34 @@ def network_file(
 
 
 def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:
-    def read() -> NDArray[np.float32]:
-        result = np.empty(shape, np.float32)
-        view = layout(result)
-        if array.fortran_order:
-            view = _fortran_view(view, len(array.shape))
-        fill_view(view, array.dtype, array.open())
+    if array.fortran_order:
+        layout = partial(_fortran_view, layout, len(array.shape))
+    name = FLOAT_NAMES[array.dtype.itemsize]
+    if array.block is not None and array.dtype == STORED_TYPES[name]:
+        file, offset_bytes, crc32 = array.block
+        return BlockTensor(file, offset_bytes, name, shape, crc32, layout)
+    return _DecodedTensor(array, shape, layout)
+
+
+class _DecodedTensor(TensorRef):
+    """An array that is compressed, or of big-endian numbers, or in the text of a pickle."""
+
+    __slots__ = ("_array", "_layout")
+
+    def __init__(self, array: StoredArray, shape: tuple[int, ...], layout: Layout) -> None:
+        super().__init__(shape, FLOAT_NAMES[array.dtype.itemsize], array.stored_bytes)
+        self._array = array
+        self._layout = layout
+
+    def read(self) -> NDArray[np.float32]:
+        """Read the numbers in the order in which they are stored."""
+        result = np.empty(self.shape, np.float32)
+        fill_view(self._layout(result), self._array.dtype, self._array.open())
         return result
 
-    return TensorRef(shape, FLOAT_NAMES[array.dtype.itemsize], array.stored_bytes, read)
 
-
-def _fortran_view(view: NDArray[np.float32], stored_rank: int) -> NDArray[np.float32]:
+def _fortran_view(layout: Layout, stored_rank: int, array: NDArray[Any]) -> NDArray[Any]:
+    view = layout(array)
     # A layout may split the first of two axes, (in, out), into the three of an image: these stay
     # together, in their order.
     return view.T if view.ndim == stored_rank else np.moveaxis(view, -1, 0)

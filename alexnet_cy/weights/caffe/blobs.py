@@ -6,19 +6,18 @@ Until 2014 every blob had four axes (``num, channels, height, width``), so that 
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe.messages import RAW_DATA_TYPES
-from alexnet_cy.weights.protobuf.spans import Span, count_elements, read_spans, row_reader
+from alexnet_cy.weights.protobuf.spans import Span, count_elements, spans_tensor
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["blob_array", "blob_shape", "parameter_ref"]
@@ -78,7 +77,7 @@ def blob_array(file: WeightsFile, blob: Any, where: str) -> NDArray[np.float32]:
     """
     shape = blob_shape(blob, where)
     dtype, spans = _numbers(blob, shape, where)
-    return read_spans(file, spans, dtype, shape)
+    return spans_tensor(file, spans, dtype, shape).read()
 
 
 def parameter_ref(
@@ -115,10 +114,7 @@ def parameter_ref(
     shape = stored_shape[-axes:]
     if len(shape) < axes or prod(stored_shape[:-axes]) != 1:
         raise WeightsError(f"{where}: shape {stored_shape}; a shape of {axes} axes is needed")
-    read = partial(read_spans, file, spans, dtype, shape, transposed=transposed)
-    stored_bytes = sum(span.stored_bytes for span in spans)
-    read_rows = None if transposed else row_reader(file, spans, dtype)
-    return TensorRef(shape[::-1] if transposed else shape, dtype, stored_bytes, read, read_rows)
+    return spans_tensor(file, spans, dtype, shape, transposed=transposed)
 
 
 def _numbers(blob: Any, shape: tuple[int, ...], where: str) -> tuple[str, list[Span]]:

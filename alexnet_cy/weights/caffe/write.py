@@ -40,31 +40,15 @@ def write(
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a network with canonical names and layouts, as float32.
+    """Write a network as float32; a `writing.Writer`.
 
-    Parameters
-    ----------
-    path : path-like
-        The file; it is replaced only once the new one is complete.
-    variant_name : str
-        The variant whose settings and order of layers the file states. An adaptive pool is left
-        out, which changes nothing at the variant's own input size.
-    tensors : mapping of str to float32 array
-        By canonical name, in canonical layout; the weight and the bias of every layer.
-    metadata : mapping of str to str, optional
-        Of these ``name`` is noted as the name of the network, which is the variant's title
-        otherwise, and ``layer.fc8`` as that of the classifier. The format has no place for others.
+    Of the metadata ``name`` is noted as the name of the network, which is the variant's title
+    otherwise, and ``layer.fc8`` as that of the classifier. The format has no place for others.
 
     Raises
     ------
-    TypeError
-        A tensor is not float32.
-    ValueError
-        There is no such variant, or a tensor is missing.
     WeightsError
-        The variant cannot be described to Caffe: it pads more at one end than at the other.
-    OSError
-        The file cannot be written.
+        The variant pads more at one end than at the other, which Caffe cannot be told.
     """
     variant = get_variant(variant_name)
     arrays = checked_tensors(tensors)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.onnx.tensors import OnnxTensor
 
 __all__ = ["Parameter"]
@@ -72,6 +70,6 @@ class Parameter:
             raise ValueError(f"a tensor of shape {self.shape} cannot become {tuple(target)}")
         return replace(self, stored_shape=tuple(shape))
 
-    def read(self) -> NDArray[np.float32]:
-        """Read the numbers as a C-contiguous float32 array of `shape`; see `OnnxTensor.read`."""
-        return self.tensor.read(self.stored_shape, transposed=self.is_transposed)
+    def reference(self) -> TensorRef:
+        """Return the parameter as a tensor of the network; see `OnnxTensor.as_weight`."""
+        return self.tensor.as_weight(self.stored_shape, transposed=self.is_transposed)

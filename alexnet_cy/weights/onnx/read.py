@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import ArrayTensor, NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS
 from alexnet_cy.weights.files import open_file
@@ -30,9 +30,6 @@ from alexnet_cy.weights.protobuf.wire import read_message
 if TYPE_CHECKING:
     import os
 
-    from numpy.typing import NDArray
-
-    from alexnet_cy.weights.onnx.parameters import Parameter
 
 __all__ = ["read"]
 
@@ -72,24 +69,10 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     tensors: dict[str, TensorRef] = {}
     learned = [(step.weight, step.bias) for step in steps if step.weight is not None]
     for layer, (weight, bias) in zip(LAYER_NAMES, learned, strict=True):
-        tensors[f"{layer}.weight"] = _tensor(weight)
-        tensors[f"{layer}.bias"] = _tensor(bias) if bias else _no_bias(weight.shape[0])
+        no_bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
+        tensors[f"{layer}.weight"] = weight.reference()
+        tensors[f"{layer}.bias"] = bias.reference() if bias else no_bias
     return NetworkFile("onnx", tensors, variant, _metadata(model, graph))
-
-
-def _tensor(parameter: Parameter) -> TensorRef:
-    tensor = parameter.tensor
-    read_rows = None if parameter.is_transposed else tensor.row_reader()
-    return TensorRef(parameter.shape, tensor.dtype, tensor.stored_bytes, parameter.read, read_rows)
-
-
-def _no_bias(channels: int) -> TensorRef:
-    """Return the bias of a node that has none."""
-
-    def read() -> NDArray[np.float32]:
-        return np.zeros(channels, np.float32)
-
-    return TensorRef((channels,), "F32", 0, read)
 
 
 def _metadata(model: Any, graph: Graph) -> dict[str, str]:

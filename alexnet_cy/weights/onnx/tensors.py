@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.onnx.messages import DATA_TYPES, EXTERNAL
 from alexnet_cy.weights.onnx.node import quoted
-from alexnet_cy.weights.protobuf.spans import Span, count_elements, read_spans, row_reader
+from alexnet_cy.weights.protobuf.spans import Span, count_elements, spans_tensor
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -77,33 +78,26 @@ class OnnxTensor:
         """Bytes that the numbers take in the file."""
         return sum(span.stored_bytes for span in self.spans)
 
-    def read(self, shape: tuple[int, ...], *, transposed: bool = False) -> NDArray[np.float32]:
-        """Read the numbers as a new C-contiguous float32 array.
+    def as_weight(self, shape: tuple[int, ...], *, transposed: bool = False) -> TensorRef:
+        """Return the tensor as the weight or bias of a layer.
 
         Parameters
         ----------
         shape : tuple of int
             With as many elements as the tensor has.
         transposed : bool
-            Return the array, a matrix, transposed.
+            Whether the weight is that, a matrix, transposed.
 
         Raises
         ------
         WeightsError
-            They are no floating-point numbers, or the file does not yield them.
+            It holds no floating-point numbers.
         """
         if self.dtype not in FLOAT_BYTES:
             raise _error(self, f"type {self.dtype}; weights are one of {', '.join(FLOAT_BYTES)}")
         if self.field == "int32_data":
-            array = self._read_halves().reshape(shape)
-            return np.ascontiguousarray(array.T) if transposed else array
-        return read_spans(self.file, self.spans, self.dtype, shape, transposed=transposed)
-
-    def row_reader(self) -> Callable[[int, NDArray[np.float32]], object] | None:
-        """Return what reads some rows of the tensor as it is stored; None if nothing can."""
-        if self.dtype not in FLOAT_BYTES or self.field == "int32_data":
-            return None
-        return row_reader(self.file, self.spans, self.dtype)
+            return _HalvesTensor(self, shape, transposed=transposed)
+        return spans_tensor(self.file, self.spans, self.dtype, shape, transposed=transposed)
 
     def read_integers(self) -> tuple[int, ...]:
         """Read the few numbers of an "I64" tensor, such as a shape.
@@ -122,37 +116,6 @@ class OnnxTensor:
             self.file.read_bytes(span.offset_bytes, span.stored_bytes) for span in self.spans
         )
         return tuple(np.frombuffer(data[: count * INT64_BYTES], "<i8").tolist())
-
-    def _read_halves(self) -> NDArray[np.float32]:
-        """Read 16-bit floats whose bits are written as varints, one after the other."""
-        result = np.empty(prod(self.shape), np.float32)
-        done = 0
-        for bits in self._varints():
-            part = result[done : done + len(bits)]
-            if len(part) < len(bits):
-                raise _error(self, f"more numbers than its shape {self.shape} has")
-            if self.dtype == "BF16":  # the upper half of a float32
-                part.view(np.uint32)[:] = bits << 16
-            else:
-                part[:] = bits.astype(np.uint16).view(np.float16)
-            done += len(bits)
-        if done < len(result):
-            raise _error(self, f"{done} numbers, its shape {self.shape} has {len(result)}")
-        return result
-
-    def _varints(self) -> Iterator[NDArray[np.uint32]]:
-        """Yield the numbers of the packed spans, some thousand at a time."""
-        for span in self.spans:
-            rest = b""
-            for first in range(0, span.stored_bytes, _CHUNK_BYTES):
-                count = min(_CHUNK_BYTES, span.stored_bytes - first)
-                data = rest + self.file.read_bytes(span.offset_bytes + first, count)
-                numbers, rest = _decode_halves(data)
-                if len(rest) >= MAX_HALF_BYTES or (numbers >> 16).any():
-                    raise _error(self, "a number of more than 16 bits in its int32_data")
-                yield numbers
-            if rest:
-                raise _error(self, "its int32_data ends within a number")
 
 
 def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
@@ -191,6 +154,51 @@ def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
         tensor = OnnxTensor(file, tensor.name, tensor.shape, tensor.dtype, tensor.field, spans, ())
     _check_count(tensor)
     return tensor
+
+
+class _HalvesTensor(TensorRef):
+    """16-bit floats whose bits are written as varints, one after the other."""
+
+    __slots__ = ("_tensor", "_transposed")
+
+    def __init__(self, tensor: OnnxTensor, shape: tuple[int, ...], *, transposed: bool) -> None:
+        super().__init__(shape[::-1] if transposed else shape, tensor.dtype, tensor.stored_bytes)
+        self._tensor = tensor
+        self._transposed = transposed
+
+    def read(self) -> NDArray[np.float32]:
+        """Read the numbers, decoding a part of the varints at a time."""
+        tensor = self._tensor
+        result = np.empty(prod(self.shape), np.float32)
+        done = 0
+        for bits in self._varints():
+            part = result[done : done + len(bits)]
+            if len(part) < len(bits):
+                raise _error(tensor, f"more numbers than its shape {tensor.shape} has")
+            if self.dtype == "BF16":  # the upper half of a float32
+                part.view(np.uint32)[:] = bits << 16
+            else:
+                part[:] = bits.astype(np.uint16).view(np.float16)
+            done += len(bits)
+        if done < len(result):
+            raise _error(tensor, f"{done} numbers, its shape {tensor.shape} has {len(result)}")
+        stored = result.reshape(self.shape[::-1] if self._transposed else self.shape)
+        return np.ascontiguousarray(stored.T) if self._transposed else stored
+
+    def _varints(self) -> Iterator[NDArray[np.uint32]]:
+        """Yield the numbers of the packed spans, some thousand at a time."""
+        tensor = self._tensor
+        for span in tensor.spans:
+            rest = b""
+            for first in range(0, span.stored_bytes, _CHUNK_BYTES):
+                count = min(_CHUNK_BYTES, span.stored_bytes - first)
+                data = rest + tensor.file.read_bytes(span.offset_bytes + first, count)
+                numbers, rest = _decode_halves(data)
+                if len(rest) >= MAX_HALF_BYTES or (numbers >> 16).any():
+                    raise _error(tensor, "a number of more than 16 bits in its int32_data")
+                yield numbers
+            if rest:
+                raise _error(tensor, "its int32_data ends within a number")
 
 
 def _data_field(file: WeightsFile, message: Any) -> str:

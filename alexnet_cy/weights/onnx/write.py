@@ -46,32 +46,11 @@ def write(
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a network with canonical names and layouts, as float32.
+    """Write a network as float32; a `writing.Writer`.
 
     The model takes any number of images of the variant's input size, as "data" (N, 3, H, W), and
     returns "prob" (N, classes). Every value inside has the name of its layer; ``conv1_pre`` is
     conv1 before its ReLU.
-
-    Parameters
-    ----------
-    path : path-like
-        The file; it is replaced only once the new one is complete.
-    variant_name : str
-        The variant whose settings and order of layers the graph has. An adaptive pool is left out,
-        which changes nothing at the variant's own input size.
-    tensors : mapping of str to float32 array
-        By canonical name, in canonical layout; the weight and the bias of every layer.
-    metadata : mapping of str to str, optional
-        Noted in the file.
-
-    Raises
-    ------
-    TypeError
-        A tensor is not float32, or a piece of metadata no str.
-    ValueError
-        There is no such variant, or a tensor is missing.
-    OSError
-        The file cannot be written.
     """
     variant = get_variant(variant_name)
     arrays = _arrays(variant, checked_tensors(tensors))

@@ -7,21 +7,22 @@ packed into several blocks, or one by one with a field key before each number.
 from __future__ import annotations
 
 import struct
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_floats, fill_rows
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.weights.layouts import in_out
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, fill_floats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from alexnet_cy.weights.files import WeightsFile
 
-__all__ = ["Span", "count_elements", "read_spans", "row_reader"]
+__all__ = ["Span", "count_elements", "spans_tensor"]
 
 _RECORD = struct.Struct("<QQBB")
 
@@ -81,15 +82,15 @@ def count_elements(spans: Sequence[Span], dtype: str) -> int:
     return sum(_count(span, FLOAT_BYTES[dtype]) for span in spans)
 
 
-def read_spans(
+def spans_tensor(
     file: WeightsFile,
     spans: Sequence[Span],
     dtype: str,
     shape: tuple[int, ...],
     *,
     transposed: bool = False,
-) -> NDArray[np.float32]:
-    """Read the numbers of one tensor.
+) -> TensorRef:
+    """Return the tensor whose numbers some spans hold.
 
     Parameters
     ----------
@@ -103,44 +104,46 @@ def read_spans(
     shape : tuple of int
         Shape of the tensor in the file.
     transposed : bool
-        Whether to return the tensor with its axes in the opposite order.
+        Whether the tensor has its axes in the opposite order, ``shape[::-1]``.
 
     Returns
     -------
-    float32 array of `shape`, or of ``shape[::-1]``
-        C-contiguous, converted as by `stored_floats.read_floats`. A tensor in one packed block, as
-        all programs write it, is read straight into the result.
-
-    Raises
-    ------
-    WeightsError
-        The file cannot be read.
-    """
-    result = np.empty(shape[::-1] if transposed else shape, np.float32)
-    view = result.T if transposed else result
-    if len(spans) == 1 and not spans[0].key_bytes:
-        fill_floats(file, spans[0].offset_bytes, dtype, view)
-    elif view.flags.c_contiguous:
-        _fill_pieces(file, spans, dtype, view.reshape(-1))
-    else:
-        view[...] = read_spans(file, spans, dtype, shape)
-    return result
-
-
-def row_reader(
-    file: WeightsFile, spans: Sequence[Span], dtype: str
-) -> Callable[[int, NDArray[np.float32]], object] | None:
-    """Return what reads some rows of a tensor, as `TensorRef.read_rows`; None if they are apart.
-
-    Parameters
-    ----------
-    file, spans, dtype
-        As for `read_spans`. The rows of one packed block, as all programs write it, lie one after
-        the other.
+    TensorRef
+        A `BlockTensor` if there is one packed block, as all programs write it.
     """
     if len(spans) != 1 or spans[0].key_bytes:
-        return None
-    return partial(fill_rows, file, spans[0].offset_bytes, dtype)
+        return _SpansTensor(file, spans, dtype, shape, transposed=transposed)
+    offset_bytes = spans[0].offset_bytes
+    if transposed:
+        return BlockTensor(file, offset_bytes, dtype, shape[::-1], layout=in_out)
+    return BlockTensor(file, offset_bytes, dtype, shape)
+
+
+class _SpansTensor(TensorRef):
+    """A tensor in several blocks, or in one with keys between the numbers."""
+
+    __slots__ = ("_file", "_spans", "_transposed")
+
+    def __init__(
+        self,
+        file: WeightsFile,
+        spans: Sequence[Span],
+        dtype: str,
+        shape: tuple[int, ...],
+        *,
+        transposed: bool,
+    ) -> None:
+        stored_bytes = sum(span.stored_bytes for span in spans)
+        super().__init__(shape[::-1] if transposed else shape, dtype, stored_bytes)
+        self._file = file
+        self._spans = spans
+        self._transposed = transposed
+
+    def read(self) -> NDArray[np.float32]:
+        """Read the blocks one after the other."""
+        result = np.empty(self.shape[::-1] if self._transposed else self.shape, np.float32)
+        _fill_pieces(self._file, self._spans, self.dtype, result.reshape(-1))
+        return np.ascontiguousarray(result.T) if self._transposed else result
 
 
 def _fill_pieces(

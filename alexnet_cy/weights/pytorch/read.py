@@ -7,25 +7,25 @@ object itself or stand in it under a usual name (``{"state_dict": ...}``).
 
 from __future__ import annotations
 
-from functools import partial
 from math import prod
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.checked_rows import CheckedRows
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.key_names import canonical_names
+from alexnet_cy.weights.layouts import as_stored
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.unpickler import StoredTensor
-from alexnet_cy.weights.pytorch.zip import ZIP_MAGIC, read_zip
-from alexnet_cy.weights.stored_floats import FLOAT_BYTES, fill_floats, fill_rows, read_floats
+from alexnet_cy.weights.pytorch.zip import read_zip
+from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
+from alexnet_cy.weights.zip_members import ZIP_MAGIC
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -71,13 +71,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     state, metadata = _find_state_dict(file, checkpoint.root)
     names = canonical_names({name: tensor.shape for name, tensor in state.items()})
     tensors = {
-        names.canonical[name]: TensorRef(
-            shape=tensor.shape,
-            dtype=tensor.storage.dtype,
-            stored_bytes=prod(tensor.shape) * tensor.storage.item_bytes,
-            read=partial(_read_tensor, file, tensor, checkpoint.places[tensor.storage.key]),
-            read_rows=_row_reader(file, tensor, checkpoint.places[tensor.storage.key]),
-        )
+        names.canonical[name]: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
         for name, tensor in state.items()
     }
     metadata["container"] = checkpoint.container
@@ -129,46 +123,48 @@ def _find_state_dict(
     )
 
 
-def _read_tensor(
-    file: WeightsFile, tensor: StoredTensor, place: StoragePlace
-) -> NDArray[np.float32]:
-    """Read the elements of a tensor, whatever their order in the storage."""
+def _tensor(file: WeightsFile, tensor: StoredTensor, place: StoragePlace) -> TensorRef:
+    """Return what reads a tensor, whatever the order of its elements in the storage."""
     storage = tensor.storage
-    result = np.empty(tensor.shape, np.float32)
-    if not result.size:
-        return result
-    offset_bytes = _offset_bytes(tensor, place)
+    offset_bytes = place.offset_bytes + (storage.first + tensor.offset) * storage.item_bytes
     axes = zip(tensor.shape, tensor.strides, strict=True)
-    extent = 1 + sum((size - 1) * stride for size, stride in axes)
-    crc32 = place.crc32 if extent == storage.elements else None
-    stored_order = _stored_order(tensor)
-    if stored_order is not None:
-        view = result.transpose(stored_order)
-        fill_floats(file, offset_bytes, storage.dtype, view, crc32)
-    else:  # a part of a larger tensor, with gaps: all from the first to the last element is read
-        flat = read_floats(file, offset_bytes, storage.dtype, (extent,), crc32)
-        strides_bytes = [stride * flat.itemsize for stride in tensor.strides]
-        result[...] = np.lib.stride_tricks.as_strided(flat, tensor.shape, strides_bytes)
-    return result
+    extent = 1 + sum((size - 1) * stride for size, stride in axes) if 0 not in tensor.shape else 0
+    crc32 = place.crc32 if extent == storage.elements else None  # it is that of the whole storage
+    order = _stored_order(tensor)
+    if order is None or storage.dtype not in FLOAT_BYTES:
+        return _StridedTensor(file, offset_bytes, tensor, extent, crc32)
+    is_canonical = order == list(range(len(order)))
+    layout = as_stored if is_canonical else methodcaller("transpose", order)
+    return BlockTensor(file, offset_bytes, storage.dtype, tensor.shape, crc32, layout)
 
 
-def _row_reader(
-    file: WeightsFile, tensor: StoredTensor, place: StoragePlace
-) -> Callable[[int, NDArray[np.float32]], object] | None:
-    """Return what reads some rows, where these lie one after the other."""
-    shape, dtype = tensor.shape, tensor.storage.dtype
-    in_order = _stored_order(tensor) == list(range(len(shape)))
-    if not shape or 0 in shape or not in_order or dtype not in FLOAT_BYTES:
-        return None
-    offset_bytes = _offset_bytes(tensor, place)
-    if place.crc32 is None or prod(shape) != tensor.storage.elements:
-        return partial(fill_rows, file, offset_bytes, dtype)
-    return CheckedRows(file, offset_bytes, dtype, shape, place.crc32)
+class _StridedTensor(TensorRef):
+    """A part of a larger tensor, with gaps: all from the first to the last element is read."""
 
+    __slots__ = ("_crc32", "_extent", "_file", "_offset_bytes", "_strides")
 
-def _offset_bytes(tensor: StoredTensor, place: StoragePlace) -> int:
-    storage = tensor.storage
-    return place.offset_bytes + (storage.first + tensor.offset) * storage.item_bytes
+    def __init__(
+        self,
+        file: WeightsFile,
+        offset_bytes: int,
+        tensor: StoredTensor,
+        extent: int,
+        crc32: int | None,
+    ) -> None:
+        stored_bytes = prod(tensor.shape) * tensor.storage.item_bytes
+        super().__init__(tensor.shape, tensor.storage.dtype, stored_bytes)
+        self._file = file
+        self._offset_bytes = offset_bytes
+        self._strides = tensor.strides
+        self._extent = extent
+        self._crc32 = crc32
+
+    def read(self) -> NDArray[np.float32]:
+        """Read what lies between, and take the elements out of it."""
+        flat = read_floats(self._file, self._offset_bytes, self.dtype, (self._extent,), self._crc32)
+        strides_bytes = [stride * flat.itemsize for stride in self._strides]
+        elements = np.lib.stride_tricks.as_strided(flat, self.shape, strides_bytes)
+        return np.array(elements, order="C")
 
 
 def _stored_order(tensor: StoredTensor) -> list[int] | None:

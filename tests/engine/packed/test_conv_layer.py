@@ -1,6 +1,5 @@
 """A convolution whose weights stay in their file until they are used a second time."""
 
-import dataclasses
 from threading import Barrier, Thread
 
 import numpy as np
@@ -9,7 +8,7 @@ from support.closeness import assert_same_bits
 from support.row_file import RowFile
 from support.samples import normal
 
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.conv_layer import ConvLayer
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
@@ -44,7 +43,7 @@ class Case:
         spec = Conv(
             "conv", len(self.weight), self.weight.shape[2:], self.stride, groups=self.groups
         )
-        return ConvLayer(spec, tensor, array_tensor(self.bias), active_kernels())
+        return ConvLayer(spec, tensor, ArrayTensor(self.bias), active_kernels())
 
     def tiling(self):
         y = np.full((len(self.x), 9, 9, len(self.weight)), np.nan, np.float32)
@@ -116,7 +115,7 @@ def test_filters_that_are_not_finite_are_refused_where_the_tensor_says_so(calls)
         checked.append((first, len(rows)))
         raise WeightsError("NaN in there")
 
-    layer = case.layer_of(dataclasses.replace(case.file.tensor(), check_rows=check_rows))
+    layer = case.layer_of(case.file.tensor(check_rows))
     for _ in range(calls - 1):
         case.run(layer)
     assert not checked
@@ -138,7 +137,7 @@ def test_many_tiles_are_worth_packing_for():
 def test_what_is_read_as_a_whole_is_read_twice():
     """The largest convolution has 3.5 MB, the weights transformed from it 19."""
     case = Case(NARROW)
-    layer = case.layer_of(array_tensor(case.weight))
+    layer = case.layer_of(ArrayTensor(case.weight))
     for packed in (False, True, True):
         assert_same_bits(case.run(layer), case.expected())
         assert (layer.nbytes > 0) == packed

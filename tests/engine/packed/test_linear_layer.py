@@ -1,6 +1,5 @@
 """A fully connected layer whose weights stay in their file until they are used a second time."""
 
-import dataclasses
 from threading import Barrier, Thread
 
 import numpy as np
@@ -9,7 +8,7 @@ from support.closeness import assert_same_bits
 from support.row_file import RowFile
 from support.samples import normal
 
-from alexnet_cy.contracts.tensors import array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.linear_layer import MOST_STREAMED_IMAGES, LinearLayer
 from alexnet_cy.engine.packed.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
@@ -19,7 +18,7 @@ from alexnet_cy.machine.levels import active_kernels
 
 def layer_of(weight, bias):
     file = RowFile(weight)
-    return LinearLayer(file.tensor(), array_tensor(bias), active_kernels()), file
+    return LinearLayer(file.tensor(), ArrayTensor(bias), active_kernels()), file
 
 
 def inputs(n_images, width, density=0.5):
@@ -35,7 +34,7 @@ def run(layer, x, out_features, *, relu=False, threads=2):
 
 
 def of_packed(weight, bias, x, relu=False):
-    packed = pack_linear(array_tensor(weight), bias, active_kernels(), 1)
+    packed = pack_linear(ArrayTensor(weight), bias, active_kernels(), 1)
     y = np.empty((len(x), len(weight)), np.float32)
     _linear.Linear(packed, x, y, relu).run(1)
     return y
@@ -78,8 +77,7 @@ def test_rows_that_are_not_finite_are_refused_where_the_tensor_says_so(calls):
         checked.append((first, len(rows)))
         raise WeightsError("NaN in there")
 
-    tensor = dataclasses.replace(file.tensor(), check_rows=check_rows)
-    layer = LinearLayer(tensor, array_tensor(bias), active_kernels())
+    layer = LinearLayer(file.tensor(check_rows), ArrayTensor(bias), active_kernels())
     for _ in range(calls - 1):
         run(layer, x, 3 * ROWS)
     assert not checked
@@ -100,7 +98,7 @@ def test_many_images_are_worth_packing_for():
 
 def test_what_is_read_as_a_whole_is_packed():
     weight, bias, x = normal(0, 70, 66), normal(1, 70), inputs(1, 66)
-    layer = LinearLayer(array_tensor(weight), array_tensor(bias), active_kernels())
+    layer = LinearLayer(ArrayTensor(weight), ArrayTensor(bias), active_kernels())
     assert_same_bits(run(layer, x, 70), of_packed(weight, bias, x))
     assert layer.nbytes > 0
 

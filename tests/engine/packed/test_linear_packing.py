@@ -3,29 +3,25 @@
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
+from support.row_file import RowTensor
 from support.samples import normal
 
-from alexnet_cy.contracts.tensors import TensorRef, array_tensor
+from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.linear_packing import ROWS, pack_linear
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.levels import active_kernels
 
 
-def tensor_by_rows(weight, read=None):
-    def read_rows(first, rows):
-        rows[...] = weight[first : first + len(rows)]
-
-    def read_all():
+class OnlyRows(RowTensor):
+    def read(self):
         raise AssertionError("read as a whole")
-
-    return TensorRef(weight.shape, "F32", weight.nbytes, read_all, read or read_rows)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("width", [1, ROWS - 1, ROWS, ROWS + 1, 511, 513, 1000])
 def test_by_rows_as_at_once(width, threads):
     weight, bias = normal(0, width, 30), normal(1, width)
-    for tensor in tensor_by_rows(weight), array_tensor(weight):
+    for tensor in OnlyRows(weight), ArrayTensor(weight):
         packed = pack_linear(tensor, bias, active_kernels(), threads)
         unpacked, offsets = packed.unpack()
         assert_same_bits(unpacked, weight)
@@ -39,12 +35,11 @@ def test_an_error_while_reading_comes_out(threads):
 
     def read_rows(first, rows):
         calls.append(first)
-        rows[...] = 0
         if first >= 5 * ROWS:
             raise WeightsError("the file has gone")
 
     weight = np.zeros((40 * ROWS, 8), np.float32)
     with pytest.raises(WeightsError, match="the file has gone"):
-        pack_linear(tensor_by_rows(weight, read_rows), None, active_kernels(), threads)
+        pack_linear(OnlyRows(weight, read_rows), None, active_kernels(), threads)
     assert len(calls) < 40  # nobody goes on after that
     assert len(set(calls)) == len(calls)

@@ -1,12 +1,12 @@
 """Weights are read once, layer by layer, when a layer first runs."""
 
-from dataclasses import replace
+from functools import partial
 from threading import Barrier, Thread
 
 import numpy as np
 import pytest
 from support.closeness import assert_same_bits
-from support.networks import narrow, random_weights, tensors
+from support.networks import WatchedTensor, narrow, random_weights, tensors
 
 from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
 from alexnet_cy.errors import WeightsError
@@ -27,10 +27,9 @@ def reads():
 
 @pytest.fixture
 def packed(weights, reads):
-    def counting(name, ref):
-        return replace(ref, read=lambda: reads.append(name) or ref.read())
-
-    refs = {name: counting(name, ref) for name, ref in tensors(weights).items()}
+    refs = {
+        name: WatchedTensor(array, partial(reads.append, name)) for name, array in weights.items()
+    }
     return PackedWeights(VARIANT, refs)
 
 
@@ -121,13 +120,12 @@ def test_threads_that_want_a_layer_at_once_read_it_once(packed, reads):
 def test_a_layer_that_could_not_be_read_can_be_read_later(weights):
     broken = True
 
-    def read():
+    def fail():
         if broken:
             raise WeightsError("the file is gone")
-        return weights["conv1.bias"]
 
     refs = tensors(weights)
-    refs["conv1.bias"] = replace(refs["conv1.bias"], read=read)
+    refs["conv1.bias"] = WatchedTensor(weights["conv1.bias"], fail)
     packed = PackedWeights(VARIANT, refs)
     with pytest.raises(WeightsError, match="the file is gone"):
         packed.conv("conv1").pack(1)

@@ -15,7 +15,8 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+if "synthesis" not in sys.modules:  # as a program of its own, not as a part of the tests
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from synthesis.networks import TINY
 from synthesis.outcomes import read_all

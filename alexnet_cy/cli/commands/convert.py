@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib import import_module
 
 from alexnet_cy.cli.failures import CommandError, UsageError, note
 from alexnet_cy.cli.network import fetch_published
@@ -12,16 +11,6 @@ from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_opti
 from alexnet_cy.cli.output import print_json, printable, stdout_console
 
 __all__ = ["add_parser", "run"]
-
-# What a new file may hold, by its ending and the numbers in it: the module of alexnet_cy.weights
-# that writes such files.
-WRITERS = {
-    (".safetensors", "float32"): "safetensors",
-    (".safetensors", "float16"): "half_precision",
-    (".npz", "float32"): "arrays.npz",
-    (".onnx", "float32"): "onnx.write",
-    (".caffemodel", "float32"): "caffe.write",
-}
 
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
@@ -51,8 +40,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
+    from alexnet_cy.weights.writing import find_writer, write_network
 
-    writer = _writer_module(args.target, args.dtype)
+    try:
+        find_writer(args.target, args.dtype)
+    except ValueError as error:
+        raise UsageError(f"OUT: {error}") from None
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
     if os.path.exists(args.target) and os.path.samefile(source, args.target):
         raise CommandError(f"{printable(args.target)}: is the file that is read")
@@ -61,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if "variant_note" in metadata:
         note(f"{printable(args.source)}: {metadata.pop('variant_note')}")
     tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
-    write = import_module(f"alexnet_cy.weights.{writer}").write
-    write(args.target, network.variant.name, tensors, metadata)
+    write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,
@@ -81,15 +73,3 @@ def run(args: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return 0
-
-
-def _writer_module(target: str, dtype: str) -> str:
-    """Choose the writer, or say what can be written."""
-    suffix = os.path.splitext(target)[1].lower()
-    writer = WRITERS.get((suffix, dtype))
-    if writer is not None:
-        return writer
-    suffixes = [ending for ending, number in WRITERS if number == dtype]
-    raise UsageError(
-        f"OUT: need a name that ends in {' or '.join(suffixes)} for {dtype}, got {target!r}"
-    )

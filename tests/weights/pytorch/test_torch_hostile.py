@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from synthesis import confined, hostile_pickles, hostile_tensors, hostile_torch
 from synthesis.audit import watched
+from synthesis.outcomes import check_that_nothing_is_opened, refuse
 from synthesis.pickle_code import archive, number, state, storage, tensor, text
 
 from alexnet_cy.errors import WeightsError
@@ -23,37 +23,18 @@ CORPUS = {
 }
 
 
-def read_everything(path: Path) -> None:
-    for reference in read(path).tensors.values():
-        reference.read()
-
-
 @pytest.mark.parametrize("attack", CORPUS)
 def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
     data, pattern = CORPUS[attack]
     path = tmp_path / "hostile.pth"
-    path.write_bytes(data)
-    with pytest.raises(WeightsError, match=pattern) as caught:
-        read_everything(path)
-    assert str(path) in str(caught.value) or "both mean" in pattern
-    assert len(str(caught.value)) < 5000
+    message = refuse(read, path, data, pattern)
+    assert str(path) in message or "both mean" in pattern
 
 
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = Path("hostile.pth")
-    # The first round, of the small files, imports what the library itself needs, such as text
-    # encodings.
-    for is_second in (False, True):
-        for attack, (data, _) in CORPUS.items():
-            if not is_second and len(data) > 10_000:
-                continue
-            path.write_bytes(data)
-            with watched() as events, suppress(WeightsError):
-                read_everything(path)
-            assert not Path(hostile_pickles.CANARY).exists(), attack
-            if is_second:
-                assert set(events) == {("open", "hostile.pth")}, attack
+    check_that_nothing_is_opened(read, Path("hostile.pth"), CORPUS)
+    assert not Path(hostile_pickles.CANARY).exists()
 
 
 def test_the_attacks_would_run_elsewhere(tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from alexnet_cy.cli.failures import CommandError
-from alexnet_cy.cli.images import Batch, Failure, find_paths, make_preparation, read_batches
-from alexnet_cy.cli.network import load_network
+from alexnet_cy.cli.images import Failure, chosen_preparation, find_paths, report_skipped
+from alexnet_cy.cli.network import load_network, summary_of
 from alexnet_cy.cli.options import (
     Subparsers,
     add_image_options,
@@ -19,13 +19,13 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import print_json, printable, stdout_console
-from alexnet_cy.labels import Prediction, top_predictions
+from alexnet_cy.labels import Prediction
 from alexnet_cy.machine.threads import resolve_threads
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from alexnet_cy.model import AlexNet
+    from alexnet_cy.image_stream import PredictionBatch
 
 __all__ = ["add_parser", "run"]
 
@@ -59,14 +59,16 @@ def run(args: argparse.Namespace) -> int:
     paths, failures = find_paths(args.images)
     if not paths:
         raise CommandError("no images to classify")
-    network = load_network(args)
-    preparation = make_preparation(args, network.net.variant)
+    net = load_network(args)
+    preparation = chosen_preparation(args, net)
     threads = resolve_threads(args.threads)
     started = perf_counter()
-    batches = read_batches(paths, preparation, threads, failures)
-    answers = _answers(network.net, batches, preparation.preset.views, threads, args.top)
+    batches = net.iter_predictions(
+        paths, args.top, preset=preparation, threads=threads, on_error="skip"
+    )
+    answers = _answers(batches, failures)
     if args.json:
-        head = {**network.summary(), "preset": preparation.preset.name, "threads": threads}
+        head = {**summary_of(net), "preset": preparation.preset.name, "threads": threads}
         print_json({**head, "images": _entries(answers, failures)})
         return 1 if failures else 0
     console = stdout_console()
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         console.print(
             f"{n_images} image{'s' * (n_images != 1)} in {perf_counter() - started:.2f} s, reading "
             f"the weights included, on {threads} thread{'s' * (threads != 1)}; "
-            f"{printable(network.weights)}: variant {network.net.variant.name}, preset "
+            f"{printable(net.origin.name)}: variant {net.variant.name}, preset "
             f"{preparation.preset.name}",
             style="dim",
             soft_wrap=True,
@@ -87,15 +89,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _answers(
-    net: AlexNet, batches: Iterable[Batch], n_views: int, threads: int, top: int
+    batches: Iterable[PredictionBatch], failures: list[Failure]
 ) -> Iterator[tuple[str, list[Prediction]]]:
-    """Run the network on batch after batch."""
+    """Yield path and classes of each image; append those that are skipped to `failures`."""
     for batch in batches:
-        probabilities = net.forward(batch.x, threads=threads)
-        # Of ten crops, the mean of the probabilities: Caffe's rule (python/caffe/classifier.py).
-        means = probabilities.reshape(len(batch.paths), n_views, -1).mean(axis=1)
-        for path, row in zip(batch.paths, means, strict=True):
-            yield path, top_predictions(row, top)
+        failures += report_skipped(batch.skipped)
+        yield from zip(batch.names, batch.predictions, strict=True)
 
 
 def _entries(

@@ -14,6 +14,7 @@ from synthesis.caffe_files import Encoding, describe, encode
 from synthesis.caffe_proto import new
 from synthesis.mutations import mutate
 from synthesis.networks import TINY, random_tensors
+from synthesis.outcomes import refuse
 from synthesis.seed_caffemodel import SEEDS
 
 from alexnet_cy.errors import WeightsError
@@ -41,14 +42,6 @@ def outcome(path: Path) -> str:
             raise AssertionError("a message without the path, or an endless one") from error
         return "refused"
     return "loaded"
-
-
-def refuse(directory: Path, data: bytes, message: str) -> None:
-    """Check that a file is refused, and with which message."""
-    path = directory / "network.caffemodel"
-    path.write_bytes(data)
-    with pytest.raises(WeightsError, match=message):
-        caffemodel.read(path)
 
 
 def boundaries(
@@ -208,7 +201,7 @@ def test_blobs_that_cannot_be(tmp_path: Path, case: str, encoding: Encoding) -> 
     def change(conv5: Any) -> None:
         conv5.blobs[1] = data
 
-    refuse(tmp_path, net_with(change, encoding), message)
+    refuse(caffemodel.read, tmp_path / "net", net_with(change, encoding), message)
 
 
 def net_of(*layers: Any, old: Any = ()) -> bytes:
@@ -217,23 +210,40 @@ def net_of(*layers: Any, old: Any = ()) -> bytes:
 
 def test_both_kinds_of_layers_are_refused(tmp_path: Path) -> None:
     data = net_of(new("LayerParameter", name="a"), old=[new("V1LayerParameter", name="b")])
-    refuse(tmp_path, data, "layers in both the old encoding")
+    refuse(
+        caffemodel.read, tmp_path / "network.caffemodel", data, "layers in both the old encoding"
+    )
 
 
 def test_the_first_encoding_is_named(tmp_path: Path) -> None:
     nested = b"\x0a\x05conv1\x12\x04conv"
     layer = b"\x0a" + _encode_varint(len(nested)) + nested + b"\x12\x04data\x1a\x05conv1"
     data = b"\x0a\x09CaffeNet!" + b"\x12" + _encode_varint(len(layer)) + layer
-    refuse(tmp_path, data, r"Caffe's first encoding, of 2013 .* upgrade_net_proto_binary")
+    refuse(
+        caffemodel.read,
+        tmp_path / "network.caffemodel",
+        data,
+        r"Caffe's first encoding, of 2013 .* upgrade_net_proto_binary",
+    )
 
 
 def test_a_network_without_layers(tmp_path: Path) -> None:
-    refuse(tmp_path, net_of(), "no Caffe network, or one without layers")
+    refuse(
+        caffemodel.read,
+        tmp_path / "network.caffemodel",
+        net_of(),
+        "no Caffe network, or one without layers",
+    )
 
 
 def test_layers_are_limited(tmp_path: Path) -> None:
     layers = [new("LayerParameter", name="a")] * (MAX_LAYERS + 1)
-    refuse(tmp_path, net_of(*layers), f"{MAX_LAYERS + 1} layers; at most {MAX_LAYERS}")
+    refuse(
+        caffemodel.read,
+        tmp_path / "network.caffemodel",
+        net_of(*layers),
+        f"{MAX_LAYERS + 1} layers; at most {MAX_LAYERS}",
+    )
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from synthesis.caffe_proto import new
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.protobuf.schema import PAYLOAD, Field, Schema
-from alexnet_cy.weights.protobuf.spans import Span, count_elements, read_spans
+from alexnet_cy.weights.protobuf.spans import Span, count_elements, spans_tensor
 from alexnet_cy.weights.protobuf.wire import (
     MAX_DEPTH,
     MAX_FIELDS,
@@ -62,7 +62,7 @@ def numbers_in(directory: Path, data: bytes, dtype: str) -> np.ndarray:
     message = read(directory, data)
     spans = [Span.decode(record) for record in (*message.numbers, *message.doubles)]
     shape = (count_elements(spans, dtype),)
-    return read_spans(open_file(directory / "message"), spans, dtype, shape)
+    return spans_tensor(open_file(directory / "message"), spans, dtype, shape).read()
 
 
 floats = st.lists(st.floats(width=32, allow_nan=False), max_size=40)

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from alexnet_cy.cli.failures import CommandError, UsageError, note
 from alexnet_cy.cli.feature_file import FeatureFile
-from alexnet_cy.cli.images import Failure, Preparation, find_paths, make_preparation, read_batches
-from alexnet_cy.cli.network import Network, load_network, random_network
+from alexnet_cy.cli.images import Failure, chosen_preparation, find_paths, report_skipped
+from alexnet_cy.cli.network import load_network, random_network, summary_of
 from alexnet_cy.cli.options import (
     Subparsers,
     add_image_options,
@@ -28,6 +28,10 @@ from alexnet_cy.cli.output import make_table, print_json, printable, stdout_cons
 from alexnet_cy.configuration import config
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import resolve_layer
+
+if TYPE_CHECKING:
+    from alexnet_cy.images.preparation import Preparation
+    from alexnet_cy.model import AlexNet
 
 __all__ = ["add_parser", "run"]
 
@@ -84,23 +88,23 @@ def run(args: argparse.Namespace) -> int:
     if not paths:
         raise CommandError("no images: nothing is written")
     _check_output(args.output, paths, args.weights)
-    network = load_network(args) if args.random is None else random_network(args)
+    net = load_network(args) if args.random is None else random_network(args)
     for layer in layers:
-        resolve_layer(network.net.variant, layer)
-    preparation = make_preparation(args, network.net.variant)
+        resolve_layer(net.variant, layer)
+    preparation = chosen_preparation(args, net)
     threads = resolve_threads(args.threads)
     if args.random is not None:
         note(RANDOM_NOTE)
     started = perf_counter()
     with _ended_by_sigterm(), FeatureFile(args.output, layers) as file:
-        files = _stream(network, paths, preparation, layers, threads, failures, file)
+        files = _stream(net, paths, preparation, layers, threads, failures, file)
         if not files:
             raise CommandError("none of the images could be read: nothing is written")
-        shapes = file.finish(files, _metadata(network, preparation, layers))
+        shapes = file.finish(files, _metadata(net, preparation, layers, args.mean))
     elapsed_s = perf_counter() - started
     summary = {
         "output": str(args.output),
-        **network.summary(),
+        **summary_of(net),
         "preset": preparation.preset.name,
         "layers": shapes,
         "images": len(files),
@@ -111,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(summary)
     else:
-        _print_summary(args.output, network, shapes, len(files), len(failures), elapsed_s)
+        _print_summary(args.output, net, shapes, len(files), len(failures), elapsed_s)
     return 1 if failures else 0
 
 
@@ -144,7 +148,7 @@ def _same(output: Path, path: str) -> bool:
 
 
 def _stream(
-    network: Network,
+    net: AlexNet,
     paths: list[str],
     preparation: Preparation,
     layers: tuple[str, ...],
@@ -154,14 +158,13 @@ def _stream(
 ) -> list[str]:
     """Run the network on batch after batch and write its values; return the images' names."""
     files: list[str] = []
-    n_views = preparation.preset.views
+    batches = net.iter_features(paths, layers, preset=preparation, threads=threads, on_error="skip")
     with _progress(len(paths)) as advance:
-        for batch in read_batches(paths, preparation, threads, failures):
-            n_images = len(batch.paths)
-            axes = (n_images,) if n_views == 1 else (n_images, n_views)
-            values = network.net.forward(batch.x, layers, threads=threads)
-            file.append({name: x.reshape(*axes, *x.shape[1:]) for name, x in values.items()})
-            files += batch.paths
+        for batch in batches:
+            failures += report_skipped(batch.skipped)
+            if batch.names:
+                file.append(batch.values)
+            files += batch.names
             advance(len(files))
     return files
 
@@ -223,30 +226,29 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _metadata(
-    network: Network, preparation: Preparation, layers: tuple[str, ...]
+    net: AlexNet, preparation: Preparation, layers: tuple[str, ...], mean: str | None
 ) -> dict[str, object]:
     """Return what is to be known of the values, so that they can be computed again."""
     settings = config()
     metadata = {
-        **network.summary(),
+        **summary_of(net),
         "preset": preparation.preset.name,
         "exif": preparation.exif,
         "layers": list(layers),
         "alexnet_cy": settings["alexnet_cy"],
         "isa": settings["isa_active"],
     }
-    if preparation.mean is not None:
-        metadata["mean"] = (
-            preparation.mean.tolist() if preparation.mean.size == 3 else "an image, --mean"
-        )
-    if network.format == "random":
+    if mean is not None:
+        values = preparation.mean
+        metadata["mean"] = values.reshape(3).tolist() if values.size == 3 else "an image, --mean"
+    if net.origin.format == "random":
         metadata["note"] = RANDOM_NOTE
     return metadata
 
 
 def _print_summary(
     output: Path,
-    network: Network,
+    net: AlexNet,
     shapes: dict[str, list[int]],
     n_images: int,
     n_failures: int,
@@ -260,7 +262,7 @@ def _print_summary(
     skipped = f", {n_failures} skipped" if n_failures else ""
     console.print(
         f"{printable(output)}: {n_images} image{'s' * (n_images != 1)}{skipped}, "
-        f"{elapsed_s:.2f} s, {n_images / elapsed_s:.1f} img/s; {printable(network.weights)}, "
-        f"variant {network.net.variant.name}",
+        f"{elapsed_s:.2f} s, {n_images / elapsed_s:.1f} img/s; {printable(net.origin.name)}, "
+        f"variant {net.variant.name}",
         soft_wrap=True,
     )

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alexnet_cy.cli.failures import warn
-from alexnet_cy.cli.images import fits
-from alexnet_cy.cli.network import Network, load_network
+from alexnet_cy.cli.network import load_network, summary_of
 from alexnet_cy.cli.options import (
     Subparsers,
     add_exif_option,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from alexnet_cy.images import Preset
+    from alexnet_cy.model import AlexNet
 
 __all__ = ["add_parser", "run"]
 
@@ -101,19 +101,19 @@ def run(args: argparse.Namespace) -> int:
     from alexnet_cy.images import decode
 
     image = decode(args.image, exif=args.exif)
-    network = load_network(args)
-    trials = list(_trials(network.net.variant))
-    rows = _probabilities(network, image, trials, args.threads)
+    net = load_network(args)
+    trials = list(_trials(net.variant))
+    rows = _probabilities(net, image, trials, args.threads)
     answers = [
         # Total variation distance: 1/2 * sum over i of |p[i] - q[i]|
         Answer(trial, top_predictions(row, args.top), float(np.abs(row - rows[0]).sum() / 2))
         for trial, row in zip(trials, rows, strict=True)
     ]
     if args.json:
-        print_json(_document(args.image, network, answers))
+        print_json(_document(args.image, net, answers))
     else:
-        _print_answers(args.image, network, answers)
-        _warn_of_misfits(network.net.variant, trials)
+        _print_answers(args.image, net, answers)
+        _warn_of_misfits(net.variant, trials)
     return 0
 
 
@@ -124,9 +124,9 @@ def _trials(variant: Variant) -> Iterator[Trial]:
     own = PRESETS[variant.preset].with_input_size(variant.input_size)
     for preset in [own, *(other for other in PRESETS.values() if other.name != own.name)]:
         fitted = preset.with_input_size(variant.input_size)
-        yield Trial(preset.name, True, fitted, fits(preset, variant))
+        yield Trial(preset.name, True, fitted, preset.suits_weights_of(own))
     for title, preset in _changes(own):
-        yield Trial(title, False, preset, fits(preset, variant))
+        yield Trial(title, False, preset, preset.suits_weights_of(own))
 
 
 def _changes(own: Preset) -> Iterator[tuple[str, Preset]]:
@@ -151,13 +151,13 @@ def _changes(own: Preset) -> Iterator[tuple[str, Preset]]:
 
 
 def _probabilities(
-    network: Network, image: Image.Image, trials: list[Trial], threads: int | None
+    net: AlexNet, image: Image.Image, trials: list[Trial], threads: int | None
 ) -> Float32Array:
     """Return (trials, classes); the views of all trials go through the network together."""
     from alexnet_cy.images import preprocess
 
     views = [preprocess(image, trial.preset) for trial in trials]
-    probabilities = network.net.forward(np.concatenate(views), threads=threads)
+    probabilities = net.forward(np.concatenate(views), threads=threads)
     ends = np.cumsum([len(x) for x in views])[:-1]
     return np.stack([part.mean(axis=0) for part in np.split(probabilities, ends)])
 
@@ -170,11 +170,11 @@ def _warn_of_misfits(variant: Variant, trials: list[Trial]) -> None:
     warn(f"(!) not for variant {variant.name!r}: {misfits}; the presets for it are {others}")
 
 
-def _document(path: str, network: Network, answers: list[Answer]) -> dict[str, object]:
+def _document(path: str, net: AlexNet, answers: list[Answer]) -> dict[str, object]:
     return {
         "path": path,
-        **network.summary(),
-        "preset": network.net.variant.preset,
+        **summary_of(net),
+        "preset": net.variant.preset,
         "trials": [
             {
                 "title": answer.trial.title,
@@ -188,11 +188,11 @@ def _document(path: str, network: Network, answers: list[Answer]) -> dict[str, o
     }
 
 
-def _print_answers(path: str, network: Network, answers: list[Answer]) -> None:
+def _print_answers(path: str, net: AlexNet, answers: list[Answer]) -> None:
     console = stdout_console()
-    variant = network.net.variant
+    variant = net.variant
     console.print(
-        f"{printable(path)}; {printable(network.weights)}: variant {variant.name}, whose preset is "
+        f"{printable(path)}; {printable(net.origin.name)}: variant {variant.name}, whose preset is "
         f"{variant.preset}",
         soft_wrap=True,
     )

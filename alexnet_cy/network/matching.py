@@ -1,4 +1,4 @@
-"""Comparing the shapes of a file's tensors with those of a variant."""
+"""Whether tensors fit a variant: the comparison of their shapes with those that it has."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.specs import Shape
 
-__all__ = ["MAX_CLASSES", "closest_variant", "describe", "fit_classes", "list_mismatches"]
+__all__ = [
+    "MAX_CLASSES",
+    "closest_variant",
+    "compare_shapes",
+    "describe",
+    "fit_classes",
+    "list_mismatches",
+]
 
 MAX_CLASSES = 100_000
 """The most classes that a last layer may have; the largest published ones have 21,841."""
 
-# How many lines of an error message the differences of a file may take; AlexNet has 16 tensors.
+# How many lines of an error message the differences may take; AlexNet has 16 tensors.
 _MAX_LINES = 64
 _MAX_NAME_CHARACTERS = 80
 
-Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Mapping[str, Shape]
 
 
-def fit_classes(variant: Variant, shapes: Shapes) -> Variant:
-    """Return the variant with the number of classes that the file's last layer has.
+def compare_shapes(expected: Shapes, shapes: Shapes) -> list[str]:
+    """Compare tensors with those of a network.
 
-    The bias says it, as it cannot be transposed; without one the weight does. A number that no
-    network can have leaves the variant as it is.
-    """
-    head = list(variant.parameter_shapes())[-1].removesuffix(".bias")
-    for name, rank in ((f"{head}.bias", 1), (f"{head}.weight", 2)):
-        shape = shapes.get(name, ())
-        if len(shape) == rank and 1 <= shape[0] <= MAX_CLASSES:
-            return variant.with_num_classes(shape[0])
-    return variant
-
-
-def list_mismatches(variant: Variant, shapes: Shapes) -> list[str]:
-    """Compare every tensor with the variant; only the number of classes is free.
+    Parameters
+    ----------
+    expected : mapping of str to tuple of int
+        As `Variant.parameter_shapes` returns it.
+    shapes : mapping of str to tuple of int
+        The shape of each tensor that there is, by name.
 
     Returns
     -------
     list of str
-        One line for each tensor that is missing, of another shape, or not part of the variant.
+        One line for each tensor that is missing, of another shape, or not part of the network;
+        where the shape tells what may have happened, the line says so.
     """
-    expected = fit_classes(variant, shapes).parameter_shapes()
     lines = []
     for name, wanted in expected.items():
         if name not in shapes:
@@ -56,17 +56,36 @@ def list_mismatches(variant: Variant, shapes: Shapes) -> list[str]:
     return lines
 
 
+def fit_classes(variant: Variant, shapes: Shapes) -> Variant:
+    """Return the variant with the number of classes that the last layer of the tensors has.
+
+    The bias says it, as it cannot be transposed; without one the weight does. A number that no
+    network can have leaves the variant as it is.
+    """
+    head = list(variant.parameter_shapes())[-1].removesuffix(".bias")
+    for name, rank in ((f"{head}.bias", 1), (f"{head}.weight", 2)):
+        shape = shapes.get(name, ())
+        if len(shape) == rank and 1 <= shape[0] <= MAX_CLASSES:
+            return variant.with_num_classes(shape[0])
+    return variant
+
+
+def list_mismatches(variant: Variant, shapes: Shapes) -> list[str]:
+    """Compare every tensor with the variant, as `compare_shapes`; the number of classes is free."""
+    return compare_shapes(fit_classes(variant, shapes).parameter_shapes(), shapes)
+
+
 def closest_variant(variants: Iterable[Variant], shapes: Shapes) -> Variant:
     """Return the variant from which the fewest tensors differ, the first of them if several do."""
     return min(variants, key=lambda variant: len(list_mismatches(variant, shapes)))
 
 
 def describe(mismatches: list[str]) -> str:
-    """Return the mismatches as the lines of an error message."""
+    """Return the mismatches as the end of an error message: how many, and a line for each."""
     lines = mismatches[:_MAX_LINES]
     if len(mismatches) > _MAX_LINES:
         lines.append(f"and {len(mismatches) - _MAX_LINES} more")
-    return "".join(f"\n  {line}" for line in lines)
+    return f"{len(mismatches)} tensors differ:" + "".join(f"\n  {line}" for line in lines)
 
 
 def _hint(name: str, wanted: Shape, got: Shape) -> str:

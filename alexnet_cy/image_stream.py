@@ -1,0 +1,81 @@
+"""A network over images, batch by batch: features, and the names of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.labels import Prediction, top_predictions
+
+if TYPE_CHECKING:
+    from alexnet_cy.engine.runner import Runner
+    from alexnet_cy.images.batches import Batch, SkippedImage
+
+__all__ = ["FeatureBatch", "PredictionBatch", "feature_batches", "prediction_batches"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBatch:
+    """The features of images that went through the network together.
+
+    Attributes
+    ----------
+    indices : list of int
+        Positions among all images, from 0.
+    names : list of str
+        Paths, or "images[i]".
+    values : dict of str to ndarray of float32
+        For each layer, (N, C, H, W) or (N, F); (N, views, ...) for a ten-crop preset.
+    skipped : list of SkippedImage
+        Images of this batch that could not be read.
+    """
+
+    indices: list[int]
+    names: list[str]
+    values: dict[str, Float32Array]
+    skipped: list[SkippedImage]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionBatch:
+    """What is in images that went through the network together.
+
+    Attributes
+    ----------
+    indices, names, skipped
+        As of `FeatureBatch`.
+    predictions : list of list of Prediction
+        For each image, its classes, the most probable first.
+    """
+
+    indices: list[int]
+    names: list[str]
+    predictions: list[list[Prediction]]
+    skipped: list[SkippedImage]
+
+
+def feature_batches(
+    runner: Runner, batches: Iterable[Batch], layers: tuple[str, ...], n_views: int, threads: int
+) -> Iterator[FeatureBatch]:
+    """Run the network over batches of images; see `AlexNet.iter_features`."""
+    for batch in batches:
+        n_images = len(batch.names)
+        axes = (n_images,) if n_views == 1 else (n_images, n_views)
+        values = runner.forward(batch.x, layers, threads)
+        shaped = {name: value.reshape(*axes, *value.shape[1:]) for name, value in values.items()}
+        yield FeatureBatch(batch.indices, batch.names, shaped, batch.skipped)
+
+
+def prediction_batches(
+    runner: Runner, batches: Iterable[Batch], top: int, n_views: int, threads: int
+) -> Iterator[PredictionBatch]:
+    """Name what is in batches of images; see `AlexNet.iter_predictions`."""
+    for batch in batches:
+        [probabilities] = runner.forward(batch.x, None, threads).values()
+        # Of ten crops, the mean of the probabilities: Caffe's rule (python/caffe/classifier.py).
+        shape = len(batch.names), n_views, probabilities.shape[1]
+        means = probabilities.reshape(shape).mean(axis=1)
+        predictions = [top_predictions(row, top) for row in means]
+        yield PredictionBatch(batch.indices, batch.names, predictions, batch.skipped)

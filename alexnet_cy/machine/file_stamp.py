@@ -1,0 +1,40 @@
+"""A file as it was at one moment: enough to tell later whether it is still the same."""
+
+from __future__ import annotations
+
+import os
+
+from alexnet_cy.contracts.records import record
+
+__all__ = ["FileStamp"]
+
+
+@record(frozen=True, slots=True)
+class FileStamp:
+    """Path, size and time of last change of a file.
+
+    Attributes
+    ----------
+    path : str
+        Absolute, so that it holds in a process that works in another folder.
+    size_bytes : int
+    mtime_ns : int
+        Time of the last change, in nanoseconds since 1970.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> FileStamp:
+        """Return the stamp of a file; OSError if there is none."""
+        status = os.stat(path)
+        return cls(os.path.abspath(os.fsdecode(path)), status.st_size, status.st_mtime_ns)
+
+    def is_current(self) -> bool:
+        """Whether the file is there and still has this size and time."""
+        try:
+            return FileStamp.of(self.path) == self
+        except (OSError, ValueError):
+            return False

@@ -1,0 +1,75 @@
+"""Where the weights of a network come from, and how a network travels between processes."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from alexnet_cy.contracts.records import record
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.machine.file_stamp import FileStamp
+
+if TYPE_CHECKING:
+    from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network import Variant
+    from alexnet_cy.weights import LoadedNetwork
+
+__all__ = ["Origin", "WeightsOfFile"]
+
+
+@record(frozen=True, slots=True)
+class Origin:
+    """Where weights come from.
+
+    Attributes
+    ----------
+    name : str
+        For people: a path, the name of a published file, "random, seed 0", "arrays".
+    format : str
+        Of the file: "safetensors", "caffemodel", ...; or "random", or "arrays".
+    note : str
+        Which variants the file fits besides the one that was taken; empty if none.
+    """
+
+    name: str
+    format: str
+    note: str = ""
+
+
+@record(frozen=True, slots=True)
+class WeightsOfFile:
+    """An opened weight file, as a pickle carries it: its stamp and what `open_network` was told.
+
+    Attributes
+    ----------
+    stamp : FileStamp
+    allow_nonfinite : bool
+    """
+
+    stamp: FileStamp
+    allow_nonfinite: bool
+
+    def tensors(self, variant: Variant) -> dict[str, TensorRef]:
+        """Open the file again, in this process.
+
+        Raises
+        ------
+        WeightsError
+            The file is gone, or is no longer the one that was opened first.
+        """
+        if not self.stamp.is_current():
+            raise WeightsError(
+                f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
+                "bytes, and the file is gone or has been changed since; load it anew, or send "
+                "arrays: AlexNet(net.variant, dict(net.weights))"
+            )
+        return dict(open_weights(self.stamp.path, variant, self.allow_nonfinite).tensors)
+
+
+def open_weights(
+    path: str | PathLike[str], variant: str | Variant | None, allow_nonfinite: bool
+) -> LoadedNetwork:
+    """Open a weight file; importing its readers only now."""
+    from alexnet_cy.weights import open_network
+
+    return open_network(path, variant, allow_nonfinite=allow_nonfinite)
