@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from alexnet_cy.bench import measure
-from alexnet_cy.cli import bench, main
+from alexnet_cy.cli import main
+from alexnet_cy.cli.commands import bench
 from alexnet_cy.network import get_variant
 
 pytestmark = pytest.mark.slow
