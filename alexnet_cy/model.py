@@ -187,7 +187,9 @@ class AlexNet:
 
         with download_bar(name) as progress:
             path = fetch(name, progress=progress)
-        return cls.load(path, algorithm=algorithm, exact=exact, name=name)
+        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile(FileStamp.of(path), False, published=name)
+        return net
 
     @property
     def variant(self) -> Variant:

@@ -44,10 +44,13 @@ class WeightsOfFile:
     ----------
     stamp : FileStamp
     allow_nonfinite : bool
+    published : str
+        The name of the published file that it is, whose hash is known; empty for any other.
     """
 
     stamp: FileStamp
     allow_nonfinite: bool
+    published: str = ""
 
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
@@ -55,15 +58,29 @@ class WeightsOfFile:
         Raises
         ------
         WeightsError
-            The file is gone, or is no longer the one that was opened first.
+            The file is gone, or is no longer the one that was opened first. A published file may
+            be another copy of it, of another time, if its hash is right.
         """
-        if not self.stamp.is_current():
+        if not self.stamp.is_current() and not self._has_its_hash():
             raise WeightsError(
                 f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
                 "bytes, and the file is gone or has been changed since; load it anew, or send "
                 "arrays: AlexNet(net.variant, dict(net.weights))"
             )
         return dict(open_weights(self.stamp.path, variant, self.allow_nonfinite).tensors)
+
+    def _has_its_hash(self) -> bool:
+        """Whether the file is there and has the hash of the published one."""
+        from alexnet_cy.published.checksum import file_hash
+        from alexnet_cy.published.registry import PUBLISHED
+
+        if self.published not in PUBLISHED:
+            return False
+        wanted = PUBLISHED[self.published]
+        try:
+            return file_hash(self.stamp.path, wanted.hash_name) == wanted.hash_hex
+        except OSError:
+            return False
 
 
 def open_weights(
