@@ -9,6 +9,8 @@ from numbers import Real
 from operator import index
 from typing import Any
 
+import numpy as np
+
 __all__ = ["as_count", "as_real"]
 
 
@@ -33,7 +35,7 @@ def as_count(value: object, name: str, minimum: int | None = 1, *, need: str | N
     ValueError
         `value` is less than `minimum`.
     """
-    count = None if isinstance(value, bool) else _index(value)
+    count = None if isinstance(value, bool | np.bool_) else _index(value)
     if count is None:
         raise TypeError(f"{name}: need {need or _whole_number(minimum)}, got {value!r}")
     if minimum is not None and count < minimum:
@@ -62,7 +64,7 @@ def as_real(value: object, name: str) -> float:
 
 
 def _index(value: Any) -> int | None:
-    """Return an integer as an int; None for all else, arrays and NumPy's booleans included."""
+    """Return an integer as an int; None for all else, arrays of several included."""
     try:
         return index(value)
     except TypeError:
