@@ -236,7 +236,7 @@ setup(
         # Cython writes the C of the shared utility itself; the name only says where to.
         [*map(extension, MODULES), Extension(SHARED_UTILITY, ["src/_cyutility.c"])],
         build_dir="build/cython",
-        include_path=["src"],
+        include_path=["src", "src/pxd"],
         shared_utility_qualified_name=SHARED_UTILITY,
         nthreads=build_jobs(),
         compiler_directives={
