@@ -12,7 +12,6 @@ from alexnet_cy.machine.file_stamp import FileStamp
 if TYPE_CHECKING:
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network import Variant
-    from alexnet_cy.weights import LoadedNetwork
 
 __all__ = ["Origin", "WeightsOfFile"]
 
@@ -52,6 +51,13 @@ class WeightsOfFile:
     allow_nonfinite: bool
     published: str = ""
 
+    @classmethod
+    def of(
+        cls, path: str | PathLike[str], allow_nonfinite: bool, published: str = ""
+    ) -> WeightsOfFile:
+        """Return what a file is at this moment; OSError if there is none."""
+        return cls(FileStamp.of(path), allow_nonfinite, published)
+
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
 
@@ -67,7 +73,10 @@ class WeightsOfFile:
                 "bytes, and the file is gone or has been changed since; load it anew, or send "
                 "arrays: AlexNet(net.variant, dict(net.weights))"
             )
-        return dict(open_weights(self.stamp.path, variant, self.allow_nonfinite).tensors)
+        from alexnet_cy.weights import open_network
+
+        opened = open_network(self.stamp.path, variant, allow_nonfinite=self.allow_nonfinite)
+        return dict(opened.tensors)
 
     def _has_its_hash(self) -> bool:
         """Whether the file is there and has the hash of the published one."""
@@ -81,12 +90,3 @@ class WeightsOfFile:
             return file_hash(self.stamp.path, wanted.hash_name) == wanted.hash_hex
         except OSError:
             return False
-
-
-def open_weights(
-    path: str | PathLike[str], variant: str | Variant | None, allow_nonfinite: bool
-) -> LoadedNetwork:
-    """Open a weight file; importing its readers only now."""
-    from alexnet_cy.weights import open_network
-
-    return open_network(path, variant, allow_nonfinite=allow_nonfinite)
