@@ -12,7 +12,8 @@
  * asleep, large enough to be one too many. The passes run on the threads that they always run on.
  *
  * Busy means that passes take much longer than the fastest one did, and that the system took a
- * processor from this process meanwhile (getrusage, ru_nivcsw). What the user has set is left alone.
+ * processor from this process meanwhile (getrusage, ru_nivcsw). What the user has set is left
+ * alone.
  */
 #include "waiting.h"
 
@@ -20,8 +21,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-long acy_involuntary_switches(void)
-{
+long acy_involuntary_switches(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
@@ -55,14 +55,12 @@ static int parked;       /* whether the thread that leads it is there */
 static int team_threads; /* how many threads it has */
 
 /* Whether the user has said how threads wait. */
-static int user_has_chosen(void)
-{
+static int user_has_chosen(void) {
     return getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL;
 }
 
 /* Lead a team that does nothing; its threads stay in the library's pool until this one ends. */
-static void *lead_idle_team(void *unused)
-{
+static void *lead_idle_team(void *unused) {
     int arrived = 0;
     (void)unused;
 #pragma omp parallel num_threads(team_threads)
@@ -71,20 +69,17 @@ static void *lead_idle_team(void *unused)
         arrived++; /* without anything to do, the compiler drops the region */
     }
     pthread_mutex_lock(&lock);
-    while (wanted)
-        pthread_cond_wait(&let_go, &lock);
+    while (wanted) pthread_cond_wait(&let_go, &lock);
     parked = 0;
     pthread_mutex_unlock(&lock);
     return NULL;
 }
 
-static void park(int threads)
-{
+static void park(int threads) {
     pthread_attr_t attributes;
     pthread_t leader;
     int spare = omp_get_num_procs() - threads;
-    if (parked || user_has_chosen() || pthread_attr_init(&attributes) != 0)
-        return;
+    if (parked || user_has_chosen() || pthread_attr_init(&attributes) != 0) return;
     team_threads = (spare > 0 ? spare : 0) + 2;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     wanted = 1;
@@ -92,23 +87,18 @@ static void park(int threads)
     pthread_attr_destroy(&attributes);
 }
 
-void acy_note_pass(int threads, long switches, int slow)
-{
+void acy_note_pass(int threads, long switches, int slow) {
     int added = -1;
     /* Another thread's pass is being noted: this one is worth no wait. */
-    if (threads < 2 || pthread_mutex_trylock(&lock) != 0)
-        return;
+    if (threads < 2 || pthread_mutex_trylock(&lock) != 0) return;
     if ((slow && (switches > 0 || wanted)) || (!wanted && switches >= MANY_SWITCHES))
         added = HELD_UP;
     else if (wanted && switches >= FEW_SWITCHES)
         added = DISTURBED;
     disturbance += added;
-    if (disturbance < 0)
-        disturbance = 0;
-    if (disturbance > MOST)
-        disturbance = MOST;
-    if (disturbance >= ENOUGH && !wanted)
-        park(threads);
+    if (disturbance < 0) disturbance = 0;
+    if (disturbance > MOST) disturbance = MOST;
+    if (disturbance >= ENOUGH && !wanted) park(threads);
     if (disturbance == 0 && wanted) {
         wanted = 0;
         pthread_cond_signal(&let_go);
@@ -116,23 +106,16 @@ void acy_note_pass(int threads, long switches, int slow)
     pthread_mutex_unlock(&lock);
 }
 
-int acy_waits_briefly(void)
-{
-    return __atomic_load_n(&parked, __ATOMIC_RELAXED);
-}
+int acy_waits_briefly(void) { return __atomic_load_n(&parked, __ATOMIC_RELAXED); }
 
 #else
 
-void acy_note_pass(int threads, long switches, int slow)
-{
+void acy_note_pass(int threads, long switches, int slow) {
     (void)threads;
     (void)switches;
     (void)slow;
 }
 
-int acy_waits_briefly(void)
-{
-    return 0;
-}
+int acy_waits_briefly(void) { return 0; }
 
 #endif

@@ -18,7 +18,7 @@ from alexnet_cy.kernels._runtime import involuntary_switches, note_pass
 
 __all__ = ["Executor"]
 
-# A pass that takes so many times as long as the fastest one of its kind has been held up. On a quiet
+# A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
 SLOW = 1.5
 
