@@ -385,12 +385,15 @@ class AlexNet:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the weights as safetensors, with the variant's name in its metadata.
 
-        The file is written beside `path` and then renamed, so `path` is never half a file.
+        The file is written beside `path` and then renamed, so `path` is never half a file. A
+        file that is there is replaced, and the new one has its mode; a new file has the mode that
+        the umask leaves. Of a symbolic link the target is replaced, and the link stays.
 
         Raises
         ------
         OSError
-            It cannot be written.
+            It cannot be written: no such folder, no permission; or there is a folder, a device, a
+            FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
 
