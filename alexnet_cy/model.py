@@ -361,8 +361,7 @@ class AlexNet:
             The times cannot be kept, or the file of kept ones cannot be used.
         """
         from alexnet_cy.engine.tune.tuning import tune
-        from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
-        from alexnet_cy.machine.cache_folder import cache_folder
+        from alexnet_cy.engine.tune.tuning_cache import times_file
 
         runner = self._runner
         height, width = runner.image_size(height, width)
@@ -376,7 +375,7 @@ class AlexNet:
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=cache_folder() / FILE_NAME,
+                kept_in=times_file(),
                 fresh=fresh,
             )
             runner.use_algorithms(tuning.choices)

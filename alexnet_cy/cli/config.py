@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from alexnet_cy.cli.failures import warn
 from alexnet_cy.cli.options import Subparsers, add_json_option
 from alexnet_cy.cli.output import print_json, stdout_console
 from alexnet_cy.configuration import config
@@ -29,7 +30,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from alexnet_cy.machine.cache_folder import cache_folder
 
-    entries = {**config(), "weights_folder": str(cache_folder())}
+    folder: str | None = None
+    try:
+        folder = str(cache_folder())
+    except OSError as error:
+        warn(str(error))
+    entries = {**config(), "weights_folder": folder}
     if args.json:
         print_json(entries)
         return 0

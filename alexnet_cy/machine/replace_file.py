@@ -42,7 +42,10 @@ def resolve_output(path: str | os.PathLike[str]) -> str:
         The path cannot be looked up: a loop of links, no permission.
     """
     name = os.fsdecode(path)
-    target = os.path.realpath(name)
+    try:
+        target = os.path.realpath(name)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "the current folder is gone", name) from None
     try:
         status = os.stat(name)
     except FileNotFoundError:
