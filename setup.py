@@ -24,6 +24,7 @@ from typing import NamedTuple
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, LinkError
 
 MODULES = (
@@ -191,6 +192,25 @@ class BuildKernels(build_ext):
         return True
 
 
+class BuildPackage(build_py):
+    """build_py that takes nothing over from an earlier build of an older tree.
+
+    The folder build/ stays between builds, and all that is in it is installed: modules too that
+    have moved or gone since.
+    """
+
+    def run(self) -> None:
+        """Remove what has no source any more, then build as usual."""
+        built = Path(self.build_lib, "alexnet_cy")
+        modules = {Path("kernels", name) for name in (*MODULES, "_cyutility")}
+        for path in [path for path in built.rglob("*") if path.is_file()]:
+            inside = path.relative_to(built)
+            module = inside.parent / inside.name.partition(".")[0]
+            if not Path("alexnet_cy", inside).exists() and module not in modules:
+                path.unlink()
+        super().run()
+
+
 def wanted_levels() -> list[IsaLevel]:
     """Return the levels of this processor family, as ALEXNET_CY_BUILD_LEVELS restricts them."""
     family = [level for level in ISA_LEVELS if platform.machine() in level.machines]
@@ -216,7 +236,7 @@ setup(
         # Cython writes the C of the shared utility itself; the name only says where to.
         [*map(extension, MODULES), Extension(SHARED_UTILITY, ["src/_cyutility.c"])],
         build_dir="build/cython",
-        include_path=["src"],
+        include_path=["src", "src/pxd"],
         shared_utility_qualified_name=SHARED_UTILITY,
         nthreads=build_jobs(),
         compiler_directives={
@@ -230,5 +250,5 @@ setup(
             "freethreading_compatible": True,
         },
     ),
-    cmdclass={"build_ext": BuildKernels},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildPackage},
 )

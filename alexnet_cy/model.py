@@ -15,11 +15,8 @@ from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.engine.runner import Runner
-from alexnet_cy.machine.file_stamp import FileStamp
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, get_variant
-from alexnet_cy.network.random_weights import random_tensors
-from alexnet_cy.origin import Origin, WeightsOfFile, open_weights
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.plan.plan import Plan
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from alexnet_cy.images.preparation import Preparation
     from alexnet_cy.images.presets import Preset
     from alexnet_cy.labels import Prediction
+    from alexnet_cy.origin import Origin, WeightsOfFile
 
 __all__ = ["AlexNet"]
 
@@ -73,6 +71,8 @@ class AlexNet:
         exact: bool = False,
         source: str = "arrays",
     ) -> None:
+        from alexnet_cy.origin import Origin
+
         known = get_variant(variant) if isinstance(variant, str) else variant
         self._runner = Runner(known, weights, algorithm=algorithm, exact=exact)
         self._origin = Origin(source, "arrays")
@@ -110,6 +110,9 @@ class AlexNet:
         TypeError, ValueError
             The variant is unknown, or `seed` or `num_classes` is no such number.
         """
+        from alexnet_cy.network.random_weights import random_tensors
+        from alexnet_cy.origin import Origin
+
         network = get_variant(variant).with_num_classes(num_classes)
         weights = random_tensors(network, seed)
         net = cls(network, weights, algorithm=algorithm, exact=exact)
@@ -149,11 +152,14 @@ class AlexNet:
         WeightsError
             The file cannot be read, is no AlexNet, or does not fit the variant.
         """
-        opened = open_weights(path, variant, allow_nonfinite)
+        from alexnet_cy.origin import Origin, WeightsOfFile
+        from alexnet_cy.weights import open_network
+
+        opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
         net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(str(path) if name is None else name, opened.format, note)
-        net._file = WeightsOfFile(FileStamp.of(path), allow_nonfinite)
+        net._file = WeightsOfFile.of(path, allow_nonfinite)
         return net
 
     @classmethod
@@ -182,12 +188,15 @@ class AlexNet:
         OSError
             The cache folder cannot be written to.
         """
+        from alexnet_cy.origin import WeightsOfFile
         from alexnet_cy.published.bar import download_bar
         from alexnet_cy.published.download import fetch
 
         with download_bar(name) as progress:
             path = fetch(name, progress=progress)
-        return cls.load(path, algorithm=algorithm, exact=exact, name=name)
+        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile.of(path, False, published=name)
+        return net
 
     @property
     def variant(self) -> Variant:
@@ -676,6 +685,8 @@ def _restore(
     tuned: Mapping[str, str],
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
+    from alexnet_cy.origin import WeightsOfFile
+
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     net = kind(variant, tensors, algorithm=algorithm, exact=exact)

@@ -12,7 +12,6 @@ from alexnet_cy.machine.file_stamp import FileStamp
 if TYPE_CHECKING:
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network import Variant
-    from alexnet_cy.weights import LoadedNetwork
 
 __all__ = ["Origin", "WeightsOfFile"]
 
@@ -44,10 +43,20 @@ class WeightsOfFile:
     ----------
     stamp : FileStamp
     allow_nonfinite : bool
+    published : str
+        The name of the published file that it is, whose hash is known; empty for any other.
     """
 
     stamp: FileStamp
     allow_nonfinite: bool
+    published: str = ""
+
+    @classmethod
+    def of(
+        cls, path: str | PathLike[str], allow_nonfinite: bool, published: str = ""
+    ) -> WeightsOfFile:
+        """Return what a file is at this moment; OSError if there is none."""
+        return cls(FileStamp.of(path), allow_nonfinite, published)
 
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
@@ -55,21 +64,29 @@ class WeightsOfFile:
         Raises
         ------
         WeightsError
-            The file is gone, or is no longer the one that was opened first.
+            The file is gone, or is no longer the one that was opened first. A published file may
+            be another copy of it, of another time, if its hash is right.
         """
-        if not self.stamp.is_current():
+        if not self.stamp.is_current() and not self._has_its_hash():
             raise WeightsError(
                 f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
                 "bytes, and the file is gone or has been changed since; load it anew, or send "
                 "arrays: AlexNet(net.variant, dict(net.weights))"
             )
-        return dict(open_weights(self.stamp.path, variant, self.allow_nonfinite).tensors)
+        from alexnet_cy.weights import open_network
 
+        opened = open_network(self.stamp.path, variant, allow_nonfinite=self.allow_nonfinite)
+        return dict(opened.tensors)
 
-def open_weights(
-    path: str | PathLike[str], variant: str | Variant | None, allow_nonfinite: bool
-) -> LoadedNetwork:
-    """Open a weight file; importing its readers only now."""
-    from alexnet_cy.weights import open_network
+    def _has_its_hash(self) -> bool:
+        """Whether the file is there and has the hash of the published one."""
+        from alexnet_cy.published.checksum import file_hash
+        from alexnet_cy.published.registry import PUBLISHED
 
-    return open_network(path, variant, allow_nonfinite=allow_nonfinite)
+        if self.published not in PUBLISHED:
+            return False
+        wanted = PUBLISHED[self.published]
+        try:
+            return file_hash(self.stamp.path, wanted.hash_name) == wanted.hash_hex
+        except OSError:
+            return False

@@ -1,10 +1,9 @@
 """Convolution: weights packed once, work cut into tiles, tiles shared out over the threads."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free
 
 from conv_cuts cimport COLUMN_PIXELS, Blocks, OutputTiles, cut_output, cut_patch
-from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, capsule_name
+from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
@@ -42,7 +41,7 @@ cdef class PackedConv:
         Py_ssize_t kernel_w, const float[::1] bias, Py_ssize_t groups, kernels
     ):
         self.capsule = kernels
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.groups = groups
         self.out_channels = out_channels
         self.group_channels = group_channels

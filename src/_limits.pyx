@@ -1,8 +1,7 @@
 """The machine's limits, measured with the kernels of a level: arithmetic and reading memory."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
-from kernels cimport acy_kernels, capsule_name
+from kernels cimport acy_kernels, kernels_in
 
 from alexnet_cy.kernels._runtime cimport AlignedMemory, threads_for
 
@@ -22,9 +21,7 @@ def fma_gflops(kernels, Py_ssize_t threads, Py_ssize_t steps=400_000, int repeat
     kernels : capsule of `_runtime.kernels_of`
     threads : int
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
+    cdef const acy_kernels *table = kernels_in(kernels)
     cdef int n_threads = threads_for(threads)
     cdef Py_ssize_t _thread
     cdef float sink = 0
@@ -52,9 +49,7 @@ def read_gbytes_per_s(kernels, Py_ssize_t threads, Py_ssize_t megabytes=256, int
     kernels : capsule of `_runtime.kernels_of`
     threads : int
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
+    cdef const acy_kernels *table = kernels_in(kernels)
     cdef int n_threads = threads_for(threads)
     # Whole kilobytes a thread: `read_all` takes multiples of 128 floats.
     cdef Py_ssize_t thread, part = megabytes * 1000 // n_threads // 4 * 1024

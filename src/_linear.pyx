@@ -1,11 +1,10 @@
 """Fully connected layers: one packed copy of the weights for one image and for many."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
 from kernels cimport (
     ACY_LINEAR_BLOCK, ACY_LINEAR_FEW, ACY_LINEAR_FEW_RANGE, ACY_LINEAR_IMAGES, ACY_LINEAR_RANGE,
-    ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, capsule_name,
+    ACY_LINEAR_SCRATCH, acy_kernels, acy_linear, kernels_in,
 )
 from cache_lines cimport odd_lines
 
@@ -53,7 +52,7 @@ cdef class PackedLinear:
         kernels, Py_ssize_t threads
     ):
         self.capsule = kernels
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.out_features = out_features
         self.in_features = in_features
         self.finite = True
@@ -287,9 +286,7 @@ def linear_rows(
     bool
         Whether all of the weights are finite.
     """
-    cdef const acy_kernels *table = <const acy_kernels *> PyCapsule_GetPointer(
-        kernels, capsule_name()
-    )
+    cdef const acy_kernels *table = kernels_in(kernels)
     cdef Py_ssize_t N = x.shape[0], end = first + rows.shape[0], n
     cdef bint finite = True
     if (

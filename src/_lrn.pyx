@@ -1,8 +1,7 @@
 """Local response normalisation of NHWC images, alone and with the max pooling that follows it."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange, threadid
 
-from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, capsule_name
+from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, kernels_in
 from nhwc_images cimport check_contiguous, check_images, image_of, pool_window
 
 from alexnet_cy.kernels._bound cimport Bound
@@ -65,7 +64,7 @@ cdef class LocalResponseNorm(Bound):
             if x.shape[axis] != y.shape[axis]:
                 raise ValueError("x, y: shapes differ")
         check_contiguous(x, y)
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
         self.norm = make_norm(size, alpha, beta, k, x.shape[3])
@@ -133,7 +132,7 @@ cdef class NormAndPool(Bound):
         tuple stride, tuple padding
     ):
         check_images(x, y)
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
         self.norm = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])

@@ -1,8 +1,7 @@
 """Max pooling and adaptive average pooling of NHWC images."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
-from kernels cimport acy_image, acy_kernels, acy_pool_window, capsule_name
+from kernels cimport acy_image, acy_kernels, acy_pool_window, kernels_in
 from nhwc_images cimport check_images, image_of, pool_window
 
 from alexnet_cy.kernels._bound cimport Bound
@@ -47,7 +46,7 @@ cdef class MaxPool2d(Bound):
         tuple padding
     ):
         check_images(x, y)
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
         self.window = pool_window(kernel_size, stride, padding)
@@ -92,7 +91,7 @@ cdef class AdaptiveAvgPool2d(Bound):
         check_images(x, y)
         if y.shape[0] * y.shape[1] * y.shape[2] * y.shape[3] and x.shape[1] * x.shape[2] == 0:
             raise ValueError("x: the image is empty")
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
 

@@ -4,13 +4,13 @@ This is the only module that links the kernels. The others get the table of a le
 `kernels_of`, in a capsule.
 """
 from cpython.buffer cimport PyBuffer_FillInfo
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange
 from libc.stdint cimport uintptr_t
 from posix.unistd cimport getpid, pid_t
 
 from kernels cimport (
-    acy_compiled_levels, acy_kernels, acy_runnable_levels, capsule_name,
+    acy_compiled_levels, acy_kernels, acy_runnable_levels, capsule_name, kernels_in,
 )
 
 cdef extern from "Python.h":
@@ -124,9 +124,7 @@ def kernels_of(str level):
 
 def tile_of(capsule):
     """Return (lanes, tile_rows, panel_width) of the level behind a capsule of `kernels_of`."""
-    cdef const acy_kernels *kernels = <const acy_kernels *> PyCapsule_GetPointer(
-        capsule, capsule_name()
-    )
+    cdef const acy_kernels *kernels = kernels_in(capsule)
     return kernels.lanes, kernels.tile_rows, kernels.panel_width
 
 

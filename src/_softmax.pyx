@@ -1,8 +1,7 @@
 """Softmax over rows, and ReLU over flat arrays."""
-from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 
-from kernels cimport acy_kernels, capsule_name
+from kernels cimport acy_kernels, kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._runtime cimport threads_for
@@ -33,7 +32,7 @@ cdef class Softmax(Bound):
     def __cinit__(self, kernels, const float[:, ::1] x, float[:, ::1] y):
         if x.shape[0] != y.shape[0] or x.shape[1] != y.shape[1]:
             raise ValueError("x, y: shapes differ")
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
 
@@ -68,7 +67,7 @@ cdef class Relu(Bound):
     def __cinit__(self, kernels, const float[::1] x, float[::1] y):
         if x.shape[0] != y.shape[0]:
             raise ValueError("x, y: shapes differ")
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(kernels, capsule_name())
+        self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
 

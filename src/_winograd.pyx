@@ -1,10 +1,10 @@
 """Winograd convolution: its weights, and blocks of tiles shared out over the threads."""
-from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 
 from kernels cimport (
-    ACY_WINOGRAD_POINTS, acy_kernels, acy_transform, acy_winograd, acy_winograd_tile, capsule_name,
+    ACY_WINOGRAD_POINTS, acy_kernels, acy_transform, acy_winograd, acy_winograd_tile, kernels_in,
 )
 from cache_lines cimport odd_lines
 from winograd_blocks cimport (
@@ -108,7 +108,7 @@ cdef class PackedWinograd:
                 raise ValueError(f"panels: their {name} is not that of the shape")
         self.shape = shape
         self.panels = panels
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(shape.kernels, capsule_name())
+        self.kernels = kernels_in(shape.kernels)
         self.lock = Lock()
         self.padded_out_channels = bias.shape[0] // shape.groups
         self.n_panels = count_panels(&shape.layer, self.kernels)

@@ -5,7 +5,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from kernels cimport (
-    ACY_WINOGRAD_TILES, acy_kernels, acy_winograd, acy_winograd_tile, capsule_name,
+    ACY_WINOGRAD_TILES, acy_kernels, acy_winograd, acy_winograd_tile, kernels_in,
 )
 from cache_lines cimport odd_lines
 from winograd_blocks cimport count_panels, describe_group, layer_capsule_name
@@ -55,7 +55,7 @@ cdef class StreamedWinograd:
         cdef const acy_winograd *layer = <const acy_winograd *> PyCapsule_GetPointer(
             shape.layer_capsule, layer_capsule_name()
         )
-        self.kernels = <const acy_kernels *> PyCapsule_GetPointer(shape.kernels, capsule_name())
+        self.kernels = kernels_in(shape.kernels)
         self.shape = shape
         self.x = x
         self.y = y

@@ -9,6 +9,8 @@ from alexnet_cy.network import VARIANTS, Conv, Linear
 from alexnet_cy.oracle import network as reference
 from alexnet_cy.oracle.definitions import softmax
 
+pytestmark = pytest.mark.slow
+
 # The contract of docs/numerics.md, of the largest value of a layer
 LARGEST_ERROR = 1e-5
 LARGEST_ERROR_OF_WINOGRAD = 2e-5

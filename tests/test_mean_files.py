@@ -24,6 +24,7 @@ def mean_image() -> np.ndarray:
     return np.random.default_rng(0).uniform(90, 130, (3, 256, 256)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean.binaryproto", "mean.BinaryProto"])
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_file_is_as_good_as_its_array(net, mean_image, tmp_path, name, kind):

@@ -207,6 +207,7 @@ def test_a_copy_through_pickle(net, x):
     assert str(copy.plan(batch=3)) == str(chosen.plan(batch=3))
 
 
+@pytest.mark.slow
 def test_save_and_load(net, x, tmp_path):
     path = tmp_path / "net.safetensors"
     AlexNet.random("caffe", seed=3, num_classes=5).save(path)

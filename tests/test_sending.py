@@ -1,9 +1,11 @@
 """Networks sent between processes: pickles, copies, spawned workers."""
 
 import copy
+import hashlib
 import os
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -12,6 +14,7 @@ from support.closeness import assert_same_bits
 from support.networks import images, narrow, random_weights
 
 from alexnet_cy import AlexNet, WeightsError
+from alexnet_cy.published import registry
 
 MOST_BYTES = 10_000
 
@@ -71,6 +74,15 @@ def test_a_spawned_process_gets_the_same_bits(path):
     assert_same_bits(values["conv2"], first_features(net))
 
 
+def test_joblib_sends_it_to_its_workers(path):
+    joblib = pytest.importorskip("joblib")
+    net = AlexNet.load(path)
+    x = images(net.variant, 1)
+    call = joblib.delayed(AlexNet.forward)
+    for values in joblib.Parallel(2)(call(net, x, ["conv2"]) for _ in range(2)):
+        assert_same_bits(values["conv2"], first_features(net))
+
+
 @pytest.mark.parametrize("change", ["gone", "longer", "touched"])
 def test_a_file_that_is_another_by_then_is_an_error(path_to_change, change):
     path = path_to_change
@@ -83,6 +95,22 @@ def test_a_file_that_is_another_by_then_is_an_error(path_to_change, change):
     else:
         os.utime(path, ns=(0, 0))
     with pytest.raises(WeightsError, match="the file is gone or has been changed since"):
+        pickle.loads(data)
+
+
+def test_another_copy_of_a_published_file_will_do(path_to_change, monkeypatch):
+    path = path_to_change
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    file = replace(registry.PUBLISHED["caffe"], hash_name="sha256", hash_hex=digest)
+    monkeypatch.setattr(registry, "PUBLISHED", {"mine": file})
+    net = AlexNet.load(path)
+    net._file = replace(net._file, published="mine")
+    data = pickle.dumps(net)
+    os.utime(path, ns=(0, 0))
+    assert_same_bits(first_features(pickle.loads(data)), first_features(net))
+    with open(path, "ab") as file:
+        file.write(b" ")
+    with pytest.raises(WeightsError, match="has been changed since"):
         pickle.loads(data)
 
 

@@ -58,6 +58,7 @@ def algorithms(net):
     return {step.name: step.algorithm for step in net.plan().steps if step.name in CONVS}
 
 
+@pytest.mark.slow
 def test_a_real_measurement(net, home, monkeypatch):
     monkeypatch.setattr(tuning, "ENOUGH_S", 0.0)
     result = net.tune(height=63)

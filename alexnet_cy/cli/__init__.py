@@ -1,6 +1,6 @@
-"""The command line, `alexnet-cy`: one module per command.
+"""The command line, `alexnet-cy`: one module of `commands` each.
 
-Every command module has `add_parser(subparsers)`, which declares the arguments and sets `run` as
+Every one of them has `add_parser(subparsers)`, which declares the arguments and sets `run` as
 the default of that name, and `run(args) -> int`, which returns the exit status: 0, or 1 if
 something failed. Results go to stdout, everything else to stderr.
 """
@@ -29,7 +29,7 @@ COMMANDS = (
     "convert",
     "config",
 )
-"""The commands, in the order of the help; each is a module of this package."""
+"""The commands, in the order of the help; each is a module of `alexnet_cy.cli.commands`."""
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     """Parse the arguments and run what they ask for, importing nothing of the other commands."""
     named = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
-    modules = [import_module(f"alexnet_cy.cli.{name}") for name in named]
+    modules = [import_module(f"alexnet_cy.cli.commands.{name}") for name in named]
     try:
         args = build_parser(modules).parse_args(arguments)
     except SystemExit as finished:  # --help and --version

@@ -34,10 +34,16 @@ def build_parser(modules: Iterable[ModuleType]) -> argparse.ArgumentParser:
     parser = Parser(
         prog="alexnet-cy",
         description="AlexNet on the CPU: classify images, extract features, time every layer.",
-        epilog="alexnet-cy COMMAND --help tells the options of a command.",
+        epilog="alexnet-cy COMMAND --help lists the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"alexnet-cy {__version__}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def print_help(args: argparse.Namespace) -> int:
+        parser.print_help()
+        return 0
+
+    parser.set_defaults(run=print_help)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for module in modules:
         module.add_parser(subparsers)
     return parser

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from numbers import Real
 from operator import index
+from typing import Any
+
+import numpy as np
 
 __all__ = ["as_count", "as_real"]
 
@@ -32,9 +35,9 @@ def as_count(value: object, name: str, minimum: int | None = 1, *, need: str | N
     ValueError
         `value` is less than `minimum`.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    count = None if isinstance(value, bool | np.bool_) else _index(value)
+    if count is None:
         raise TypeError(f"{name}: need {need or _whole_number(minimum)}, got {value!r}")
-    count = index(value)
     if minimum is not None and count < minimum:
         raise ValueError(f"{name}: need {_whole_number(minimum)}, got {count}")
     return count
@@ -58,6 +61,14 @@ def as_real(value: object, name: str) -> float:
     if not isinstance(value, Real):
         raise TypeError(f"{name}: need a real number, got {value!r}")
     return float(value)
+
+
+def _index(value: Any) -> int | None:
+    """Return an integer as an int; None for all else, arrays of several included."""
+    try:
+        return index(value)
+    except TypeError:
+        return None
 
 
 def _whole_number(minimum: int | None) -> str:

@@ -39,6 +39,10 @@ def download_bar(title: str) -> Iterator[Progress]:
     )
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # No bar at all: Rich 13 and 14 end a disabled one with a blank line.
+        yield lambda done_bytes, total_bytes: None
+        return
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
@@ -46,7 +50,6 @@ def download_bar(title: str) -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
         transient=True,
     )
     task = bar.add_task(title, total=None, start=False)

@@ -10,6 +10,8 @@ from support.networks import narrow
 
 from alexnet_cy.engine.winograd import tile_points
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():
     pytest.skip("benchmarks/ is not here", allow_module_level=True)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from alexnet_cy.bench import measure
-from alexnet_cy.cli import bench, main
+from alexnet_cy.cli import main
+from alexnet_cy.cli.commands import bench
 from alexnet_cy.network import get_variant
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_layers.py"
 FAST = ["--repeats", "1", "--no-baseline"]

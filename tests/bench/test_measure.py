@@ -9,7 +9,7 @@ from alexnet_cy.bench.passes import NumpyPass
 from alexnet_cy.bench.settings import make_settings
 from alexnet_cy.engine.tune import tuning
 
-pytestmark = pytest.mark.usefixtures("no_waiting")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_waiting")]
 
 
 def measured(variant, *args, **kwargs):

@@ -9,6 +9,8 @@ import pytest
 
 from alexnet_cy.kernels import _runtime
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():
     pytest.skip("benchmarks/ is not here", allow_module_level=True)

@@ -13,6 +13,8 @@ from rich.console import Console
 
 from alexnet_cy import AlexNet
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 if not FOLDER.exists():
     pytest.skip("benchmarks/ is not here", allow_module_level=True)

@@ -52,7 +52,9 @@ def options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def test_every_option_is_mentioned(page: str) -> None:
-    parser = build_parser(import_module(f"alexnet_cy.cli.{name}") for name in DOCUMENTED_HERE)
+    parser = build_parser(
+        import_module(f"alexnet_cy.cli.commands.{name}") for name in DOCUMENTED_HERE
+    )
     assert [name for name in options(parser) if name not in page] == []
 
 

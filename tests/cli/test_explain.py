@@ -22,6 +22,7 @@ def probabilities(net: AlexNet, image: Path, preset: object) -> np.ndarray:
     return net.forward(x).mean(axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "changes"),
     [

@@ -27,7 +27,7 @@ def summary_that(monkeypatch: pytest.MonkeyPatch) -> SummaryThat:
     """Put something else in place of what `summary` does."""
 
     def put(behaviour: Behaviour) -> None:
-        monkeypatch.setattr("alexnet_cy.cli.summary.run", lambda args: behaviour())
+        monkeypatch.setattr("alexnet_cy.cli.commands.summary.run", lambda args: behaviour())
 
     return put
 
@@ -41,22 +41,23 @@ def raising(error: BaseException) -> Behaviour:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_declared_alike(name: str) -> None:
-    module = import_module(f"alexnet_cy.cli.{name}")
+    module = import_module(f"alexnet_cy.cli.commands.{name}")
     parser = argparse.ArgumentParser()
     module.add_parser(parser.add_subparsers())
     assert callable(module.run)
 
 
 def test_every_command_file_is_listed() -> None:
-    folder = Path(sys.modules["alexnet_cy.cli"].__file__).parent
+    folder = Path(sys.modules["alexnet_cy.cli"].__file__).parent / "commands"
     with_parser = {
         path.stem for path in folder.glob("*.py") if "\ndef add_parser(" in path.read_text()
     }
     assert with_parser == set(COMMANDS)
 
 
-def test_help(run: Run) -> None:
-    outcome = run("--help")
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help(run: Run, arguments: list[str]) -> None:
+    outcome = run(*arguments)
     assert outcome.status == 0
     for name in COMMANDS:
         assert f"\n    {name} " in outcome.out
@@ -76,7 +77,6 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["sumary"], "argument COMMAND: invalid choice: 'sumary'"),
         (["summary", "--variant", "vgg"], "variant must be one of caffe, caffenet"),
         (["summary", "--size", "x"], "argument --size: need pixels, such as 227 or 256x320"),

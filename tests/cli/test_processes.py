@@ -16,6 +16,8 @@ from PIL import Image
 
 import alexnet_cy
 
+pytestmark = pytest.mark.slow
+
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 DEADLINE_S = 60.0

@@ -13,6 +13,8 @@ from PIL import Image
 
 from alexnet_cy.images import PRESETS, preprocess, views
 
+pytestmark = pytest.mark.slow
+
 THIN = [(1, 60_000), (60_000, 1), (2, 50_000), (65_535, 3)]  # width, height
 
 

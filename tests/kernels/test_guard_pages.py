@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect as Linux has it")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect as Linux has it"),
+]
 
 PROGRAM = str(Path(__file__).parents[1] / "support" / "guard_pages.py")
 

@@ -10,6 +10,8 @@ import pytest
 from support.kernel_objects import CROSS_PREFIXES, compile_level, levels, tool
 from support.machine_code import functions, innermost_loops
 
+pytestmark = pytest.mark.slow
+
 # How a level adds a product to a sum of a whole vector, in objdump's syntax.
 MULTIPLY_ADD = {
     "x86-64-v4": r"vfmadd\d+ps\s.*%zmm\d+$",

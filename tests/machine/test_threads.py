@@ -136,6 +136,7 @@ class Yielding(dict):
         return value
 
 
+@pytest.mark.slow
 def test_python_threads_that_push_out_one_anothers_plans():
     net = AlexNet(narrow("torchvision"), random_weights(narrow("torchvision")))
     net._runner._executors = Yielding()
@@ -149,6 +150,7 @@ def test_python_threads_that_push_out_one_anothers_plans():
     assert len(net._runner._executors) == KEPT_PLANS
 
 
+@pytest.mark.slow
 def test_sixteen_python_threads_share_a_model():
     """Distinct inputs of distinct sizes of batch; weights are packed by whoever comes first."""
     variant = narrow("torchvision")

@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from alexnet_cy.network import LRN, VARIANTS, Conv, Linear, MaxPool, feature_names, get_variant
 from alexnet_cy.oracle.network import baseline_layer, forward, reference_layer, softmax
 
+pytestmark = pytest.mark.slow
+
 
 def random_weights(variant, seed=0):
     """He-normal weights and small biases, float32."""

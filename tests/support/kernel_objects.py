@@ -21,6 +21,7 @@ BUILD_MODULES = (
     "setuptools",
     "setuptools.command",
     "setuptools.command.build_ext",
+    "setuptools.command.build_py",
     "setuptools.errors",
 )
 

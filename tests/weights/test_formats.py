@@ -114,6 +114,7 @@ def test_only_what_is_asked_for_is_read(encoding, tmp_path, monkeypatch):
     assert 0 < sum(read_bytes) < path.stat().st_size - 0.9 * fc7_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", [e for e in SEEDS if e.startswith(("np", "safetensors"))])
 def test_reading_takes_little_more_memory_than_the_array(encoding, tmp_path):
     network = widened(TINY[VARIANTS[encoding][0]], 1024, 2048)  # 8 MB
@@ -139,6 +140,7 @@ def test_the_content_tells_the_format_whatever_the_name_says(encoding, tmp_path)
         assert open_network(tmp_path / name, network).format == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", SEEDS)
 def test_a_cut_file_is_refused(encoding, tmp_path):
     network = TINY[VARIANTS[encoding][0]]
@@ -158,6 +160,7 @@ def test_a_cut_file_is_refused(encoding, tmp_path):
     assert refused > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", SEEDS)
 def test_a_damaged_file_is_a_network_or_refused(encoding, tmp_path):
     result = fuzz(encoding, range(20), tmp_path)

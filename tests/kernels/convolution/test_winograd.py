@@ -43,6 +43,7 @@ def check(x, weight, bias, **arguments):
     assert_winograd(winograd(x, weight, bias, **arguments), x, weight, bias, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel_w", range(1, LARGEST_KERNEL + 1))
 @pytest.mark.parametrize("kernel_h", range(1, LARGEST_KERNEL + 1))
 def test_kernels_and_outputs_about_the_tiles(kernel_h, kernel_w):
@@ -75,6 +76,7 @@ def test_groups(channels, groups):
         check(x, weight, normal(2, groups * out_channels), padding=1, groups=groups)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, (1, 3), (4, 2)])
 @pytest.mark.parametrize("kernel", [(1, 3), (2, 4), (5, 3), (6, 6), (1, 1), (11, 11)])
 def test_strides_of_the_first_layer(kernel, stride):
@@ -129,6 +131,7 @@ def test_tiles_about_the_blocks(tile, channels, out_channels, limit):
         assert_same_bits(winograd(images[-batch:], weight, bias), whole[-batch:])
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.data())
 def test_any_shape(data):
@@ -181,6 +184,7 @@ def test_no_bias_is_a_bias_of_zeros():
     assert_same_bits(winograd(x, weight), winograd(x, weight, np.zeros(7, np.float32)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("images", "channels", "out_channels", "groups"),
     [

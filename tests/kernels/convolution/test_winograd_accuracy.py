@@ -10,7 +10,7 @@ from alexnet_cy.kernels import _winograd
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.oracle import definitions
 
-pytestmark = pytest.mark.usefixtures("isa")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("isa")]
 
 # Largest error over the largest output, and rms error over the standard deviation, of square tiles
 # for square kernels over 64 channels of normal numbers: what was measured (docs/numerics.md), a

@@ -230,6 +230,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HOSTILE)
 def test_what_asks_for_more_than_arrays_is_refused(read, case, monkeypatch):
     def forbidden(*arguments):

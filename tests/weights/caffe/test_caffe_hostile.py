@@ -95,6 +95,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
             return value, position
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["caffemodel-v1-diffs", "caffemodel-mixed"])
 def test_every_structural_cut(tmp_path: Path, encoding: str) -> None:
     path = SEEDS[encoding](tmp_path, TINY["caffe"], TENSORS)
@@ -245,6 +246,7 @@ def test_layers_are_limited(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_graphs_that_a_search_could_get_lost_in(tmp_path: Path) -> None:
     """As many layers as are read: in circles, in one long chain, and all on the same blobs."""
     count = MAX_LAYERS
@@ -263,6 +265,7 @@ def test_graphs_that_a_search_could_get_lost_in(tmp_path: Path) -> None:
         outcome(path)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_file(tmp_path: Path) -> None:
     """Half a megabyte of structure in the most expensive forms; 512 MB are allowed."""
     floods = {

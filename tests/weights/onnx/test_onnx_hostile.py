@@ -21,11 +21,13 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
     assert str(path) in refuse(read, path, data, pattern)
 
 
+@pytest.mark.slow
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_that_nothing_is_opened(read, Path("hostile.onnx"), CORPUS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_no_attack_takes_long_or_much_memory(run_python):
     modules = [module.__name__.partition(".")[2] for module in MODULES]

@@ -47,6 +47,7 @@ def test_the_attacks_would_run_elsewhere(tmp_path, monkeypatch):
     assert Path(hostile_pickles.CANARY).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_no_attack_takes_long_or_much_memory(run_python):
     modules = [module.__name__.partition(".")[2] for module in MODULES]

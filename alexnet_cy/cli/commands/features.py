@@ -177,13 +177,16 @@ def _progress(n_images: int) -> Iterator[Advance]:
     )
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # No bar at all: Rich 13 and 14 end a disabled one with a blank line.
+        yield lambda n_done: None
+        return
     bar = Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]} img/s"),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal,
         transient=True,
     )
     started = perf_counter()

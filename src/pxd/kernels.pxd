@@ -1,4 +1,5 @@
 # The contract of kernels.h, as Cython sees it.
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t
 
 
@@ -183,3 +184,8 @@ cdef extern from "kernels.h" nogil:
 # The name under which _runtime hands out a level's kernels, in a PyCapsule.
 cdef inline const char *capsule_name() noexcept nogil:
     return b"alexnet_cy.acy_kernels"
+
+
+cdef inline const acy_kernels *kernels_in(capsule) except NULL:
+    """Return the kernels in a capsule of _runtime; ValueError if it is another's."""
+    return <const acy_kernels *> PyCapsule_GetPointer(capsule, capsule_name())
