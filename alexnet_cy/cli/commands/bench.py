@@ -12,7 +12,7 @@ from alexnet_cy.bench.settings import DEFAULT_REPEATS, Settings, make_settings
 from alexnet_cy.cli.failures import CommandError, UsageError
 from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
 from alexnet_cy.cli.output import print_json, stdout_console
-from alexnet_cy.cli.outputs import add_overwrite_option, allow_outputs
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs
 from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.machine.threads import default_threads, resolve_threads

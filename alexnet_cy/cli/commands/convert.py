@@ -9,7 +9,7 @@ from alexnet_cy.cli.failures import UsageError, note
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
-from alexnet_cy.cli.outputs import add_overwrite_option, allow_outputs, weights_read
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weights_read
 
 __all__ = ["add_parser", "run"]
 

@@ -25,7 +25,7 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import make_table, print_json, printable, stdout_console
-from alexnet_cy.cli.outputs import add_overwrite_option, allow_outputs, weights_read
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weights_read
 from alexnet_cy.configuration import config
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import resolve_layer
