@@ -226,7 +226,7 @@ def wanted_levels() -> list[IsaLevel]:
 
 def extension(name: str) -> Extension:
     """Describe one module of src; only _runtime links what stands behind the contract."""
-    sources = [f"src/{name}.pyx"] + (["src/cpu.c"] if name == "_runtime" else [])
+    sources = [f"src/{name}.pyx"] + (["src/cpu.c", "src/waiting.c"] if name == "_runtime" else [])
     depends = [str(path) for path in Path("src").rglob("*.h")]
     return Extension(f"{PACKAGE}.{name}", sources, include_dirs=["src"], depends=depends)
 

@@ -201,6 +201,37 @@ cdef void do_task(do, tasks, Py_ssize_t i, list errors) noexcept:
         errors.append(error)
 
 
+cdef extern from "waiting.h" nogil:
+    long acy_involuntary_switches()
+    void acy_note_pass(int threads, long switches, int slow)
+    int acy_waits_briefly()
+
+
+def involuntary_switches():
+    """Return how often the system has taken a processor from this process."""
+    return acy_involuntary_switches()
+
+
+def note_pass(Py_ssize_t threads, long switches, bint slow):
+    """Take note of a pass, so that threads wait for one another briefly on a busy machine.
+
+    Parameters
+    ----------
+    threads : int
+        It ran on.
+    switches : int
+        How much `involuntary_switches` grew during the pass.
+    slow : bool
+        Whether it took much longer than the fastest pass of its kind.
+    """
+    acy_note_pass(threads_for(threads), switches, slow)
+
+
+def waits_briefly():
+    """Return whether threads that wait for others sleep after a microsecond now."""
+    return bool(acy_waits_briefly())
+
+
 # ---------------------------------------------------------------------------------------- memory
 
 cdef class AlignedMemory:

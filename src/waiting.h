@@ -1,0 +1,15 @@
+/* How long OpenMP's threads wait in a loop before they sleep; see waiting.c. */
+#ifndef ACY_WAITING_H
+#define ACY_WAITING_H
+
+/* How often the system has taken a processor from this process, all of its threads together. */
+long acy_involuntary_switches(void);
+
+/* Take note of a pass on `threads` threads, in which a processor was taken away `switches` times,
+ * and of whether it took much longer than such a pass can. */
+void acy_note_pass(int threads, long switches, int slow);
+
+/* Whether threads wait briefly now. */
+int acy_waits_briefly(void);
+
+#endif

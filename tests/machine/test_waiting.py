@@ -1,0 +1,109 @@
+"""Threads that wait briefly while other programs want the processors."""
+
+import pytest
+
+from alexnet_cy.kernels import _runtime
+
+pytestmark = pytest.mark.skipif(
+    not _runtime.openmp_version() or "clang" in _runtime.compiler().lower(),
+    reason="needs GNU's OpenMP",
+)
+
+HEAD = """
+import os, time
+from alexnet_cy.kernels import _runtime
+
+def settled(expected):
+    "Wait until the team is asleep or gone: a thread of its own sees to that."
+    for _ in range(500):
+        if _runtime.waits_briefly() == expected:
+            return True
+        time.sleep(0.01)
+    return False
+
+def note(times, switches, slow, threads=2):
+    for _ in range(times):
+        _runtime.note_pass(threads, switches, slow)
+"""
+
+
+@pytest.fixture
+def run(run_python):
+    def run(program, **environment):
+        done = run_python("-W", "error", "-c", HEAD + program, environment=environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+
+    return run
+
+
+def test_disturbed_passes_shorten_the_wait_and_quiet_ones_restore_it(run):
+    run("""
+assert not _runtime.waits_briefly()
+note(1, 50, False)
+assert settled(False) and not _runtime.waits_briefly()
+note(1, 50, False)
+assert settled(True)
+note(20, 0, False)  # not as soon as that
+assert _runtime.waits_briefly()
+note(60, 1, False)
+assert settled(False)
+note(2, 1, True)
+assert settled(True)
+note(10, 2, False)
+note(25, 0, False)
+assert _runtime.waits_briefly()
+note(10, 0, False)
+assert settled(False)
+""")
+
+
+@pytest.mark.parametrize(
+    "passes",
+    ["note(100, 1, False)", "note(100, 0, True)", "note(100, 50, True, threads=1)"],
+)
+def test_what_is_no_sign_of_others(run, passes):
+    run(f"""
+{passes}
+time.sleep(0.05)
+assert not _runtime.waits_briefly()
+""")
+
+
+@pytest.mark.parametrize("variable", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"])
+def test_the_users_choice_stands(run, variable):
+    value = {"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "5000"}[variable]
+    run(
+        """
+note(100, 50, True)
+time.sleep(0.05)
+assert not _runtime.waits_briefly()
+""",
+        **{variable: value},
+    )
+
+
+def test_passes_and_children_go_on_while_a_team_sleeps(run):
+    run("""
+import numpy as np
+from alexnet_cy import ops
+x = np.random.default_rng(0).standard_normal((4, 64, 64, 64)).astype(np.float32)
+expected = ops.local_response_norm(x, 5, threads=2)
+note(2, 50, False)
+assert settled(True)
+np.testing.assert_array_equal(ops.local_response_norm(x, 5, threads=2), expected)
+child = os.fork()
+if child == 0:
+    same = (ops.local_response_norm(x, 5, threads=2) == expected).all()
+    _runtime.note_pass(2, 50, True)
+    os._exit(0 if same else 1)
+assert os.waitpid(child, 0)[1] == 0
+for _ in range(20):  # many changes in a row end in order
+    note(40, 0, False)
+    note(2, 50, False)
+""")
+
+
+def test_the_system_counts_switches():
+    before = _runtime.involuntary_switches()
+    assert 0 <= before <= _runtime.involuntary_switches()
