@@ -370,8 +370,7 @@ class AlexNet:
             The times cannot be kept, or the file of kept ones cannot be used.
         """
         from alexnet_cy.engine.tune.tuning import tune
-        from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
-        from alexnet_cy.machine.cache_folder import cache_folder
+        from alexnet_cy.engine.tune.tuning_cache import times_file
 
         runner = self._runner
         height, width = runner.image_size(height, width)
@@ -385,7 +384,7 @@ class AlexNet:
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=cache_folder() / FILE_NAME,
+                kept_in=times_file(),
                 fresh=fresh,
             )
             runner.use_algorithms(tuning.choices)
@@ -394,12 +393,15 @@ class AlexNet:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the weights as safetensors, with the variant's name in its metadata.
 
-        The file is written beside `path` and then renamed, so `path` is never half a file.
+        The file is written beside `path` and then renamed, so `path` is never half a file. A
+        file that is there is replaced, and the new one has its mode; a new file has the mode that
+        the umask leaves. Of a symbolic link the target is replaced, and the link stays.
 
         Raises
         ------
         OSError
-            It cannot be written.
+            It cannot be written: no such folder, no permission; or there is a folder, a device, a
+            FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
 

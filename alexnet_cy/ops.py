@@ -122,6 +122,7 @@ def conv2d(
         padding=pads,
         groups=n_groups,
         relu=relu,
+        kernels=active_kernels(),
         threads=n_threads,
     )
     return to_nchw(y, n_threads)

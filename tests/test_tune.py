@@ -159,6 +159,13 @@ def test_a_folder_that_cannot_be_used_only_warns(net, fastest, home):
     assert algorithms(net) == fastest
 
 
+def test_a_home_folder_that_is_none_only_warns(net, fastest, monkeypatch):
+    monkeypatch.setenv("ALEXNET_CY_HOME", "~no-such-user/folder")
+    with pytest.warns(UserWarning, match=r"cannot be kept: ALEXNET_CY_HOME is '~no-such-user/fol"):
+        net.tune()
+    assert algorithms(net) == fastest
+
+
 def test_from_several_threads(net, x, fastest):
     net.tune()
     expected, results = net.forward(x), []

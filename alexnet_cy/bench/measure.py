@@ -18,8 +18,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.engine.tune.tuning import tune
-from alexnet_cy.engine.tune.tuning_cache import FILE_NAME
-from alexnet_cy.machine.cache_folder import cache_folder
+from alexnet_cy.engine.tune.tuning_cache import times_file
 from alexnet_cy.network import Variant
 from alexnet_cy.network.random_weights import random_tensors
 from alexnet_cy.oracle.baseline import baseline_layer
@@ -128,7 +127,7 @@ def _tuned(settings: Settings, batch: int, threads: int) -> Mapping[str, str]:
         batch=batch,
         threads=threads,
         level=settings.level,
-        kept_in=cache_folder() / FILE_NAME,
+        kept_in=times_file(),
     ).choices
 
 

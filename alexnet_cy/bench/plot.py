@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alexnet_cy.bench.results import Report, RunResult
+from alexnet_cy.machine.replace_file import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,12 @@ def draw(report: Report, path: Path) -> None:
     ----------
     report : Report
     path : Path
-        Its suffix says what kind of file is written.
+        Its suffix says what kind of file is written; a file that is there is replaced.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -90,7 +96,8 @@ def draw(report: Report, path: Path) -> None:
         fontsize=8,
         color=FAINT,
     )
-    figure.savefig(path)
+    with replace_file(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix(".").lower())
 
 
 def _draw_times(axes: Axes, run: RunResult) -> None:

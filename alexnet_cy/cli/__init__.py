@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 
 from alexnet_cy.cli.failures import CommandError, UsageError, describe, reported_warnings
 from alexnet_cy.cli.parser import build_parser
+from alexnet_cy.cli.streams import flush_stdout, open_missing_streams, silence, tell
 from alexnet_cy.errors import AlexNetError
 
 __all__ = ["COMMANDS", "main"]
@@ -36,6 +36,9 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 TRACEBACK_VARIABLE = "ALEXNET_CY_TRACEBACK"
 
+TOLD = (UsageError, CommandError, AlexNetError, OSError, ValueError, TypeError, MemoryError)
+"""Errors whose message says what happened; any other is a bug."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
@@ -52,21 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         sense; 130 after Ctrl-C; 141 if nobody reads the output any more.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_missing_streams()
     try:
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
         with reported_warnings():
             status = _run(arguments)
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        _silence_stdout()
+        silence(sys.stdout)
         return PIPE_CLOSED
     except KeyboardInterrupt:
-        print("alexnet-cy: interrupted", file=sys.stderr)
+        tell("alexnet-cy: interrupted")
         return INTERRUPTED
-    except (UsageError, CommandError, AlexNetError, OSError, ValueError, TypeError) as error:
-        return _fail(error, 2 if isinstance(error, UsageError) else 1)
-    except MemoryError as error:
-        return _fail(error, 1)
+    except Exception as error:
+        return _fail(error)
 
 
 def _run(arguments: list[str]) -> int:
@@ -81,17 +85,17 @@ def _run(arguments: list[str]) -> int:
     return status
 
 
-def _fail(error: BaseException, status: int) -> int:
+def _fail(error: Exception) -> int:
     """Report an error in a line, or with its traceback where that is asked for."""
     if os.environ.get(TRACEBACK_VARIABLE):
         raise error
-    print(f"alexnet-cy: error: {describe(error)}", file=sys.stderr)
+    if isinstance(error, TOLD):
+        tell(f"alexnet-cy: error: {describe(error)}")
+    else:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        tell(f"alexnet-cy: error: a bug: {text}; {TRACEBACK_VARIABLE}=1 shows where")
     if isinstance(error, CommandError) and error.advice:
-        print(error.advice, file=sys.stderr)
-    return status
-
-
-def _silence_stdout() -> None:
-    """Send what is still in the buffers nowhere, so that the interpreter's last flush succeeds."""
-    with suppress(OSError, ValueError):  # ValueError: stdout is no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        tell(error.advice)
+    if sys.stdout is not None:
+        flush_stdout()
+    return 2 if isinstance(error, UsageError) else 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
+
+from alexnet_cy.cli.streams import tell
 
 __all__ = ["CommandError", "UsageError", "describe", "note", "reported_warnings", "warn"]
 
@@ -42,12 +43,12 @@ def describe(error: BaseException) -> str:
 
 def note(text: str) -> None:
     """Tell people something on stderr."""
-    print(f"alexnet-cy: {text}", file=sys.stderr)
+    tell(f"alexnet-cy: {text}")
 
 
 def warn(text: str) -> None:
     """Warn people on stderr."""
-    print(f"alexnet-cy: warning: {text}", file=sys.stderr)
+    tell(f"alexnet-cy: warning: {text}")
 
 
 @contextmanager

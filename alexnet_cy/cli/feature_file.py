@@ -20,14 +20,24 @@ from typing import BinaryIO
 import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.machine.replace_file import move_into_place, resolve_output
 
-__all__ = ["FeatureFile"]
+__all__ = ["FeatureFile", "written_files"]
 
 FILES_KEY = "files"
 METADATA_KEY = "metadata"
 
 # Room for the largest shape, so that the header can be written again once the rows are counted.
 HEADER_BYTES = 256
+
+
+def written_files(output: Path) -> list[Path]:
+    """Return all that is written for an output: itself, and what lies beside a .npy file."""
+    return [output] if output.suffix == ".npz" else [output, _names_beside(output)]
+
+
+def _names_beside(output: Path) -> Path:
+    return output.with_name(f"{output.name}.json")
 
 
 class FeatureFile:
@@ -41,16 +51,19 @@ class FeatureFile:
         and ``.json``, with "files" and "metadata".
     layers : sequence of str
         The keys of the arrays.
+    overwrite : bool
+        Whether files that are there at the end may be replaced.
 
     Raises
     ------
     OSError
-        The folder of the output cannot be written to.
+        The output cannot be written: its folder, or something that is no file.
     """
 
-    def __init__(self, output: Path, layers: Sequence[str]) -> None:
-        self._output = output
-        folder = tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".part", dir=output.parent)
+    def __init__(self, output: Path, layers: Sequence[str], overwrite: bool = False) -> None:
+        self._output, self._overwrite = output, overwrite
+        parent, name = os.path.split(resolve_output(output))
+        folder = tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=parent)
         self._folder = Path(folder)
         self._rows = {layer: _RowFile(self._folder / f"{i}.npy") for i, layer in enumerate(layers)}
 
@@ -88,7 +101,7 @@ class FeatureFile:
             whole = self._pack(files, metadata)
         else:
             whole = self._only_rows(files, metadata)
-        os.replace(whole, self._output)
+        move_into_place(whole, self._output, overwrite=self._overwrite)
         return {layer: list(rows.shape) for layer, rows in self._rows.items()}
 
     def _pack(self, files: Sequence[str], metadata: Mapping[str, object]) -> Path:
@@ -120,7 +133,7 @@ class FeatureFile:
         (rows,) = self._rows.values()
         names = self._folder / "names.json"
         names.write_text(json.dumps({FILES_KEY: list(files), METADATA_KEY: metadata}, indent=2))
-        os.replace(names, self._output.with_name(f"{self._output.name}.json"))
+        move_into_place(names, _names_beside(self._output), overwrite=self._overwrite)
         return rows.path
 
 

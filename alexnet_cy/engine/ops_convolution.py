@@ -12,7 +12,6 @@ from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.kernels import _conv, _layout, _winograd
 from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
-from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network.windows import Padding, Pair
 
 __all__ = ["convolve", "to_nchw", "to_nhwc"]
@@ -29,11 +28,24 @@ def convolve(
     padding: Padding,
     groups: int,
     relu: bool,
+    kernels: object,
     threads: int,
+    streamed: bool = True,
 ) -> None:
-    """Convolve (N, C, H, W) images into y, (N, P, Q, O), by an algorithm that can."""
+    """Convolve (N, C, H, W) images into y, (N, P, Q, O), by an algorithm that can.
+
+    Parameters
+    ----------
+    images, kernel, offsets, y
+        x, weight and bias of `ops.conv2d`, and its result with the channels last.
+    algorithm, stride, padding, groups, relu, threads
+        As for `ops.conv2d`; the algorithm is one that can, not "auto".
+    kernels : capsule
+        Of the instruction-set level.
+    streamed : bool
+        Whether Winograd's weights are transformed as they are used, where the tiles are few enough.
+    """
     n_images, channels, height, width = images.shape
-    kernels = active_kernels()
     if algorithm != "winograd":
         patches = pack_array(kernel, offsets, groups, kernels)
         padded, inside = padded_nhwc(n_images, height, width, channels, padding)
@@ -46,10 +58,10 @@ def convolve(
     _layout.space_to_depth(images, blocks, stride, (padding[0][0], padding[1][0]), threads)
     cuts = tuple(tile_cuts(n, r) for n, r in zip(y.shape[1:3], taps, strict=True))
     tiling = Tiling(blocks, y, cuts[0], cuts[1])
-    if can_stream(tiling):
+    if streamed and can_stream(tiling):
         shape = winograd_shape(kernel.shape, stride=stride, groups=groups, kernels=kernels)
-        with StreamedWinograd(shape, offsets, *tiling, relu, threads) as streamed:
-            streamed.take_filters(0, blocked_weight(kernel, stride), threads)
+        with StreamedWinograd(shape, offsets, *tiling, relu, threads) as convolution:
+            convolution.take_filters(0, blocked_weight(kernel, stride), threads)
     else:
         tiles = pack_winograd(kernel, offsets, stride=stride, groups=groups, kernels=kernels)
         _winograd.WinogradConv2d(tiles, *tiling, relu).run(threads)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from alexnet_cy.machine.cache_folder import expand_home
+
 __all__ = ["PUBLISHED", "SMALLEST", "PublishedFile", "get_published", "torch_checkpoints"]
 
 # Most bytes that a file of unknown size may turn out to have, relative to the published megabytes:
@@ -78,10 +80,15 @@ def torch_checkpoints() -> Path:
 
     The rule is that of torch.hub: ``$TORCH_HOME``, or ``torch`` in ``$XDG_CACHE_HOME`` or
     ``~/.cache``; in it ``hub/checkpoints``.
+
+    Raises
+    ------
+    OSError
+        There is no such home folder.
     """
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return expand_home(home, "TORCH_HOME") / "hub" / "checkpoints"
 
 
 def get_published(name: str) -> PublishedFile:

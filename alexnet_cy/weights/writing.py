@@ -33,7 +33,8 @@ Writer: TypeAlias = Callable[
 Parameters
 ----------
 path : path-like
-    The file; it is replaced only once the new one is complete.
+    The file; it is replaced only once the new one is complete. See `replace_file`, which all
+    writers use, for links, modes and what is no regular file.
 variant_name : str
     Noted in the file. A format that describes the whole network takes the settings and the order
     of the layers from this variant, but for an adaptive pool, which changes nothing at the

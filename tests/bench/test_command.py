@@ -101,17 +101,30 @@ class TestOutputs:
         (["--algorithm", "fft"], "direct"),
         (["--isa", "x87"], "generic"),
         (["--tune", "--algorithm", "direct"], "tune: nothing to choose"),
-        (["--json", "/no/such/folder/bench.json"], "--json: cannot write"),
-        (["--json", "{tmp}"], "is a folder"),
-        (["--plot", "/no/such/folder/bench.png"], "--plot: cannot write"),
         (["--plot", "{tmp}/bench.doc"], "bench"),  # the kind of file, or matplotlib is missing
     ],
 )
 def test_bad_options_are_refused_before_anything_is_measured(
     options, message, tmp_path, capsys, monkeypatch
 ):
+    assert_refused(options, 2, message, tmp_path, capsys, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--json", "/no/such/folder/bench.json"], "there is no folder /no/such/folder"),
+        (["--json", "{tmp}"], "is a folder"),
+        (["--plot", "/no/such/folder/bench.png"], "there is no folder /no/such/folder"),
+    ],
+)
+def test_places_that_cannot_be_written(options, message, tmp_path, capsys, monkeypatch):
+    assert_refused(options, 1, message, tmp_path, capsys, monkeypatch)
+
+
+def assert_refused(options, status, message, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(measure, "measure", lambda *args: pytest.fail("measured"))
-    assert run(*[option.format(tmp=tmp_path) for option in options]) == 2
+    assert run(*[option.format(tmp=tmp_path) for option in options]) == status
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("alexnet-cy: error: ")

@@ -100,7 +100,7 @@ def test_batches_make_no_difference(
     run(*arguments)
     together = output.read_bytes()
     monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 1)
-    run(*arguments, "--threads", "1")
+    run(*arguments, "--threads", "1", "--overwrite")
     assert output.read_bytes() == together
 
 
@@ -226,7 +226,7 @@ def test_old_output_stays_until_the_new_one_is_complete(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(FeatureFile, "append", full)
-    outcome = run("features", photographs, "--weights", weights_of(), "-o", output)
+    outcome = run("features", photographs, "--weights", weights_of(), "-o", output, "--overwrite")
     assert (outcome.status, outcome.out) == (1, "")
     assert outcome.err == "alexnet-cy: error: No space left on device\n"
     assert output.read_bytes() == b"old"

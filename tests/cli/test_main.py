@@ -134,10 +134,11 @@ def test_traceback_on_request(monkeypatch: pytest.MonkeyPatch, summary_that: Sum
         main(["summary"])
 
 
-def test_bug_is_no_error_message(summary_that: SummaryThat) -> None:
-    summary_that(raising(KeyError("a bug")))
-    with pytest.raises(KeyError):
-        main(["summary"])
+def test_bug_is_one_line_too(run: Run, summary_that: SummaryThat) -> None:
+    summary_that(raising(KeyError("a key")))
+    outcome = run("summary")
+    line = "alexnet-cy: error: a bug: KeyError: 'a key'; ALEXNET_CY_TRACEBACK=1 shows where\n"
+    assert outcome == type(outcome)(1, "", line)
 
 
 def test_interrupted(run: Run, summary_that: SummaryThat) -> None:

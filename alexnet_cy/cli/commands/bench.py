@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,9 @@ from alexnet_cy.bench.settings import DEFAULT_REPEATS, Settings, make_settings
 from alexnet_cy.cli.failures import CommandError, UsageError
 from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
 from alexnet_cy.cli.output import print_json, stdout_console
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs
 from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
+from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.machine.threads import default_threads, resolve_threads
 from alexnet_cy.network import get_variant
 
@@ -87,6 +88,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw them: .png, .svg or .pdf (needs matplotlib)"
     )
+    add_overwrite_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -121,14 +123,8 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _check_places(args: argparse.Namespace) -> None:
     """Refuse files that cannot be written before anything is measured."""
-    for option, path in (("--json", args.json), ("--plot", args.plot)):
-        if path is None or path == STANDARD_OUTPUT:
-            continue
-        place = Path(path)
-        if place.is_dir():
-            raise ValueError(f"{option}: {path} is a folder")
-        if not os.access(place if place.exists() else place.parent, os.W_OK):
-            raise ValueError(f"{option}: cannot write {path}: no such folder, or no permission")
+    files = [path for path in (args.json, args.plot) if path not in (None, STANDARD_OUTPUT)]
+    allow_outputs(files, overwrite=args.overwrite)
     if args.plot is not None:
         from alexnet_cy.bench.plot import check_format
 
@@ -154,7 +150,8 @@ def _write(report: Report, args: argparse.Namespace) -> None:
         return
     if args.json is not None:
         text = json.dumps(report.as_json(), indent=2, allow_nan=False) + "\n"
-        Path(args.json).write_text(text, encoding="utf-8")
+        with replace_file(args.json) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
     from alexnet_cy.bench.tables import print_report
 
     print_report(report, stdout_console())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 
-from alexnet_cy.cli.failures import CommandError, UsageError, note
+from alexnet_cy.cli.failures import UsageError, note
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weights_read
 
 __all__ = ["add_parser", "run"]
 
@@ -33,6 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
     )
+    add_overwrite_option(parser)
     add_json_option(parser)
 
 
@@ -46,9 +48,8 @@ def run(args: argparse.Namespace) -> int:
         find_writer(args.target, args.dtype)
     except ValueError as error:
         raise UsageError(f"OUT: {error}") from None
+    allow_outputs([args.target], weights_read(args.source), overwrite=args.overwrite)
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
-    if os.path.exists(args.target) and os.path.samefile(source, args.target):
-        raise CommandError(f"{printable(args.target)}: is the file that is read")
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
     if "variant_note" in metadata:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
 from alexnet_cy.cli.failures import CommandError, UsageError, note
-from alexnet_cy.cli.feature_file import FeatureFile
+from alexnet_cy.cli.feature_file import FeatureFile, written_files
 from alexnet_cy.cli.images import Failure, chosen_preparation, find_paths, report_skipped
 from alexnet_cy.cli.network import load_network, random_network, summary_of
 from alexnet_cy.cli.options import (
@@ -25,6 +25,7 @@ from alexnet_cy.cli.options import (
     whole_number,
 )
 from alexnet_cy.cli.output import make_table, print_json, printable, stdout_console
+from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weights_read
 from alexnet_cy.configuration import config
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import resolve_layer
@@ -39,7 +40,8 @@ DESCRIPTION = """\
 Write the values of layers for images, files or folders of them, to a .npz file: an array for each
 layer, "files" with the images' names in the order of the rows, and "metadata". One layer can also
 go to a .npy file; the names are then in a .json file beside it. An image that cannot be read is
-reported and skipped, and the exit status is then 1. The file appears only when it is complete.
+reported and skipped, and the exit status is then 1. The file appears only when it is complete,
+and takes the place of another one only with --overwrite.
 """
 
 RANDOM_NOTE = "random weights: for tests and timing, the values mean nothing"
@@ -76,6 +78,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="use random weights in place of a file, for tests and timing",
     )
     add_image_options(parser)
+    add_overwrite_option(parser)
     add_threads_option(parser)
     add_json_option(parser)
 
@@ -87,7 +90,10 @@ def run(args: argparse.Namespace) -> int:
     paths, failures = find_paths(args.images)
     if not paths:
         raise CommandError("no images: nothing is written")
-    _check_output(args.output, paths, args.weights)
+    read = [*paths, *([args.mean] if args.mean else [])]
+    if args.random is None:
+        read += weights_read(args.weights)
+    allow_outputs(written_files(args.output), read, overwrite=args.overwrite)
     net = load_network(args) if args.random is None else random_network(args)
     for layer in layers:
         resolve_layer(net.variant, layer)
@@ -96,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if args.random is not None:
         note(RANDOM_NOTE)
     started = perf_counter()
-    with _ended_by_sigterm(), FeatureFile(args.output, layers) as file:
+    with _ended_by_sigterm(), FeatureFile(args.output, layers, args.overwrite) as file:
         files = _stream(net, paths, preparation, layers, threads, failures, file)
         if not files:
             raise CommandError("none of the images could be read: nothing is written")
@@ -128,23 +134,6 @@ def _check_arguments(args: argparse.Namespace, layers: tuple[str, ...]) -> None:
         raise UsageError(f"--output: a .npy file holds one layer, {len(layers)} are asked for")
     if args.random is not None and args.weights is not None:
         raise UsageError("--random and --weights exclude each other")
-
-
-def _check_output(output: Path, paths: list[str], weights: str | None) -> None:
-    """Refuse to write over what is read, and find out early if there is no such folder."""
-    if output.is_dir():
-        raise CommandError(f"{printable(output)}: is a folder")
-    if not output.parent.is_dir():
-        raise CommandError(f"{printable(output)}: there is no folder {printable(output.parent)}")
-    if output.exists() and any(_same(output, path) for path in [*paths, weights or ""]):
-        raise CommandError(f"{printable(output)}: is also read; choose another name")
-
-
-def _same(output: Path, path: str) -> bool:
-    try:
-        return output.samefile(path)
-    except OSError:
-        return False
 
 
 def _stream(

@@ -15,11 +15,12 @@ from math import isfinite
 from pathlib import Path
 
 from alexnet_cy.engine.choice.conv_problem import ConvProblem
+from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.machine.processor import processor_name
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.version import __version__
 
-__all__ = ["FILE_NAME", "Times", "entry_key", "read_times", "write_times"]
+__all__ = ["Times", "entry_key", "read_times", "times_file", "write_times"]
 
 FILE_NAME = "tuning.json"
 FORMAT = "alexnet_cy tuning 1"
@@ -53,6 +54,26 @@ def entry_key(
         f"{processor_name()}; {level}; {threads} threads; alexnet_cy {__version__}; "
         f"batch {batch}; {settings}; {' '.join(algorithms)}"
     )
+
+
+def times_file() -> Path | None:
+    """Return the file in the cache folder.
+
+    Returns
+    -------
+    Path or None
+        None if there is no such folder.
+
+    Warns
+    -----
+    UserWarning
+        There is none.
+    """
+    try:
+        return cache_folder() / FILE_NAME
+    except OSError as error:
+        warnings.warn(f"the measured times cannot be kept: {error}", stacklevel=3)
+        return None
 
 
 def read_times(path: Path) -> dict[str, Times]:
