@@ -82,7 +82,7 @@ class IsaLevel(NamedTuple):
 
     @property
     def macro(self) -> str:
-        """The macro that tells src/cpu.c that the level is there."""
+        """The macro that tells src/machine/cpu.c that the level is there."""
         return "ACY_HAVE_" + self.name.upper().replace("-", "_")
 
 
@@ -226,7 +226,9 @@ def wanted_levels() -> list[IsaLevel]:
 
 def extension(name: str) -> Extension:
     """Describe one module of src; only _runtime links what stands behind the contract."""
-    sources = [f"src/{name}.pyx"] + (["src/cpu.c", "src/waiting.c"] if name == "_runtime" else [])
+    sources = [f"src/{name}.pyx"]
+    if name == "_runtime":
+        sources += ["src/machine/cpu.c", "src/machine/waiting.c"]
     depends = [str(path) for path in Path("src").rglob("*.h")]
     return Extension(f"{PACKAGE}.{name}", sources, include_dirs=["src"], depends=depends)
 

@@ -201,7 +201,7 @@ cdef void do_task(do, tasks, Py_ssize_t i, list errors) noexcept:
         errors.append(error)
 
 
-cdef extern from "waiting.h" nogil:
+cdef extern from "machine/waiting.h" nogil:
     long acy_involuntary_switches()
     void acy_note_pass(int threads, long switches, int slow)
     int acy_waits_briefly()

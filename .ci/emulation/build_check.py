@@ -35,7 +35,7 @@ def main(machine: str, program: str) -> None:
         objects = [compile_level(REPOSITORY, level, compiler, Path(folder)) for level in wanted]
         macros = [f"-D{level.macro}=1" for level in wanted if level.macro]
         sources = sorted((REPOSITORY / ".ci/emulation/check").glob("*.c"))
-        sources.append(REPOSITORY / "src/cpu.c")
+        sources.append(REPOSITORY / "src/machine/cpu.c")
         command = [compiler, *CHECK_FLAGS, *macros, f"-I{REPOSITORY / 'src'}", *sources, *objects]
         subprocess.run([*command, "-lm", "-o", program], check=True)
 

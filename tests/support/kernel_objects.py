@@ -36,7 +36,7 @@ class Level(NamedTuple):
     source: str
     machine: str
     flags: tuple[str, ...]
-    macro: str  # tells src/cpu.c that the level is there; none for "generic"
+    macro: str  # tells src/machine/cpu.c that the level is there; none for "generic"
 
 
 def levels(repository: Path, machine: str) -> list[Level]:
