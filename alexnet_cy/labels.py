@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.arrays import as_array
 from alexnet_cy.contracts.scalars import as_count
 
 __all__ = ["ImageNetClass", "Prediction", "imagenet_classes", "top_predictions"]
@@ -86,11 +87,11 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
     Raises
     ------
     TypeError
-        `top` is no integer.
+        `top` is no integer, or the probabilities are no array.
     ValueError
         `top` is less than 1, or the probabilities are no vector.
     """
-    row = np.asarray(probabilities_row)
+    row = np.asarray(as_array(probabilities_row, "probabilities_row"))
     if row.ndim != 1:
         raise ValueError(f"probabilities_row: need shape (classes,), got {row.shape}")
     order = np.argsort(-row, kind="stable")[: as_count(top, "top")]

@@ -55,11 +55,14 @@ class AlexNet:
         Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
         Where the weights come from, for people to read.
+    allow_nonfinite : bool
+        Take arrays with NaN or infinity, which are an error otherwise; see `load` for files.
 
     Raises
     ------
     TypeError, ValueError
-        A tensor is missing, superfluous or of another shape; the message lists all of them.
+        A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
+        number is not finite; the message names the tensor.
     """
 
     def __init__(
@@ -70,11 +73,14 @@ class AlexNet:
         algorithm: str = "auto",
         exact: bool = False,
         source: str = "arrays",
+        allow_nonfinite: bool = False,
     ) -> None:
         from alexnet_cy.origin import Origin
 
         known = get_variant(variant) if isinstance(variant, str) else variant
-        self._runner = Runner(known, weights, algorithm=algorithm, exact=exact)
+        self._runner = Runner(
+            known, weights, algorithm=algorithm, exact=exact, allow_nonfinite=allow_nonfinite
+        )
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
         self._tune_lock = Lock()
@@ -689,7 +695,8 @@ def _restore(
 
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
-    net = kind(variant, tensors, algorithm=algorithm, exact=exact)
+    # What was allowed once, or a file was opened with, is not asked about again.
+    net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
     net._origin, net._file = origin, file
     net._runner.use_algorithms(tuned)
     return net

@@ -1,5 +1,6 @@
 """Every refusal of the model names the argument, what came and what is needed."""
 
+import pickle
 import re
 
 import numpy as np
@@ -118,3 +119,19 @@ def test_a_weight_of_another_kind(name, value, message):
     weights = random_weights(narrow()) | {name: value}
     with pytest.raises((TypeError, ValueError), match=re.escape(message)):
         AlexNet(narrow(), weights)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", narrow().parameter_shapes())
+def test_weights_that_are_not_finite(name, value):
+    weights = random_weights(narrow())
+    place = tuple(n - 1 for n in weights[name].shape)
+    weights[name] = weights[name].copy()
+    weights[name][place] = value
+    expected = f"{name}: the value at {list(place)} is {value}; weights must be finite"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
+        AlexNet(narrow(), weights)
+    net = AlexNet(narrow(), weights, allow_nonfinite=True)
+    np.testing.assert_array_equal(net.weights[name], weights[name])
+    copy = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(copy.weights[name], weights[name])

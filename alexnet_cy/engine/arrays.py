@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.contracts.arrays import Float32Array, as_array
 from alexnet_cy.kernels._runtime import AlignedMemory
 
 __all__ = ["aligned_zeros", "array_on", "as_float32", "padded_nhwc"]
@@ -38,15 +38,12 @@ def as_float32(
     ------
     TypeError
         Integers, booleans, complex numbers, objects and masked values are refused: what they
-        should mean is not clear.
+        should mean is not clear. So is whatever fails to make an array of itself.
     ValueError
         The number of axes is wrong, the rows of nested lists are not of one length, or a finite
         float64 is too large for float32.
     """
-    try:
-        array = np.asanyarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name}: need an array of numbers: {error}") from error
+    array = as_array(value, name)
     # The type first: a plain array need not import numpy.ma, which takes 10 ms.
     if type(array) is not np.ndarray and isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name}: masked arrays have no defined result, got one; fill it first")

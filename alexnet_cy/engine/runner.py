@@ -66,6 +66,7 @@ class Runner:
         algorithm: str = "auto",
         exact: bool = False,
         level: str | None = None,
+        allow_nonfinite: bool = False,
     ) -> None:
         if algorithm not in algorithm_names():
             raise ValueError(
@@ -75,7 +76,7 @@ class Runner:
         self.algorithm = algorithm
         self.exact = bool(exact)
         self.level = active_level() if level is None else level
-        tensors = given_tensors(weights, variant)
+        tensors = given_tensors(weights, variant, allow_nonfinite=allow_nonfinite)
         self._packed = PackedWeights(variant, tensors, kernels_of(self.level))
         self._executors: dict[object, Executor] = {}
         self._executors_lock = Lock()

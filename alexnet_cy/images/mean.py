@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from alexnet_cy.contracts.arrays import as_array
 from alexnet_cy.images.presets import Preset
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
 
     Raises
     ------
+    TypeError
+        The mean makes no array of itself.
     ValueError
         The preset does more than subtract a mean from pixels 0..255; the mean has another shape,
         values that are no finite numbers, or cannot be read. The message begins with ``mean:``.
@@ -67,10 +70,7 @@ def _mean_image_shape(preset: Preset) -> tuple[int, int, int] | None:
 
 
 def _as_array(mean: Sequence[float] | npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
-    try:
-        return np.asarray(mean)
-    except ValueError as error:  # ragged
-        raise ValueError(f"mean: not an array of numbers: {error}") from error
+    return np.asarray(as_array(mean, "mean"))
 
 
 def _load(path: str | os.PathLike[str]) -> npt.NDArray[np.generic]:

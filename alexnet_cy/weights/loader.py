@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
@@ -24,13 +23,10 @@ from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
-
-# numpy.isfinite makes a boolean array. One of 64 KiB comes from the heap; for 128 KiB and more the
-# C library asks the system for new memory every time, and the check takes twice as long.
-_PIECE_ELEMENTS = 1 << 16
 
 
 @record(frozen=True, slots=True)
@@ -190,17 +186,14 @@ def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> 
     WeightsError
         A value is not finite; the message gives the first one's index.
     """
-    flat = tensor.reshape(-1)
-    for start in range(0, flat.size, _PIECE_ELEMENTS):
-        finite = np.isfinite(flat[start : start + _PIECE_ELEMENTS])
-        if not finite.all():
-            first = start + int(np.argmin(finite))
-            index = [int(i) for i in np.unravel_index(first, tensor.shape)]
-            index[0] += first_row
-            raise WeightsError(
-                f"{name}: the value at {index} is {flat[first]}; weights must be finite "
-                "(allow_nonfinite=True loads them all the same)"
-            )
+    index = first_nonfinite(tensor)
+    if index is not None:
+        value = tensor[tuple(index)]
+        index[0] += first_row
+        raise WeightsError(
+            f"{name}: the value at {index} is {value}; weights must be finite "
+            "(allow_nonfinite=True loads them all the same)"
+        )
 
 
 def _decide(

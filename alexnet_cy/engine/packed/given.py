@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from alexnet_cy.contracts.arrays import Float32Array, as_array, first_nonfinite
 from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.engine.arrays import as_float32
 from alexnet_cy.network import Variant
@@ -16,7 +16,10 @@ __all__ = ["given_tensors"]
 
 
 def given_tensors(
-    weights: Mapping[str, ArrayLike | TensorRef], variant: Variant
+    weights: Mapping[str, ArrayLike | TensorRef],
+    variant: Variant,
+    *,
+    allow_nonfinite: bool = False,
 ) -> dict[str, TensorRef]:
     """Check every tensor against the variant; wrap arrays so that they read like files.
 
@@ -25,6 +28,8 @@ def given_tensors(
     weights : mapping of str to array_like or TensorRef
         "conv1.weight" (O, I / groups, R, S), ..., as `Variant.parameter_shapes` has them.
     variant : Variant
+    allow_nonfinite : bool
+        Take arrays with NaN or infinity. Tensors of a file were opened with an answer of their own.
 
     Returns
     -------
@@ -36,20 +41,38 @@ def given_tensors(
     TypeError
         An array is not of floating-point numbers.
     ValueError
-        A tensor is missing, superfluous or of another shape; the message lists all of them.
+        A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
+        number is not finite; the message names the tensor and the first place.
     """
     wanted = variant.parameter_shapes()
     tensors, shapes = {}, {}
     for name, value in weights.items():
         if name not in wanted:
-            shapes[str(name)] = value.shape if isinstance(value, TensorRef) else np.shape(value)
+            shapes[str(name)] = _shape(value, str(name))
         elif value is not None:
             tensors[name] = _tensor(value, name, len(wanted[name]))
             shapes[name] = tensors[name].shape
     mismatches = compare_shapes(wanted, shapes)
     if mismatches:
         raise ValueError(f"weights do not fit variant {variant.name!r}: {describe(mismatches)}")
+    if not allow_nonfinite:
+        for name in wanted:
+            if not isinstance(weights[name], TensorRef):
+                _check_finite(name, tensors[name].read())
     return {name: tensors[name] for name in wanted}
+
+
+def _shape(value: ArrayLike | TensorRef, name: str) -> tuple[int, ...]:
+    return value.shape if isinstance(value, TensorRef) else as_array(value, name).shape
+
+
+def _check_finite(name: str, array: Float32Array) -> None:
+    index = first_nonfinite(array)
+    if index is not None:
+        raise ValueError(
+            f"{name}: the value at {index} is {array[tuple(index)]}; weights must be finite "
+            "(allow_nonfinite=True takes them all the same)"
+        )
 
 
 def _tensor(value: ArrayLike | TensorRef, name: str, rank: int) -> TensorRef:
