@@ -40,7 +40,7 @@ LARGEST = float(np.finfo(np.float32).max)
 def main() -> int:
     """Print both tables; return the exit code."""
     print("Range: powers of ten of max|x| at which the first result is not finite")
-    print(f"{'':7}{'weights':>9}{'winograd':>10}{'direct':>8}{'bound':>8}{'growth':>8}")
+    print(f"{'':7}{'weights':>9}{'winograd':>9}{'direct':>9}{'bound':>9}{'growth':>9}")
     for name in LAYERS:
         layer, x, weight = problem(name)
         for factor in (1, 1000):
@@ -49,9 +49,9 @@ def main() -> int:
             growth = largest_growth(layer, x)
             sums = np.abs(scaled).sum(axis=(1, 2, 3), dtype=np.float64).max()
             bound = np.log10(LARGEST / (growth * sums))
-            print(
-                f"{name:7}{f'x {factor}':>9}{limits[0]:10.2f}{limits[1]:8.2f}{bound:8.2f}{growth:8.0f}"
-            )
+            figures = (*limits, bound)
+            columns = "".join(f"{figure:9.2f}" for figure in figures)
+            print(f"{name:7}{f'x {factor}':>9}{columns}{growth:9.0f}")
     print("\nOutliers: largest change of outputs that do not see it, and the outputs' rms")
     print(f"{'':7}" + "".join(f"{f'{value:.0e}':>10}" for value in OUTLIERS) + f"{'rms':>8}")
     for name in LAYERS:
