@@ -36,6 +36,7 @@ MODULES = (
     "_lrn",
     "_linear",
     "_softmax",
+    "_unit_distance",
     "_limits",
     "_winograd",
     "_winograd_streaming",

@@ -20,6 +20,8 @@ The path of one image through the package, each arrow a call; nothing calls upwa
 plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from alexnet_cy import ops
 from alexnet_cy.configuration import config, show_config
 from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
@@ -27,7 +29,11 @@ from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.version import __version__
 
+if TYPE_CHECKING:
+    from alexnet_cy.perceptual import LPIPS, lpips
+
 __all__ = [
+    "LPIPS",
     "VARIANTS",
     "AlexNet",
     "AlexNetError",
@@ -35,6 +41,21 @@ __all__ = [
     "WeightsError",
     "__version__",
     "config",
+    "lpips",
     "ops",
     "show_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import LPIPS when it is first asked for."""
+    if name in ("LPIPS", "lpips"):
+        from alexnet_cy import perceptual
+
+        return getattr(perceptual, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List what there is, and what is imported when it is first asked for."""
+    return sorted({*globals(), *__all__})

@@ -23,6 +23,7 @@
 
 #include "linear_rows.h"
 #include "pool.h"
+#include "unit_distance.h"
 #include "winograd.h"
 
 /* The accumulators, one row of b and one broadcast element of a must fit the registers. */
@@ -51,6 +52,7 @@ const acy_kernels ACY_LEVEL = {
     .norm_and_pool = norm_and_pool,
     .softmax = softmax,
     .relu = relu,
+    .unit_distance = unit_distance,
     .fma_floats = FMA_CHAINS * ACY_LANES,
     .multiply_add = multiply_add,
     .read_all = read_all,
