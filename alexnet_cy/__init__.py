@@ -14,7 +14,7 @@ The path of one image through the package, each arrow a call; nothing calls upwa
                |--> _layout, then _bound.run_all over   src/*.pyx   tiles, prange, no GIL
                |    _conv, _winograd, _lrn, _pool, _linear, _softmax
                |         '--> kernels of one ISA level  src/kernels/*.h
-               '-> probabilities, or the layers asked for
+               '-> probabilities, or the layers requested
 
 `ops` has the same operations one by one, with PyTorch's argument names; `reference` has them in
 plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.

@@ -40,7 +40,7 @@ class FeatureBatch:
 
 @dataclass(frozen=True, slots=True)
 class PredictionBatch:
-    """What is in images that went through the network together.
+    """The values of images that went through the network together.
 
     Attributes
     ----------

@@ -76,7 +76,7 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
     probabilities_row : array_like, shape (classes,)
         One row of what `AlexNet.forward` returns.
     top : int
-        How many at most, from 1 up; there are no more than classes.
+        The largest number, from 1 up; there are no more than classes.
 
     Returns
     -------
@@ -87,9 +87,9 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
     Raises
     ------
     TypeError
-        `top` is no integer, or the probabilities are no array.
+        `top` is not an integer, or the probabilities are not an array.
     ValueError
-        `top` is less than 1, or the probabilities are no vector.
+        `top` is less than 1, or the probabilities are not a vector.
     """
     row = np.asarray(as_array(probabilities_row, "probabilities_row"))
     if row.ndim != 1:

@@ -50,7 +50,7 @@ class AlexNet:
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
         tensors in a file are read when their layer first runs.
     algorithm : {"auto", "winograd", "direct", "im2col"}
-        How the convolutions are computed.
+        The algorithm of the convolutions.
     exact : bool
         Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
@@ -114,7 +114,7 @@ class AlexNet:
         Raises
         ------
         TypeError, ValueError
-            The variant is unknown, or `seed` or `num_classes` is no such number.
+            The variant is unknown, or `seed` is negative or `num_classes` less than 1.
         """
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
@@ -138,20 +138,20 @@ class AlexNet:
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
-        The format is told by the file's content, and the variant is read from the file. Tensors
+        The content decides the format, and the variant is read from the file. Tensors
         are read when their layer first runs: a network used up to conv5 never reads the others.
 
         Parameters
         ----------
         path : str or PathLike
         variant : str, optional
-            Forces the variant, for files that cannot tell it.
+            Forces the variant, for files that do not record it.
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
-            What `origin` and `repr` call the weights; the path if left out.
+            The name of the weights in `origin` and `repr`; the path if left out.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class AlexNet:
         ----------
         name : str
             "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
-            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
+            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` describes them.
         algorithm, exact
             As for the class.
 
@@ -325,7 +325,7 @@ class AlexNet:
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
         threads : int, optional
-            What the expected times are for, each on a processor of its own; None for the default.
+            Threads that the expected times assume, one a processor; None for the default.
             Neither it nor `batch` changes what is done.
         """
         return self._runner.plan(batch, layers, height, width, threads)
@@ -503,7 +503,7 @@ class AlexNet:
         images, preset, mean, exif
             As for `preprocess`; a 10-crop preset averages the probabilities of the ten views.
         top : int
-            How many classes, the most probable first.
+            The number of classes, the most probable first.
         threads : int, optional
 
         Returns
@@ -610,7 +610,7 @@ class AlexNet:
         -------
         ndarray of float32, or dict of str to ndarray
             (N, 4096) for "fc7", (N, 256, 13, 13) for "conv5", ...; a row per image, also for one
-            image. With a 10-crop preset there is an axis of views behind the first:
+            image. With a 10-crop preset an axis of views follows the first:
             (N, 10, 4096).
 
         Raises

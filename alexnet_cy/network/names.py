@@ -1,7 +1,7 @@
-"""What the values inside a network are called, and what else people call them.
+"""Names of the values inside a network, and their aliases elsewhere.
 
 The name of a convolution or fully connected layer means its value after the ReLU, as in Caffe,
-where the ReLU works in place; "_pre" behind the name means the value before it. fc8 has no ReLU:
+where the ReLU works in place; "_pre" after the name means the value before it. fc8 has no ReLU:
 "fc8" is the logits, and "fc8_pre", which is the same value, is understood as "fc8". torchvision's
 node names are understood for every variant that has the layer; those of its dropout layers
 (classifier.0 and classifier.3) are not, as dropout does nothing at inference.
@@ -46,7 +46,7 @@ TORCHVISION_NODES: Mapping[str, str] = MappingProxyType(
 
 
 def feature_names(variant: Variant) -> tuple[str, ...]:
-    """List the values that can be asked for, in the order in which the pass makes them.
+    """List the values that can be requested, in the order in which the pass makes them.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def resolve_layer(variant: Variant, name: str) -> str:
     Raises
     ------
     TypeError
-        If `name` is no string.
+        If `name` is not a string.
     ValueError
         If the network has no such value; the message suggests a name and lists all of ours.
     """

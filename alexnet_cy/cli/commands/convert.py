@@ -30,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "source", metavar="IN", help="a weight file, or the name of a published one"
     )
     parser.add_argument("target", metavar="OUT", help="the new file")
-    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    add_variant_option(parser, "force the variant, for files that do not record it")
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
     )
