@@ -22,7 +22,7 @@ plain NumPy, as the definitions that the tests compare with. docs/architecture.m
 
 from alexnet_cy import ops
 from alexnet_cy.configuration import config, show_config
-from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
+from alexnet_cy.errors import AlexNetError, AmbiguousVariantWarning, ImageError, WeightsError
 from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.version import __version__
@@ -31,6 +31,7 @@ __all__ = [
     "VARIANTS",
     "AlexNet",
     "AlexNetError",
+    "AmbiguousVariantWarning",
     "ImageError",
     "WeightsError",
     "__version__",

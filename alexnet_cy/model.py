@@ -141,7 +141,7 @@ class AlexNet:
     def load(
         cls,
         path: str | PathLike[str],
-        variant: str | None = None,
+        variant: str | Variant | None = None,
         *,
         algorithm: str = "auto",
         exact: bool = False,
@@ -156,8 +156,9 @@ class AlexNet:
         Parameters
         ----------
         path : str or PathLike
-        variant : str, optional
-            Forces the variant, for files that do not record it.
+        variant : str or Variant, optional
+            Chooses the variant, for files that do not record it; a `Variant` of your own may have
+            other strides, pools or sizes than the named ones.
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
@@ -169,6 +170,12 @@ class AlexNet:
         ------
         WeightsError
             The file cannot be read, is no AlexNet, or does not fit the variant.
+
+        Warns
+        -----
+        AmbiguousVariantWarning
+            Several variants fit the file, it does not tell which, and none was asked for; the
+            message names them.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
         from alexnet_cy.weights import open_network
