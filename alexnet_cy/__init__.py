@@ -14,7 +14,7 @@ The path of one image through the package, each arrow a call; nothing calls upwa
                |--> _layout, then _bound.run_all over   src/*.pyx   tiles, prange, no GIL
                |    _conv, _winograd, _lrn, _pool, _linear, _softmax
                |         '--> kernels of one ISA level  src/kernels/*.h
-               '-> probabilities, or the layers asked for
+               '-> probabilities, or the layers requested
 
 `ops` has the same operations one by one, with PyTorch's argument names; `reference` has them in
 plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_cy import ops
 from alexnet_cy.configuration import config, show_config
-from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
+from alexnet_cy.errors import AlexNetError, AmbiguousVariantWarning, ImageError, WeightsError
 from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.version import __version__
@@ -37,6 +37,7 @@ __all__ = [
     "VARIANTS",
     "AlexNet",
     "AlexNetError",
+    "AmbiguousVariantWarning",
     "ImageError",
     "WeightsError",
     "__version__",

@@ -14,6 +14,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, get_variant
@@ -50,19 +51,23 @@ class AlexNet:
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
         tensors in a file are read when their layer first runs.
     algorithm : {"auto", "winograd", "direct", "im2col"}
-        How the convolutions are computed.
+        The algorithm of the convolutions.
     exact : bool
         Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
         Where the weights come from, for people to read.
     allow_nonfinite : bool
         Take arrays with NaN or infinity, which are an error otherwise; see `load` for files.
+    trained_on : TrainedOn, optional
+        The names of the classes, and how images were prepared in training; `save` notes it in the
+        file and `load` reads it.
 
     Raises
     ------
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
-        number is not finite; the message names the tensor.
+        number is not finite; the message names the tensor. Or `trained_on` has more or fewer
+        classes than the network.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class AlexNet:
         exact: bool = False,
         source: str = "arrays",
         allow_nonfinite: bool = False,
+        trained_on: TrainedOn | None = None,
     ) -> None:
         from alexnet_cy.origin import Origin
 
@@ -84,6 +90,12 @@ class AlexNet:
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
         self._tune_lock = Lock()
+        self._trained_on = TrainedOn() if trained_on is None else trained_on
+        names = self._trained_on.classes
+        if names and len(names) != known.num_classes:
+            raise ValueError(
+                f"trained_on: {len(names)} classes; the network has {known.num_classes}"
+            )
 
     @classmethod
     def random(
@@ -114,7 +126,7 @@ class AlexNet:
         Raises
         ------
         TypeError, ValueError
-            The variant is unknown, or `seed` or `num_classes` is no such number.
+            The variant is unknown, or `seed` is negative or `num_classes` less than 1.
         """
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
@@ -129,7 +141,7 @@ class AlexNet:
     def load(
         cls,
         path: str | PathLike[str],
-        variant: str | None = None,
+        variant: str | Variant | None = None,
         *,
         algorithm: str = "auto",
         exact: bool = False,
@@ -138,31 +150,42 @@ class AlexNet:
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
-        The format is told by the file's content, and the variant is read from the file. Tensors
+        The content decides the format, and the variant is read from the file. Tensors
         are read when their layer first runs: a network used up to conv5 never reads the others.
 
         Parameters
         ----------
         path : str or PathLike
-        variant : str, optional
-            Forces the variant, for files that cannot tell it.
+        variant : str or Variant, optional
+            Chooses the variant, for files that do not record it; a `Variant` of your own may have
+            other strides, pools or sizes than the named ones.
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
-            What `origin` and `repr` call the weights; the path if left out.
+            The name of the weights in `origin` and `repr`; the path if left out.
 
         Raises
         ------
         WeightsError
             The file cannot be read, is no AlexNet, or does not fit the variant.
+
+        Warns
+        -----
+        AmbiguousVariantWarning
+            Several variants fit the file, it does not tell which, and none was asked for; the
+            message names them.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
         from alexnet_cy.weights import open_network
+        from alexnet_cy.weights.trained_on import trained_on
 
         opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
-        net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
+        trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
+        net = cls(
+            opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
+        )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(str(path) if name is None else name, opened.format, note)
         net._file = WeightsOfFile.of(path, allow_nonfinite)
@@ -181,7 +204,7 @@ class AlexNet:
         ----------
         name : str
             "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
-            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
+            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` describes them.
         algorithm, exact
             As for the class.
 
@@ -215,6 +238,16 @@ class AlexNet:
         return self._runner.weights
 
     @property
+    def trained_on(self) -> TrainedOn:
+        """How the network was trained, as far as its weight file says."""
+        return self._trained_on
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; none where the weights came without, as ImageNet's do."""
+        return self._trained_on.classes
+
+    @property
     def origin(self) -> Origin:
         """Where the weights come from."""
         return self._origin
@@ -232,7 +265,7 @@ class AlexNet:
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
             weights = file
-        settings = runner.algorithm, runner.exact, dict(runner.tuned)
+        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)
 
     @overload
@@ -325,7 +358,7 @@ class AlexNet:
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
         threads : int, optional
-            What the expected times are for, each on a processor of its own; None for the default.
+            Threads that the expected times assume, one a processor; None for the default.
             Neither it nor `batch` changes what is done.
         """
         return self._runner.plan(batch, layers, height, width, threads)
@@ -397,7 +430,7 @@ class AlexNet:
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant's name in its metadata.
+        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -410,8 +443,9 @@ class AlexNet:
             FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
+        from alexnet_cy.weights.trained_on import metadata_of
 
-        safetensors.write(path, self.variant.name, self.weights)
+        safetensors.write(path, self.variant.name, self.weights, metadata_of(self._trained_on))
 
     def preprocess(
         self,
@@ -427,12 +461,14 @@ class AlexNet:
         ----------
         images : path, bytes, file, PIL image, uint8 array (H, W, 3), or an iterable of them
         preset : str or Preset, optional
-            The variant's own if left out; see docs/images.md.
+            The one that the weights were trained with if left out: as the file says, or else the
+            variant's own; see docs/images.md.
         mean : optional
             Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
-            of the preset's.
+            of that of the training or of the preset.
         exif : bool
-            Turn photographs upright as their EXIF data says.
+            Turn photographs upright as their EXIF data says; so it is too where the file says that
+            the training did.
 
         Returns
         -------
@@ -479,10 +515,14 @@ class AlexNet:
             if mean is not None or exif:
                 raise ValueError("preset: a Preparation has its mean and exif; leave them out here")
             return preset
+        trained = self._trained_on
+        if preset is None:
+            preset = trained.preset or self.variant.preset
+            mean = trained.mean if mean is None else mean
         return make_preparation(
-            self.variant.preset if preset is None else preset,
+            preset,
             mean=cast("Mean", read_mean(mean)),
-            exif=exif,
+            exif=exif or trained.exif,
             input_size=self.variant.input_size,
         )
 
@@ -503,7 +543,7 @@ class AlexNet:
         images, preset, mean, exif
             As for `preprocess`; a 10-crop preset averages the probabilities of the ten views.
         top : int
-            How many classes, the most probable first.
+            The number of classes, the most probable first.
         threads : int, optional
 
         Returns
@@ -562,7 +602,9 @@ class AlexNet:
         )
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return prediction_batches(self._runner, batches, as_count(top, "top"), n_views, n_threads)
+        return prediction_batches(
+            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+        )
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -610,7 +652,7 @@ class AlexNet:
         -------
         ndarray of float32, or dict of str to ndarray
             (N, 4096) for "fc7", (N, 256, 13, 13) for "conv5", ...; a row per image, also for one
-            image. With a 10-crop preset there is an axis of views behind the first:
+            image. With a 10-crop preset an axis of views follows the first:
             (N, 10, 4096).
 
         Raises
@@ -689,6 +731,7 @@ def _restore(
     algorithm: str,
     exact: bool,
     tuned: Mapping[str, str],
+    trained_on: TrainedOn,
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
     from alexnet_cy.origin import WeightsOfFile
@@ -696,7 +739,14 @@ def _restore(
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     # What was allowed once, or a file was opened with, is not asked about again.
-    net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
+    net = kind(
+        variant,
+        tensors,
+        algorithm=algorithm,
+        exact=exact,
+        allow_nonfinite=True,
+        trained_on=trained_on,
+    )
     net._origin, net._file = origin, file
     net._runner.use_algorithms(tuned)
     return net

@@ -37,7 +37,7 @@ class Origin:
 
 @record(frozen=True, slots=True)
 class WeightsOfFile:
-    """An opened weight file, as a pickle carries it: its stamp and what `open_network` was told.
+    """An opened weight file, as a pickle carries it: its stamp and the arguments of `open_network`.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""What every reader returns: the tensors of a file by name, none of them read yet.
+"""The result of every reader: the tensors of a file by name, none of them read yet.
 
 A reader looks at the structure of a file (headers, indices, names) and hands back one
-`NetworkFile`. Its tensors carry canonical names and the layouts of the package, so whoever reads
+`NetworkFile`. Its tensors carry canonical names and the layouts of the package, so code that reads
 one needs to know nothing of the format.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["ArrayTensor", "NetworkFile", "TensorRef"]
 
 
 class TensorRef(ABC):
-    """One array, read only when asked for; several threads may ask at once.
+    """One array, read only on demand; several threads may read at once.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ class NetworkFile:
         ``"conv1.weight"`` (O, I/groups, kh, kw), ..., ``"fc8.weight"`` (out, in; the inputs of
         fc6 in C, H, W order), ``"fc8.bias"`` (O,).
     variant : str or None
-        Name of the variant that the file itself tells of; None if it cannot know.
+        Name of the variant that the file itself states; None if it does not.
     metadata : mapping of str to str
-        What else the file says of itself.
+        The rest that the file says of itself.
     """
 
     format: str

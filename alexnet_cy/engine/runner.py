@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from alexnet_cy.engine.run.executor import Executor
 from alexnet_cy.kernels._runtime import kernels_of
 from alexnet_cy.machine.levels import active_level
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, resolve_layer
+from alexnet_cy.network import Variant, is_flat_name, resolve_layer
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.run.profile import Profile
@@ -112,7 +113,11 @@ class Runner:
         images, names = as_images(x), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
         results = executor.run(images, resolve_threads(threads))
-        return {name: results[resolve_layer(self.variant, name)] for name in names}
+        values = {name: results[resolve_layer(self.variant, name)] for name in names}
+        return {
+            name: value.reshape(len(value), prod(value.shape[1:])) if is_flat_name(name) else value
+            for name, value in values.items()
+        }
 
     def profile(
         self,

@@ -23,7 +23,7 @@ VIEWS_AT_A_TIME = 64
 folder of any length needs the memory of this many."""
 
 OnError: TypeAlias = Literal["raise", "skip"]
-"""What an image that cannot be read does: end the loop, or be left out and named."""
+"""The effect of an image that cannot be read: end the loop, or be left out and named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Preset:
     mean, std : (float, float, float)
         Subtracted, and divided by, after that.
     source : str
-        What defines these figures.
+        The definition of these figures.
 
     Raises
     ------

@@ -15,7 +15,7 @@ __all__ = ["is_one_image"]
 
 
 def is_one_image(images: ImageSource | Iterable[ImageSource]) -> bool:
-    """Tell one image from a collection of them.
+    """Distinguish one image from a collection.
 
     A uint8 array (N, H, W, C) is a collection, any other array one image; so are paths, bytes,
     open files and PIL images. Everything else that can be iterated over is a collection.

@@ -50,7 +50,7 @@ class Variant:
     Attributes
     ----------
     name : str
-        What users ask for, such as "caffe".
+        The name for users, such as "caffe".
     title : str
         One line for people.
     layers : tuple of Layer
@@ -119,7 +119,7 @@ class Variant:
         Raises
         ------
         TypeError, ValueError
-            If `num_classes` is no integer, or less than 1.
+            If `num_classes` is not an integer, or less than 1.
         """
         head = replace(self._head, out_features=num_classes)
         return replace(
@@ -147,7 +147,7 @@ class Variant:
         Raises
         ------
         TypeError
-            If `height` or `width` is no integer.
+            If `height` or `width` is not an integer.
         ValueError
             If one is less than 1, there is no layer `last`, or a layer up to `last` cannot take
             what an image of that size gives it; the message says which, and which size works.
@@ -236,7 +236,7 @@ class Variant:
                 )
 
     def _fits(self, size: int, last_layer: Layer) -> bool:
-        """Tell whether a square image of this size goes through the layers up to `last_layer`."""
+        """Return whether a square image of this size goes through the layers up to `last_layer`."""
         try:
             self._check_linear_inputs(tuple(self._walk(size, size, last_layer)))
         except ValueError:

@@ -1,4 +1,4 @@
-"""What the self-check computes: every kernel, its definition's result, and the bound between."""
+"""The cases of the self-check: every kernel, its definition's result, and the bound between."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Case:
     kernels : tuple of str
         The functions of a level (src/kernels.h) that compute it.
     name : str
-        What tells it from the other cases of the operation.
+        The difference from the other cases of the operation.
     compute : callable
         ``compute(kernels, threads)`` returns the result of a level's kernels.
     exact : ndarray of float64

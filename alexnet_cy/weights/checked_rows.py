@@ -21,13 +21,13 @@ _X = 1 << 30
 class RowsChecksum:
     """Collects the checksums of rows until there is one of every row, and compares it then.
 
-    Rows may come in any order, and from several threads; whoever completes them hears of a
-    difference, so whoever uses all of the rows does.
+    Rows may come in any order, and from several threads; the one that completes them raises for a
+    difference, so every use of all rows is checked.
 
     Parameters
     ----------
     n_rows, row_bytes : int
-        How many rows there are, and how long each is.
+        The number of rows, and the length of each.
     crc32 : int
         The CRC-32 that the bytes of all rows must have.
 
@@ -42,7 +42,9 @@ class RowsChecksum:
         self._n_rows = n_rows
         self._row_bytes = row_bytes
         self._crc32 = crc32
-        self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the row behind, the CRC-32
+        self._parts: dict[
+            int, tuple[int, int]
+        ] = {}  # by the first row: the row after it, the CRC-32
         self._lock = Lock()
 
     def add(self, first: int, count: int, crc32: int) -> bool:
@@ -77,7 +79,7 @@ class RowsChecksum:
 
 
 def join_crc32(first: int, second: int, second_bytes: int) -> int:
-    """Return the CRC-32 of two byte strings behind one another.
+    """Return the CRC-32 of two byte strings, one after the other.
 
     Parameters
     ----------

@@ -128,7 +128,7 @@ def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDA
     Raises
     ------
     TypeError
-        A tensor is no float32 array.
+        A tensor is not a float32 array.
     """
     checked = {}
     for name, tensor in tensors.items():
@@ -145,7 +145,7 @@ def file_metadata(variant_name: str, metadata: Mapping[str, str] | None) -> dict
     Raises
     ------
     TypeError
-        A key or a value is no str.
+        A key or a value is not a str.
     """
     noted = {**(metadata or {}), VARIANT_KEY: variant_name}
     for key, value in noted.items():

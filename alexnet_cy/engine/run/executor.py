@@ -145,7 +145,7 @@ def _run_steps(
     clock: Clock | None,
     started: float,
 ) -> None:
-    """Run steps for the images of `part`, and hand out what was asked for."""
+    """Run steps for the images of `part`, and return the values requested."""
     for stretch in steps.stretches if clock is None else steps.single:
         run_all(stretch.kernels, threads)
         last = stretch.last
