@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from threading import Lock
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -83,7 +82,6 @@ class AlexNet:
         )
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
-        self._tune_lock = Lock()
 
     @classmethod
     def random(
@@ -380,20 +378,25 @@ class AlexNet:
 
         runner = self._runner
         height, width = runner.image_size(height, width)
-        with self._tune_lock:  # two at once would time each other
-            tuning = tune(
+        batch, threads = as_count(batch, "batch"), resolve_threads(threads)
+        kept_in = times_file()
+
+        def measure() -> Tuning:
+            return tune(
                 runner.variant,
                 height,
                 width,
-                batch=as_count(batch, "batch"),
-                threads=resolve_threads(threads),
+                batch=batch,
+                threads=threads,
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=times_file(),
+                kept_in=kept_in,
                 fresh=fresh,
             )
-            runner.use_algorithms(tuning.choices)
+
+        tuning = runner.tuning_turns.do(measure)  # two at once would time each other
+        runner.use_algorithms(tuning.choices)
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:

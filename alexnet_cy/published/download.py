@@ -8,11 +8,14 @@ hand is as good as a fetched one. Its hash is computed whenever it is asked for,
 
 from __future__ import annotations
 
+import os
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from weakref import WeakSet
 
 from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.published.checksum import GIT_BLOB, file_hash
@@ -147,7 +150,27 @@ def _one_at_a_time(lock: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    with open(lock, "ab") as stream:
+    with FileIO(str(lock), "ab") as stream:
+        _open_locks.add(stream)
         with suppress(OSError):
             fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:  # for all processes that have the descriptor, not only when the last closes it
+            if not stream.closed:
+                with suppress(OSError):
+                    fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+# The lock belongs to the opened file, which a forked child shares: as long as the child has it
+# open, the lock may outlive the parent, and a download in the child would wait for itself.
+_open_locks: WeakSet[FileIO] = WeakSet()
+
+
+def _leave_locks_to_the_parent() -> None:
+    for stream in list(_open_locks):
+        stream.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_locks_to_the_parent)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import threading
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -89,7 +88,6 @@ class WeightsFile(os.PathLike[str]):
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise WeightsError(f"{self.path!r}: cannot be opened: {error}") from error
         weakref.finalize(self, self._raw.close)
-        self._lock = threading.Lock()
         status = os.fstat(self._raw.fileno())
         self.size_bytes = status.st_size
         if not stat.S_ISREG(status.st_mode):
@@ -146,9 +144,9 @@ class WeightsFile(os.PathLike[str]):
         """Read once, at most as many bytes as the target has; return how many came."""
         if hasattr(os, "preadv"):  # no position to share: several threads read at once
             return os.preadv(self._raw.fileno(), [target], offset)
-        with self._lock:
-            self._raw.seek(offset)
-            return self._raw.readinto(target)
+        data = os.pread(self._raw.fileno(), len(target), offset)
+        target[: len(data)] = data
+        return len(data)
 
     def read_bytes(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on.
