@@ -154,16 +154,19 @@ class AlexNet:
         Raises
         ------
         WeightsError
-            The file cannot be read, is no AlexNet, or does not fit the variant.
+            The file cannot be read, is no AlexNet, or does not fit the variant. A file that is
+            changed later is an error of the pass that reads from it; one that is replaced, as
+            `save` does it, is not: the network stays what was opened.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
-        from alexnet_cy.weights import open_network
+        from alexnet_cy.weights import open_file, open_network
 
-        opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
+        file = open_file(path)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
         net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
         note = opened.metadata.get("variant_note", "")
-        net._origin = Origin(str(path) if name is None else name, opened.format, note)
-        net._file = WeightsOfFile.of(path, allow_nonfinite)
+        net._origin = Origin(file.path if name is None else name, opened.format, note)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
         return net
 
     @classmethod
@@ -194,12 +197,12 @@ class AlexNet:
         """
         from alexnet_cy.origin import WeightsOfFile
         from alexnet_cy.published.bar import download_bar
-        from alexnet_cy.published.download import fetch
+        from alexnet_cy.published.download import fetch_stamp
 
         with download_bar(name) as progress:
-            path = fetch(name, progress=progress)
-        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile.of(path, False, published=name)
+            stamp = fetch_stamp(name, progress=progress)
+        net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile(stamp, False, published=name)
         return net
 
     @property
