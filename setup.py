@@ -29,6 +29,7 @@ from setuptools.errors import CompileError, LinkError
 
 MODULES = (
     "_runtime",
+    "_turns",
     "_bound",
     "_layout",
     "_conv",

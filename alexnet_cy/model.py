@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from threading import Lock
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -89,7 +88,6 @@ class AlexNet:
         )
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
-        self._tune_lock = Lock()
         self._trained_on = TrainedOn() if trained_on is None else trained_on
         names = self._trained_on.classes
         if names and len(names) != known.num_classes:
@@ -169,26 +167,29 @@ class AlexNet:
         Raises
         ------
         WeightsError
-            The file cannot be read, is no AlexNet, or does not fit the variant.
+            The file cannot be read, is no AlexNet, or does not fit the variant. A file that is
+            changed later is an error of the pass that reads from it; one that is replaced, as
+            `save` does it, is not: the network stays what was opened.
 
         Warns
         -----
         AmbiguousVariantWarning
-            Several variants fit the file, it does not tell which, and none was asked for; the
+            Several variants fit the file, it does not record which, and none was given; the
             message names them.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
-        from alexnet_cy.weights import open_network
+        from alexnet_cy.weights import open_file, open_network
         from alexnet_cy.weights.trained_on import trained_on
 
-        opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
+        file = open_file(path)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
         trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
         net = cls(
             opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
         )
         note = opened.metadata.get("variant_note", "")
-        net._origin = Origin(str(path) if name is None else name, opened.format, note)
-        net._file = WeightsOfFile.of(path, allow_nonfinite)
+        net._origin = Origin(file.path if name is None else name, opened.format, note)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
         return net
 
     @classmethod
@@ -219,12 +220,12 @@ class AlexNet:
         """
         from alexnet_cy.origin import WeightsOfFile
         from alexnet_cy.published.bar import download_bar
-        from alexnet_cy.published.download import fetch
+        from alexnet_cy.published.download import fetch_stamp
 
         with download_bar(name) as progress:
-            path = fetch(name, progress=progress)
-        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile.of(path, False, published=name)
+            stamp = fetch_stamp(name, progress=progress)
+        net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile(stamp, False, published=name)
         return net
 
     @property
@@ -413,20 +414,25 @@ class AlexNet:
 
         runner = self._runner
         height, width = runner.image_size(height, width)
-        with self._tune_lock:  # two at once would time each other
-            tuning = tune(
+        batch, threads = as_count(batch, "batch"), resolve_threads(threads)
+        kept_in = times_file()
+
+        def measure() -> Tuning:
+            return tune(
                 runner.variant,
                 height,
                 width,
-                batch=as_count(batch, "batch"),
-                threads=resolve_threads(threads),
+                batch=batch,
+                threads=threads,
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=times_file(),
+                kept_in=kept_in,
                 fresh=fresh,
             )
-            runner.use_algorithms(tuning.choices)
+
+        tuning = runner.tuning_turns.do(measure)  # two at once would time each other
+        runner.use_algorithms(tuning.choices)
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
