@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.labels import Prediction, top_predictions
 
@@ -13,7 +15,15 @@ if TYPE_CHECKING:
     from alexnet_cy.engine.runner import Runner
     from alexnet_cy.images.batches import Batch, SkippedImage
 
-__all__ = ["FeatureBatch", "PredictionBatch", "feature_batches", "prediction_batches"]
+__all__ = [
+    "FeatureBatch",
+    "PredictionBatch",
+    "feature_batches",
+    "prediction_batches",
+    "warn_of_skipped",
+]
+
+NAMED_IN_A_WARNING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class FeatureBatch:
     values : dict of str to ndarray of float32
         For each layer, (N, C, H, W) or (N, F); (N, views, ...) for a ten-crop preset.
     skipped : list of SkippedImage
-        Images of this batch that could not be read.
+        Images of this batch that could not be read; with "nan", their rows are NaN.
     """
 
     indices: list[int]
@@ -65,6 +75,10 @@ def feature_batches(
         axes = (n_images,) if n_views == 1 else (n_images, n_views)
         values = runner.forward(batch.x, layers, threads)
         shaped = {name: value.reshape(*axes, *value.shape[1:]) for name, value in values.items()}
+        unread = {image.index for image in batch.skipped}
+        rows = [row for row, index in enumerate(batch.indices) if index in unread]
+        for value in shaped.values() if rows else ():
+            value[rows] = np.nan
         yield FeatureBatch(batch.indices, batch.names, shaped, batch.skipped)
 
 
@@ -84,3 +98,20 @@ def prediction_batches(
         means = probabilities.reshape(shape).mean(axis=1)
         predictions = [top_predictions(row, top, classes) for row in means]
         yield PredictionBatch(batch.indices, batch.names, predictions, batch.skipped)
+
+
+def warn_of_skipped(batches: Iterable[FeatureBatch]) -> None:
+    """Warn of the images that could not be read: how many, and the first of them by name."""
+    skipped = [image for batch in batches for image in batch.skipped]
+    if skipped:
+        import warnings
+
+        named = "; ".join(
+            f"images[{image.index}]: {image.error}" for image in skipped[:NAMED_IN_A_WARNING]
+        )
+        more = f"; and {len(skipped) - NAMED_IN_A_WARNING} more"
+        warnings.warn(
+            f"{len(skipped)} image{'s' * (len(skipped) != 1)} could not be read: {named}"
+            f"{more * (len(skipped) > NAMED_IN_A_WARNING)}",
+            stacklevel=3,
+        )

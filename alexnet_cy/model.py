@@ -460,25 +460,31 @@ class AlexNet:
         *,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
     ) -> Float32Array:
         """Turn images into what `forward` takes.
 
         Parameters
         ----------
         images : path, bytes, file, PIL image, uint8 array (H, W, 3), or an iterable of them
+            An array of strings, (N,) or (N, 1), is an iterable of paths.
         preset : str or Preset, optional
             The one that the weights were trained with if left out: as the file says, or else the
-            variant's own; see docs/images.md.
+            variant's own; see docs/images.md. "as-is" is the variant's own arithmetic on images
+            that are neither resized nor cropped.
         mean : optional
             Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
             of that of the training or of the preset.
         exif : bool
             Turn photographs upright as their EXIF data says; so it is too where the file says that
             the training did.
+        input_size : int or (int, int), optional
+            Pixels, square or (height, width), in place of the variant's; with "as-is" the size
+            that the images must have. Layers up to pool5 take any that their kernels fit.
 
         Returns
         -------
-        ndarray of float32, shape (N, 3, size, size)
+        ndarray of float32, shape (N, 3, height, width)
             Ten rows per image for the 10-crop presets.
 
         Raises
@@ -492,7 +498,8 @@ class AlexNet:
         """
         from alexnet_cy.images.preprocess import floats_of
 
-        return floats_of(images, self.preparation(preset, mean=mean, exif=exif))
+        prepared = self.preparation(preset, mean=mean, exif=exif, input_size=input_size)
+        return floats_of(images, prepared)
 
     def preparation(
         self,
@@ -500,14 +507,15 @@ class AlexNet:
         *,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
     ) -> Preparation:
         """Check once how images are prepared, for several calls of the methods that take images.
 
         Parameters
         ----------
-        preset, mean, exif
+        preset, mean, exif, input_size
             As for `preprocess`. A Preparation is returned unchanged, and leaves nothing to say
-            about `mean` and `exif`.
+            about the others.
 
         Raises
         ------
@@ -515,21 +523,26 @@ class AlexNet:
             As for `preprocess`.
         """
         from alexnet_cy.images.preparation import Preparation, make_preparation
+        from alexnet_cy.images.presets import get_preset
         from alexnet_cy.weights.caffe.mean import read_mean
 
         if isinstance(preset, Preparation):
-            if mean is not None or exif:
-                raise ValueError("preset: a Preparation has its mean and exif; leave them out here")
+            if mean is not None or exif or input_size is not None:
+                raise ValueError(
+                    "preset: a Preparation has its mean, exif and input_size; leave them out here"
+                )
             return preset
         trained = self._trained_on
         if preset is None:
             preset = trained.preset or self.variant.preset
             mean = trained.mean if mean is None else mean
+        if isinstance(preset, str) and preset == "as-is":
+            preset = get_preset(self.variant.preset).as_is()
         return make_preparation(
             preset,
             mean=cast("Mean", read_mean(mean)),
             exif=exif or trained.exif,
-            input_size=self.variant.input_size,
+            input_size=self.variant.input_size if input_size is None else input_size,
         )
 
     def classify(
@@ -602,6 +615,8 @@ class AlexNet:
         """
         from alexnet_cy.image_stream import prediction_batches
 
+        if on_error == "nan":
+            raise ValueError("on_error: need 'raise' or 'skip' for predictions, got 'nan'")
         prepared, n_threads = (
             self.preparation(preset, mean=mean, exif=exif),
             resolve_threads(threads),
@@ -621,7 +636,9 @@ class AlexNet:
         preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
+        input_size: int | tuple[int, int] | None = ...,
         threads: int | None = ...,
+        on_error: OnError = ...,
     ) -> Float32Array: ...
     @overload
     def features(
@@ -632,7 +649,9 @@ class AlexNet:
         preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
+        input_size: int | tuple[int, int] | None = ...,
         threads: int | None = ...,
+        on_error: OnError = ...,
     ) -> dict[str, Float32Array]: ...
     def features(
         self,
@@ -642,17 +661,22 @@ class AlexNet:
         preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
         threads: int | None = None,
+        on_error: OnError = "raise",
     ) -> Float32Array | dict[str, Float32Array]:
         """Extract the values of layers from images.
 
         Parameters
         ----------
-        images, preset, mean, exif
+        images, preset, mean, exif, input_size
             As for `preprocess`.
         layers : str or sequence of str
             As for `forward`; one name or several.
         threads : int, optional
+        on_error : {"raise", "skip", "nan"}
+            An image that cannot be read is an error; or has no row; or a row of NaN. The last two
+            warn, and name the images.
 
         Returns
         -------
@@ -665,10 +689,20 @@ class AlexNet:
         ------
         ImageError, TypeError, ValueError
             As for `preprocess` and `forward`.
+
+        Warns
+        -----
+        UserWarning
+            Images could not be read, and `on_error` is not "raise".
         """
+        from alexnet_cy.image_stream import warn_of_skipped
+
         names = (layers,) if isinstance(layers, str) else tuple(layers)
-        prepared = self.preparation(preset, mean=mean, exif=exif)
-        batches = self.iter_features(images, names, preset=prepared, threads=threads)
+        prepared = self.preparation(preset, mean=mean, exif=exif, input_size=input_size)
+        batches = list(
+            self.iter_features(images, names, preset=prepared, threads=threads, on_error=on_error)
+        )
+        warn_of_skipped(batches)
         parts = [batch.values for batch in batches]
         if not parts:
             empty = prepared.network_input(prepared.empty_rows(0))
@@ -684,6 +718,7 @@ class AlexNet:
         preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
         threads: int | None = None,
         on_error: OnError = "raise",
     ) -> Iterator[FeatureBatch]:
@@ -691,10 +726,11 @@ class AlexNet:
 
         Parameters
         ----------
-        images, layers, preset, mean, exif, threads
+        images, layers, preset, mean, exif, input_size, threads
             As for `features`.
-        on_error : {"raise", "skip"}
-            An image that cannot be read is an error, or is left out and named in its batch.
+        on_error : {"raise", "skip", "nan"}
+            An image that cannot be read is an error; or it is named in its batch, and has no row,
+            or a row of NaN.
 
         Returns
         -------
@@ -710,7 +746,7 @@ class AlexNet:
 
         names = (layers,) if isinstance(layers, str) else tuple(layers)
         prepared, n_threads = (
-            self.preparation(preset, mean=mean, exif=exif),
+            self.preparation(preset, mean=mean, exif=exif, input_size=input_size),
             resolve_threads(threads),
         )
         batches = _batches(images, prepared, n_threads, on_error)
