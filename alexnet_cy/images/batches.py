@@ -23,8 +23,8 @@ VIEWS_AT_A_TIME = 64
 folder of any length needs the memory of this many."""
 
 OnError: TypeAlias = Literal["raise", "skip", "nan"]
-"""The effect of an image that cannot be read: end the loop, be left out and named, or keep its place
-and be named."""
+"""The effect of an image that cannot be read: end the loop, be left out and named, or keep its
+place and be named."""
 
 
 @dataclass(frozen=True, slots=True)
