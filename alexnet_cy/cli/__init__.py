@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = (
     "classify",
     "features",
+    "lpips",
     "explain",
     "summary",
     "bench",

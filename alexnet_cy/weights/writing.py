@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy.network import Variant, layer_of_feature, resolve_layer
+
 __all__ = [
     "VARIANT_KEY",
     "WRITERS",
@@ -18,6 +20,7 @@ __all__ = [
     "checked_tensors",
     "file_metadata",
     "find_writer",
+    "parameters_until",
     "write_network",
 ]
 
@@ -120,6 +123,25 @@ def write_network(
         Of `find_writer`; this and the other errors as of a `Writer`.
     """
     find_writer(path, dtype)(path, variant_name, tensors, metadata)
+
+
+def parameters_until(variant: Variant, layer: str) -> list[str]:
+    """Return the names of the weights and biases that a pass up to a layer needs.
+
+    Parameters
+    ----------
+    variant : Variant
+    layer : str
+        A name of a value inside the network, such as "conv5".
+
+    Raises
+    ------
+    ValueError
+        There is no such layer.
+    """
+    last = layer_of_feature(resolve_layer(variant, layer))
+    names = [step.layer.name for step in variant.shapes(last=last)]
+    return [name for name in variant.parameter_shapes() if name.rpartition(".")[0] in names]
 
 
 def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:

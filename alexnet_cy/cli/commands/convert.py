@@ -13,6 +13,8 @@ from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weig
 
 __all__ = ["add_parser", "run"]
 
+PARTIAL = (".safetensors", ".npz")
+
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
 .npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
@@ -34,6 +36,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
     )
+    parser.add_argument(
+        "--until",
+        metavar="LAYER",
+        help="write the weights up to this layer only, such as conv5: enough for lpips, and for "
+        "features of these layers; for .safetensors and .npz",
+    )
     add_overwrite_option(parser)
     add_json_option(parser)
 
@@ -42,18 +50,23 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
-    from alexnet_cy.weights.writing import find_writer, write_network
+    from alexnet_cy.weights.writing import find_writer, parameters_until, write_network
 
     try:
         find_writer(args.target, args.dtype)
     except ValueError as error:
         raise UsageError(f"OUT: {error}") from None
+    if args.until and not args.target.lower().endswith(PARTIAL):
+        raise UsageError(
+            f"OUT: a part of a network goes to {' or '.join(PARTIAL)}, got {args.target}"
+        )
     allow_outputs([args.target], weights_read(args.source), overwrite=args.overwrite)
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
     metadata.pop("variant_note", None)
-    tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
+    names = network.tensors if args.until is None else parameters_until(network.variant, args.until)
+    tensors = {name: network.tensors[name].read() for name in names}
     write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
