@@ -9,21 +9,33 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.matching import closest_variant, describe, fit_classes, list_mismatches
+from alexnet_cy.network.bounds import MAX_CLASSES
+from alexnet_cy.network.matching import (
+    closest_variant,
+    compare_shapes,
+    describe,
+    fit_classes,
+    list_mismatches,
+)
+from alexnet_cy.network.recognition import differing_settings
+from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
 from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.network_file import NetworkFile
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
@@ -45,6 +57,8 @@ class LoadedNetwork:
         The path of the file.
     metadata : mapping of str to str
         What else the file says; "variant_note" tells where several variants fit and one was taken.
+    labels : tuple of str
+        The names of the classes, if the file has them.
     """
 
     variant: Variant
@@ -52,6 +66,7 @@ class LoadedNetwork:
     format: str
     path: str
     metadata: Mapping[str, str]
+    labels: tuple[str, ...] = ()
 
 
 def open_network(
@@ -62,8 +77,9 @@ def open_network(
 ) -> LoadedNetwork:
     """Open a weight file of any supported format and check it against a variant.
 
-    The variant is the one asked for; else the one that the file tells of; else the first of
-    `VARIANTS` that has the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
+    The network is the one that the file describes, layer by layer; else it has the settings of the
+    variant asked for, or of the one that the file tells of, or of the first of `VARIANTS` that is
+    nearest to the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
     does not tell which of them it is is taken for "caffe", and the metadata say so.
 
     Parameters
@@ -71,8 +87,9 @@ def open_network(
     path : path-like
         The file; its format is told by its content.
     variant : str or Variant, optional
-        Forces a variant. One that contradicts the file is taken, with a warning, if all shapes
-        fit.
+        Forces a variant. A name gives the settings that the file does not tell, and the file the
+        number and width of layers. A file that describes its network must describe this one; one
+        that only names another is taken for this one, with a warning, if all shapes fit.
     allow_nonfinite : bool
         Whether tensors with NaN or infinity can be read.
 
@@ -88,18 +105,19 @@ def open_network(
         The file cannot be read or is of no known format; or its tensors do not fit: the message
         lists every one that is missing, too many, or of another shape, with both shapes.
     """
-    forced = get_variant(variant) if isinstance(variant, str) else variant
+    forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
     content = read_file(opened, forced)
-    fitted, note = _decide(opened.path, content, forced)
+    tensors = _with_biases(content.tensors)
+    fitted, note = _decide(opened.path, replace(content, tensors=tensors), forced)
     tensors = {
-        name: content.tensors[name]
+        name: tensors[name]
         if allow_nonfinite
-        else FiniteTensor(f"{opened.path!r}: {name}", content.tensors[name])
+        else FiniteTensor(f"{opened.path!r}: {name}", tensors[name])
         for name in fitted.parameter_shapes()
     }
     metadata = {**content.metadata, **note}
-    return LoadedNetwork(fitted, tensors, content.format, opened.path, metadata)
+    return LoadedNetwork(fitted, tensors, content.format, opened.path, metadata, content.labels)
 
 
 def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
@@ -201,15 +219,17 @@ def _decide(
 ) -> tuple[Variant, dict[str, str]]:
     """Choose the variant, and say in a note if others would have fitted as well."""
     shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
+    if content.network is not None:
+        return _as_the_file_has_it(path, content.network, forced, shapes), {}
     if forced is not None:
-        _check_fit(path, forced, shapes, "was asked for")
+        fitted = _fit(path, forced, shapes, "was asked for")
         if content.variant not in (None, forced.name):
             warnings.warn(
                 f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
                 "the shapes are the same, the results are not",
                 stacklevel=3,
             )
-        return fit_classes(forced, shapes), {}
+        return fitted, {}
     if content.variant is not None:
         told = VARIANTS.get(content.variant)
         if told is None:
@@ -217,40 +237,72 @@ def _decide(
                 f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
                 f"{', '.join(VARIANTS)}, and variant= forces one"
             )
-        _check_fit(path, told, shapes, "is the one the file tells of")
-        return fit_classes(told, shapes), {}
+        return _fit(path, told, shapes, "is the one the file tells of"), {}
     return _guess(path, shapes)
 
 
+def _as_the_file_has_it(
+    path: str, network: Variant, forced: Variant | None, shapes: Mapping[str, tuple[int, ...]]
+) -> Variant:
+    """Return the network of a file that describes it; another one is an error."""
+    differences = [] if forced is None else differing_settings(network, forced)
+    if forced is not None and differences:
+        raise WeightsError(
+            f"{path!r}: describes a network of its own, and variant {forced.name!r}, which was "
+            f"asked for, is another one: {'; '.join(differences)}"
+        )
+    taken = network if forced is None else fit_classes(forced, shapes)
+    mismatches = compare_shapes(taken.parameter_shapes(), shapes)
+    if mismatches:
+        raise WeightsError(f"{path!r}: does not fit its own network; {describe(mismatches)}")
+    return taken
+
+
 def _guess(path: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Variant, dict[str, str]]:
-    """Choose the first variant that has the file's shapes."""
-    fitting = _fitting(shapes)
+    """Choose the first of the named networks that are nearest to the file's shapes."""
+    fitting = fitting_templates(shapes)
     if not fitting:
-        _check_fit(path, closest_variant(VARIANTS.values(), shapes), shapes, "is the closest")
+        closest = closest_variant(VARIANTS.values(), shapes)
+        return _fit(path, closest, shapes, "is the closest"), {}
     chosen, *others = fitting
     if not others:
-        return fit_classes(chosen, shapes), {}
+        return chosen, {}
     names = ", ".join(repr(variant.name) for variant in others)
     note = (
         f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the same "
         "shapes; variant= forces one of them"
     )
-    return fit_classes(chosen, shapes), {"variant_note": note}
+    return chosen, {"variant_note": note}
 
 
-def _fitting(shapes: Mapping[str, tuple[int, ...]]) -> list[Variant]:
-    return [variant for variant in VARIANTS.values() if not list_mismatches(variant, shapes)]
-
-
-def _check_fit(
-    path: str, variant: Variant, shapes: Mapping[str, tuple[int, ...]], why: str
-) -> None:
+def _fit(path: str, variant: Variant, shapes: Mapping[str, tuple[int, ...]], why: str) -> Variant:
+    """Return the network that a variant makes of the shapes; WeightsError if it makes none."""
     mismatches = list_mismatches(variant, shapes)
     if not mismatches:
-        return
-    names = [repr(other.name) for other in _fitting(shapes)]
+        return fit_classes(variant, shapes)
+    fitting = fitting_templates(shapes)
+    if variant == VARIANTS.get(variant.name):
+        for network in fitting:
+            if network.name.removesuffix(LIKE) == variant.name:
+                return network
+    names = [repr(network.name.removesuffix(LIKE)) for network in fitting]
     advice = f"; it fits {', '.join(names)}, which variant= forces" if names else ""
     raise WeightsError(
         f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
         f"{describe(mismatches)}"
     )
+
+
+def _with_biases(tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
+    """Add biases of zero where no layer of a kind, convolution or fully connected, has any."""
+    complete = dict(tensors)
+    for kind in ("conv", "fc"):
+        names = [name for name in tensors if name.startswith(kind)]
+        if not any(name.endswith(".bias") for name in names):
+            for name in names:
+                layer, _, ending = name.rpartition(".")
+                shape = tensors[name].shape
+                if ending == "weight" and shape and 0 < shape[0] <= MAX_CLASSES:
+                    zeros = np.zeros(shape[0], np.float32)
+                    complete[f"{layer}.bias"] = ArrayTensor(zeros)
+    return complete

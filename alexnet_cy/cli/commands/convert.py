@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if "variant_note" in metadata:
         note(f"{printable(args.source)}: {metadata.pop('variant_note')}")
     tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
-    write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
+    write_network(args.target, network.variant, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.layouts import Layout, as_stored, tensorflow_layout
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from alexnet_cy.network.architecture import Variant
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.stored_floats import Fill
 
@@ -101,6 +103,7 @@ def network_file(
     arrays: Mapping[str, StoredArray],
     variant: str | None,
     metadata: Mapping[str, str],
+    network: Variant | None = None,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -113,7 +116,7 @@ def network_file(
     variant : str or None
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
-        Handed on.
+        Handed on, as is `network`.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def network_file(
         if names.tensorflow_layout:
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
         tensors[name] = _tensor(array, shape, layout)
-    return NetworkFile(format_name, tensors, variant or names.variant, metadata)
+    return NetworkFile(format_name, tensors, variant or names.variant, metadata, network)
 
 
 def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:
