@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from threading import Lock
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
@@ -14,6 +13,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, feature_names, get_variant
@@ -51,19 +51,23 @@ class AlexNet:
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
         tensors in a file are read when their layer first runs.
     algorithm : {"auto", "winograd", "direct", "im2col"}
-        How the convolutions are computed.
+        The algorithm of the convolutions.
     exact : bool
         Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
         Where the weights come from, for people to read.
     allow_nonfinite : bool
         Take arrays with NaN or infinity, which are an error otherwise; see `load` for files.
+    trained_on : TrainedOn, optional
+        The names of the classes, and how images were prepared in training; `save` notes it in the
+        file and `load` reads it.
 
     Raises
     ------
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
-        number is not finite; the message names the tensor.
+        number is not finite; the message names the tensor. Or `trained_on` has more or fewer
+        classes than the network.
     """
 
     def __init__(
@@ -75,20 +79,22 @@ class AlexNet:
         exact: bool = False,
         source: str = "arrays",
         allow_nonfinite: bool = False,
+        trained_on: TrainedOn | None = None,
     ) -> None:
         from alexnet_cy.origin import Origin
 
+        known = get_variant(variant)
         self._runner = Runner(
-            get_variant(variant),
-            weights,
-            algorithm=algorithm,
-            exact=exact,
-            allow_nonfinite=allow_nonfinite,
+            known, weights, algorithm=algorithm, exact=exact, allow_nonfinite=allow_nonfinite
         )
         self._origin = Origin(source, "arrays")
-        self._labels: tuple[str, ...] = ()
         self._file: WeightsOfFile | None = None
-        self._tune_lock = Lock()
+        self._trained_on = TrainedOn() if trained_on is None else trained_on
+        names = self._trained_on.classes
+        if names and len(names) != known.num_classes:
+            raise ValueError(
+                f"trained_on: {len(names)} classes; the network has {known.num_classes}"
+            )
 
     @classmethod
     def random(
@@ -119,7 +125,7 @@ class AlexNet:
         Raises
         ------
         TypeError, ValueError
-            The variant is unknown, or `seed` or `num_classes` is no such number.
+            The variant is unknown, or `seed` is negative or `num_classes` less than 1.
         """
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
@@ -155,8 +161,9 @@ class AlexNet:
         ----------
         path : str or PathLike
         variant : str or Variant, optional
-            For files that cannot tell it. A name gives the settings that the shapes leave open, and
-            the file the layers; a `Variant` must be what the file has, layer by layer::
+            Chooses the variant, for files that do not record it. A name gives the settings that
+            the shapes leave open, and the file the layers; a `Variant` of your own may have other
+            strides, pools or sizes than the named ones, and is what the file has, layer by layer::
 
                 tiny = replace(VARIANTS["torchvision"], name="tiny", input_size=64, layers=...)
                 net = AlexNet.load("tiny.pth", variant=tiny)
@@ -165,22 +172,34 @@ class AlexNet:
         allow_nonfinite : bool
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
-            What `origin` and `repr` call the weights; the path if left out.
+            The name of the weights in `origin` and `repr`; the path if left out.
 
         Raises
         ------
         WeightsError
-            The file cannot be read, is no AlexNet, or does not fit the variant.
+            The file cannot be read, is no AlexNet, or does not fit the variant. A file that is
+            changed later is an error of the pass that reads from it; one that is replaced, as
+            `save` does it, is not: the network stays what was opened.
+
+        Warns
+        -----
+        AmbiguousVariantWarning
+            Several variants fit the file, it does not record which, and none was given; the
+            message names them.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
-        from alexnet_cy.weights import open_network
+        from alexnet_cy.weights import open_file, open_network
+        from alexnet_cy.weights.trained_on import trained_on
 
-        opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
-        net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
+        file = open_file(path)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
+        trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
+        net = cls(
+            opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
+        )
         note = opened.metadata.get("variant_note", "")
-        net._origin = Origin(str(path) if name is None else name, opened.format, note)
-        net._labels = opened.labels
-        net._file = WeightsOfFile.of(path, allow_nonfinite)
+        net._origin = Origin(file.path if name is None else name, opened.format, note)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
         return net
 
     @classmethod
@@ -196,7 +215,7 @@ class AlexNet:
         ----------
         name : str
             "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
-            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
+            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` describes them.
         algorithm, exact
             As for the class.
 
@@ -211,12 +230,12 @@ class AlexNet:
         """
         from alexnet_cy.origin import WeightsOfFile
         from alexnet_cy.published.bar import download_bar
-        from alexnet_cy.published.download import fetch
+        from alexnet_cy.published.download import fetch_stamp
 
         with download_bar(name) as progress:
-            path = fetch(name, progress=progress)
-        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile.of(path, False, published=name)
+            stamp = fetch_stamp(name, progress=progress)
+        net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile(stamp, False, published=name)
         return net
 
     @property
@@ -230,14 +249,19 @@ class AlexNet:
         return feature_names(self.variant)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the classes as the file of the weights has them; empty if it has none."""
-        return self._labels
-
-    @property
     def weights(self) -> Mapping[str, Float32Array]:
         """The weights by name, in their public layout; every access returns a fresh array."""
         return self._runner.weights
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """How the network was trained, as far as its weight file says."""
+        return self._trained_on
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; none where the weights came without, as ImageNet's do."""
+        return self._trained_on.classes
 
     @property
     def origin(self) -> Origin:
@@ -256,7 +280,7 @@ class AlexNet:
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
             weights = file
-        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._labels
+        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)
 
     @overload
@@ -351,7 +375,7 @@ class AlexNet:
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
         threads : int, optional
-            What the expected times are for, each on a processor of its own; None for the default.
+            Threads that the expected times assume, one a processor; None for the default.
             Neither it nor `batch` changes what is done.
         """
         return self._runner.plan(batch, layers, height, width, threads)
@@ -406,24 +430,29 @@ class AlexNet:
 
         runner = self._runner
         height, width = runner.image_size(height, width)
-        with self._tune_lock:  # two at once would time each other
-            tuning = tune(
+        batch, threads = as_count(batch, "batch"), resolve_threads(threads)
+        kept_in = times_file()
+
+        def measure() -> Tuning:
+            return tune(
                 runner.variant,
                 height,
                 width,
-                batch=as_count(batch, "batch"),
-                threads=resolve_threads(threads),
+                batch=batch,
+                threads=threads,
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=times_file(),
+                kept_in=kept_in,
                 fresh=fresh,
             )
-            runner.use_algorithms(tuning.choices)
+
+        tuning = runner.tuning_turns.do(measure)  # two at once would time each other
+        runner.use_algorithms(tuning.choices)
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant in its metadata.
+        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -436,8 +465,9 @@ class AlexNet:
             FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
+        from alexnet_cy.weights.trained_on import metadata_of
 
-        safetensors.write(path, self.variant, self.weights)
+        safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
 
     def preprocess(
         self,
@@ -446,24 +476,32 @@ class AlexNet:
         *,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
     ) -> Float32Array:
         """Turn images into what `forward` takes.
 
         Parameters
         ----------
         images : path, bytes, file, PIL image, uint8 array (H, W, 3), or an iterable of them
+            An array of strings, (N,) or (N, 1), is an iterable of paths.
         preset : str or Preset, optional
-            The variant's own if left out; see docs/images.md.
+            The one that the weights were trained with if left out: as the file says, or else the
+            variant's own; see docs/images.md. "as-is" is the variant's own arithmetic on images
+            that are neither resized nor cropped.
         mean : optional
             Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
-            of the preset's.
+            of that of the training or of the preset.
         exif : bool
-            Turn photographs upright as their EXIF data says.
+            Turn photographs upright as their EXIF data says; so it is too where the file says that
+            the training did.
+        input_size : int or (int, int), optional
+            Pixels, square or (height, width), in place of the variant's; with "as-is" the size
+            that the images must have. Layers up to pool5 take any that their kernels fit.
 
         Returns
         -------
-        ndarray of float32, shape (N, 3, size, size)
-            Ten rows per image for the 10-crop presets; (N, 1, size, size) for a network of grey
+        ndarray of float32, shape (N, 3, height, width)
+            Ten rows per image for the 10-crop presets; (N, 1, height, width) for a network of grey
             images.
 
         Raises
@@ -477,7 +515,8 @@ class AlexNet:
         """
         from alexnet_cy.images.preprocess import floats_of
 
-        return floats_of(images, self.preparation(preset, mean=mean, exif=exif))
+        prepared = self.preparation(preset, mean=mean, exif=exif, input_size=input_size)
+        return floats_of(images, prepared)
 
     def preparation(
         self,
@@ -485,14 +524,15 @@ class AlexNet:
         *,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
     ) -> Preparation:
         """Check once how images are prepared, for several calls of the methods that take images.
 
         Parameters
         ----------
-        preset, mean, exif
+        preset, mean, exif, input_size
             As for `preprocess`. A Preparation is returned unchanged, and leaves nothing to say
-            about `mean` and `exif`.
+            about the others.
 
         Raises
         ------
@@ -500,18 +540,27 @@ class AlexNet:
             As for `preprocess`.
         """
         from alexnet_cy.images.preparation import Preparation, make_preparation
+        from alexnet_cy.images.presets import get_preset
         from alexnet_cy.weights.caffe.mean import read_mean
 
         if isinstance(preset, Preparation):
-            if mean is not None or exif:
-                raise ValueError("preset: a Preparation has its mean and exif; leave them out here")
+            if mean is not None or exif or input_size is not None:
+                raise ValueError(
+                    "preset: a Preparation has its mean, exif and input_size; leave them out here"
+                )
             return preset
+        trained = self._trained_on
+        if preset is None:
+            preset = trained.preset or self.variant.preset
+            mean = trained.mean if mean is None else mean
+        if isinstance(preset, str) and preset == "as-is":
+            preset = get_preset(self.variant.preset).as_is()
         return make_preparation(
-            self.variant.preset if preset is None else preset,
+            preset,
             mean=cast("Mean", read_mean(mean)),
-            exif=exif,
-            input_size=self.variant.input_size,
+            exif=exif or trained.exif,
             channels=self.variant.in_channels,
+            input_size=self.variant.input_size if input_size is None else input_size,
         )
 
     def classify(
@@ -531,7 +580,7 @@ class AlexNet:
         images, preset, mean, exif
             As for `preprocess`; a 10-crop preset averages the probabilities of the ten views.
         top : int
-            How many classes, the most probable first.
+            The number of classes, the most probable first.
         threads : int, optional
 
         Returns
@@ -585,14 +634,17 @@ class AlexNet:
         """
         from alexnet_cy.image_stream import prediction_batches
 
+        if on_error == "nan":
+            raise ValueError("on_error: need 'raise' or 'skip' for predictions, got 'nan'")
         prepared, n_threads = (
             self.preparation(preset, mean=mean, exif=exif),
             resolve_threads(threads),
         )
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        count = as_count(top, "top")
-        return prediction_batches(self._runner, batches, count, n_views, n_threads, self._labels)
+        return prediction_batches(
+            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+        )
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -603,7 +655,9 @@ class AlexNet:
         preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
+        input_size: int | tuple[int, int] | None = ...,
         threads: int | None = ...,
+        on_error: OnError = ...,
     ) -> Float32Array: ...
     @overload
     def features(
@@ -614,7 +668,9 @@ class AlexNet:
         preset: str | Preset | Preparation | None = ...,
         mean: object = ...,
         exif: bool = ...,
+        input_size: int | tuple[int, int] | None = ...,
         threads: int | None = ...,
+        on_error: OnError = ...,
     ) -> dict[str, Float32Array]: ...
     def features(
         self,
@@ -624,33 +680,48 @@ class AlexNet:
         preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
         threads: int | None = None,
+        on_error: OnError = "raise",
     ) -> Float32Array | dict[str, Float32Array]:
         """Extract the values of layers from images.
 
         Parameters
         ----------
-        images, preset, mean, exif
+        images, preset, mean, exif, input_size
             As for `preprocess`.
         layers : str or sequence of str
             As for `forward`; one name or several.
         threads : int, optional
+        on_error : {"raise", "skip", "nan"}
+            An image that cannot be read is an error; or has no row; or a row of NaN. The last two
+            warn, and name the images.
 
         Returns
         -------
         ndarray of float32, or dict of str to ndarray
             (N, 4096) for "fc7", (N, 256, 13, 13) for "conv5", ...; a row per image, also for one
-            image. With a 10-crop preset there is an axis of views behind the first:
+            image. With a 10-crop preset an axis of views follows the first:
             (N, 10, 4096).
 
         Raises
         ------
         ImageError, TypeError, ValueError
             As for `preprocess` and `forward`.
+
+        Warns
+        -----
+        UserWarning
+            Images could not be read, and `on_error` is not "raise".
         """
+        from alexnet_cy.image_stream import warn_of_skipped
+
         names = (layers,) if isinstance(layers, str) else tuple(layers)
-        prepared = self.preparation(preset, mean=mean, exif=exif)
-        batches = self.iter_features(images, names, preset=prepared, threads=threads)
+        prepared = self.preparation(preset, mean=mean, exif=exif, input_size=input_size)
+        batches = list(
+            self.iter_features(images, names, preset=prepared, threads=threads, on_error=on_error)
+        )
+        warn_of_skipped(batches)
         parts = [batch.values for batch in batches]
         if not parts:
             empty = prepared.network_input(prepared.empty_rows(0))
@@ -666,6 +737,7 @@ class AlexNet:
         preset: str | Preset | Preparation | None = None,
         mean: object = None,
         exif: bool = False,
+        input_size: int | tuple[int, int] | None = None,
         threads: int | None = None,
         on_error: OnError = "raise",
     ) -> Iterator[FeatureBatch]:
@@ -673,10 +745,11 @@ class AlexNet:
 
         Parameters
         ----------
-        images, layers, preset, mean, exif, threads
+        images, layers, preset, mean, exif, input_size, threads
             As for `features`.
-        on_error : {"raise", "skip"}
-            An image that cannot be read is an error, or is left out and named in its batch.
+        on_error : {"raise", "skip", "nan"}
+            An image that cannot be read is an error; or it is named in its batch, and has no row,
+            or a row of NaN.
 
         Returns
         -------
@@ -692,7 +765,7 @@ class AlexNet:
 
         names = (layers,) if isinstance(layers, str) else tuple(layers)
         prepared, n_threads = (
-            self.preparation(preset, mean=mean, exif=exif),
+            self.preparation(preset, mean=mean, exif=exif, input_size=input_size),
             resolve_threads(threads),
         )
         batches = _batches(images, prepared, n_threads, on_error)
@@ -719,7 +792,7 @@ def _restore(
     algorithm: str,
     exact: bool,
     tuned: Mapping[str, str],
-    labels: tuple[str, ...],
+    trained_on: TrainedOn,
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
     from alexnet_cy.origin import WeightsOfFile
@@ -727,7 +800,14 @@ def _restore(
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     # What was allowed once, or a file was opened with, is not asked about again.
-    net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
-    net._origin, net._file, net._labels = origin, file, labels
+    net = kind(
+        variant,
+        tensors,
+        algorithm=algorithm,
+        exact=exact,
+        allow_nonfinite=True,
+        trained_on=trained_on,
+    )
+    net._origin, net._file = origin, file
     net._runner.use_algorithms(tuned)
     return net

@@ -15,9 +15,9 @@ from winograd_calls cimport check_call, describe_call, list_tiles, set_transform
 from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
-from threading import Lock
-
 import numpy as np
+
+from alexnet_cy.kernels._turns import Turns
 
 
 cdef class WinogradShape:
@@ -93,7 +93,8 @@ cdef class PackedWinograd:
     """
 
     cdef readonly object panels
-    cdef object weight_memory, lock
+    cdef object turns
+    cdef dict kept  # the memory of U, once it is made
     cdef WinogradShape shape
     cdef const acy_kernels *kernels
     cdef acy_winograd layer  # of the first group
@@ -109,7 +110,8 @@ cdef class PackedWinograd:
         self.shape = shape
         self.panels = panels
         self.kernels = kernels_in(shape.kernels)
-        self.lock = Lock()
+        self.turns = Turns()
+        self.kept = {}
         self.padded_out_channels = bias.shape[0] // shape.groups
         self.n_panels = count_panels(&shape.layer, self.kernels)
         self.n_pairs = shape.layer.points_h * shape.layer.points_w
@@ -119,25 +121,30 @@ cdef class PackedWinograd:
 
     def transform(self, Py_ssize_t threads):
         """Make U now, if it is not there."""
+        self.turns.do(lambda: self.transform_once(threads))
+
+    def transform_once(self, Py_ssize_t threads):
+        """Make U, if it is not there: what `transform` does when it is its turn."""
         cdef Py_ssize_t task
         cdef float[::1] weight
         cdef int n_threads
-        with self.lock:
-            if self.weight_memory is not None:
-                return
-            memory = AlignedMemory(
-                4 * self.shape.groups * self.n_pairs * self.padded_out_channels
-                * self.shape.group_channels
-            )
-            weight = np.frombuffer(memory, np.float32)
-            n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
-            for task in prange(
-                self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
-                schedule="dynamic", chunksize=1,
-            ):
-                self.transform_panel(task // self.n_panels, task % self.n_panels, &weight[0])
-            self.layer.weight = &weight[0]
-            self.weight_memory = memory
+        cdef AlignedMemory memory
+        if self.kept:
+            return
+        memory = AlignedMemory(
+            4 * self.shape.groups * self.n_pairs * self.padded_out_channels
+            * self.shape.group_channels
+        )
+        weight = np.frombuffer(memory, np.float32)
+        n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
+        for task in prange(
+            self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
+            schedule="dynamic", chunksize=1,
+        ):
+            self.transform_panel(task // self.n_panels, task % self.n_panels, &weight[0])
+        # What was kept first stays: bound kernels may read it already.
+        memory = self.kept.setdefault("U", memory)
+        self.layer.weight = <float *> memory.memory
 
     cdef void transform_panel(
         self, Py_ssize_t group, Py_ssize_t panel, float *weight
@@ -158,7 +165,7 @@ cdef class PackedWinograd:
     @property
     def nbytes(self):
         """Bytes of U; 0 as long as it is not made."""
-        return 0 if self.weight_memory is None else self.weight_memory.nbytes
+        return sum(memory.nbytes for memory in self.kept.values())
 
 
 cdef void run_shared(

@@ -57,7 +57,7 @@ class FeatureFile:
     Raises
     ------
     OSError
-        The output cannot be written: its folder, or something that is no file.
+        The output cannot be written: its folder, or something that is not a file.
     """
 
     def __init__(self, output: Path, layers: Sequence[str], overwrite: bool = False) -> None:

@@ -9,34 +9,24 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.bounds import MAX_CLASSES
-from alexnet_cy.network.matching import (
-    closest_variant,
-    compare_shapes,
-    describe,
-    fit_classes,
-    list_mismatches,
-)
-from alexnet_cy.network.recognition import differing_settings
-from alexnet_cy.network.templates import LIKE, fitting_templates
-from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.network_file import NetworkFile
+from alexnet_cy.weights.variant_choice import choose_variant
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
 
@@ -57,8 +47,6 @@ class LoadedNetwork:
         The path of the file.
     metadata : mapping of str to str
         What else the file says; "variant_note" tells where several variants fit and one was taken.
-    labels : tuple of str
-        The names of the classes, if the file has them.
     """
 
     variant: Variant
@@ -66,7 +54,6 @@ class LoadedNetwork:
     format: str
     path: str
     metadata: Mapping[str, str]
-    labels: tuple[str, ...] = ()
 
 
 def open_network(
@@ -80,16 +67,17 @@ def open_network(
     The network is the one that the file describes, layer by layer; else it has the settings of the
     variant asked for, or of the one that the file tells of, or of the first of `VARIANTS` that is
     nearest to the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
-    does not tell which of them it is is taken for "caffe", and the metadata say so.
+    does not tell which of them it is is taken for "caffe", with a warning.
 
     Parameters
     ----------
     path : path-like
         The file; its format is told by its content.
     variant : str or Variant, optional
-        Forces a variant. A name gives the settings that the file does not tell, and the file the
-        number and width of layers. A file that describes its network must describe this one; one
-        that only names another is taken for this one, with a warning, if all shapes fit.
+        Forces a variant, where the file does not tell it: a name gives the settings, and the file
+        the number and width of layers. One that contradicts a graph is an
+        error; one that contradicts a name noted in the file is taken, with a warning, if all shapes
+        fit.
     allow_nonfinite : bool
         Whether tensors with NaN or infinity can be read.
 
@@ -103,21 +91,31 @@ def open_network(
         There is no variant of this name.
     WeightsError
         The file cannot be read or is of no known format; or its tensors do not fit: the message
-        lists every one that is missing, too many, or of another shape, with both shapes.
+        lists every one that is missing, too many, or of another shape, with both shapes. Or the
+        file has a graph, and that is of another variant than the one asked for.
+
+    Warns
+    -----
+    AmbiguousVariantWarning
+        Several variants fit and none was asked for.
+    UserWarning
+        The variant asked for is not the one noted in the file; or the tensors have PyTorch's names
+        and the variant goes with Caffe's images.
     """
     forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
     content = read_file(opened, forced)
-    tensors = _with_biases(content.tensors)
-    fitted, note = _decide(opened.path, replace(content, tensors=tensors), forced)
+    choice = choose_variant(opened.path, content, variant)
+    if choice.warning is not None:
+        warnings.warn(choice.warning, stacklevel=3)  # whoever called AlexNet.load
     tensors = {
-        name: tensors[name]
-        if allow_nonfinite
-        else FiniteTensor(f"{opened.path!r}: {name}", tensors[name])
-        for name in fitted.parameter_shapes()
+        name: tensor if allow_nonfinite else FiniteTensor(f"{opened.path!r}: {name}", tensor)
+        for name, tensor in choice.tensors.items()
     }
-    metadata = {**content.metadata, **note}
-    return LoadedNetwork(fitted, tensors, content.format, opened.path, metadata, content.labels)
+    metadata = dict(content.metadata)
+    if choice.note:
+        metadata["variant_note"] = choice.note
+    return LoadedNetwork(choice.variant, tensors, content.format, opened.path, metadata)
 
 
 def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
@@ -212,97 +210,3 @@ def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> 
             f"{name}: the value at {index} is {value}; weights must be finite "
             "(allow_nonfinite=True loads them all the same)"
         )
-
-
-def _decide(
-    path: str, content: NetworkFile, forced: Variant | None
-) -> tuple[Variant, dict[str, str]]:
-    """Choose the variant, and say in a note if others would have fitted as well."""
-    shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
-    if content.network is not None:
-        return _as_the_file_has_it(path, content.network, forced, shapes), {}
-    if forced is not None:
-        fitted = _fit(path, forced, shapes, "was asked for")
-        if content.variant not in (None, forced.name):
-            warnings.warn(
-                f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
-                "the shapes are the same, the results are not",
-                stacklevel=3,
-            )
-        return fitted, {}
-    if content.variant is not None:
-        told = VARIANTS.get(content.variant)
-        if told is None:
-            raise WeightsError(
-                f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
-                f"{', '.join(VARIANTS)}, and variant= forces one"
-            )
-        return _fit(path, told, shapes, "is the one the file tells of"), {}
-    return _guess(path, shapes)
-
-
-def _as_the_file_has_it(
-    path: str, network: Variant, forced: Variant | None, shapes: Mapping[str, tuple[int, ...]]
-) -> Variant:
-    """Return the network of a file that describes it; another one is an error."""
-    differences = [] if forced is None else differing_settings(network, forced)
-    if forced is not None and differences:
-        raise WeightsError(
-            f"{path!r}: describes a network of its own, and variant {forced.name!r}, which was "
-            f"asked for, is another one: {'; '.join(differences)}"
-        )
-    taken = network if forced is None else fit_classes(forced, shapes)
-    mismatches = compare_shapes(taken.parameter_shapes(), shapes)
-    if mismatches:
-        raise WeightsError(f"{path!r}: does not fit its own network; {describe(mismatches)}")
-    return taken
-
-
-def _guess(path: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Variant, dict[str, str]]:
-    """Choose the first of the named networks that are nearest to the file's shapes."""
-    fitting = fitting_templates(shapes)
-    if not fitting:
-        closest = closest_variant(VARIANTS.values(), shapes)
-        return _fit(path, closest, shapes, "is the closest"), {}
-    chosen, *others = fitting
-    if not others:
-        return chosen, {}
-    names = ", ".join(repr(variant.name) for variant in others)
-    note = (
-        f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the same "
-        "shapes; variant= forces one of them"
-    )
-    return chosen, {"variant_note": note}
-
-
-def _fit(path: str, variant: Variant, shapes: Mapping[str, tuple[int, ...]], why: str) -> Variant:
-    """Return the network that a variant makes of the shapes; WeightsError if it makes none."""
-    mismatches = list_mismatches(variant, shapes)
-    if not mismatches:
-        return fit_classes(variant, shapes)
-    fitting = fitting_templates(shapes)
-    if variant == VARIANTS.get(variant.name):
-        for network in fitting:
-            if network.name.removesuffix(LIKE) == variant.name:
-                return network
-    names = [repr(network.name.removesuffix(LIKE)) for network in fitting]
-    advice = f"; it fits {', '.join(names)}, which variant= forces" if names else ""
-    raise WeightsError(
-        f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
-        f"{describe(mismatches)}"
-    )
-
-
-def _with_biases(tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
-    """Add biases of zero where no layer of a kind, convolution or fully connected, has any."""
-    complete = dict(tensors)
-    for kind in ("conv", "fc"):
-        names = [name for name in tensors if name.startswith(kind)]
-        if not any(name.endswith(".bias") for name in names):
-            for name in names:
-                layer, _, ending = name.rpartition(".")
-                shape = tensors[name].shape
-                if ending == "weight" and shape and 0 < shape[0] <= MAX_CLASSES:
-                    zeros = np.zeros(shape[0], np.float32)
-                    complete[f"{layer}.bias"] = ArrayTensor(zeros)
-    return complete

@@ -88,7 +88,7 @@ def test_version(run: Run) -> None:
         (["classify", "x.jpg", "--preset", "imagenet"], "unknown name 'imagenet'; expected one of"),
         (["features", "x.jpg"], "the following arguments are required: -o/--output"),
         (["features", "x.jpg", "-o", "x.csv"], "--output: need a name that ends in .npz or .npy"),
-        (["features", "x.jpg", "-o", "x.npy", "-l", "fc6", "-l", "fc7"], "holds one layer, 2 are"),
+        (["features", "x.jpg", "-o", "x.npy", "-l", "fc6", "-l", "fc7"], "holds one layer, 2 were"),
         (["features", "x.jpg", "-o", "x.npy", "--random", "-1"], "whole number from 0 up"),
         (["features", "x.jpg", "-o", "x.npy", "--random", "1", "--weights", "w"], "exclude each"),
         (["convert", "in.npz", "out.h5"], "OUT: need a name that ends in .safetensors or .npz or"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from alexnet_cy.cli.failures import UsageError, note
+from alexnet_cy.cli.failures import UsageError
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
@@ -30,7 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "source", metavar="IN", help="a weight file, or the name of a published one"
     )
     parser.add_argument("target", metavar="OUT", help="the new file")
-    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    add_variant_option(parser, "force the variant, for files that do not record it")
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
     )
@@ -52,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
-    if "variant_note" in metadata:
-        note(f"{printable(args.source)}: {metadata.pop('variant_note')}")
+    metadata.pop("variant_note", None)
     tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
     write_network(args.target, network.variant, tensors, metadata, dtype=args.dtype)
     summary = {

@@ -131,7 +131,7 @@ def _check_arguments(args: argparse.Namespace, layers: tuple[str, ...]) -> None:
     if suffix not in SUFFIXES:
         raise UsageError(f"--output: need a name that ends in .npz or .npy, got {args.output}")
     if suffix == ".npy" and len(layers) > 1:
-        raise UsageError(f"--output: a .npy file holds one layer, {len(layers)} are asked for")
+        raise UsageError(f"--output: a .npy file holds one layer, {len(layers)} were given")
     if args.random is not None and args.weights is not None:
         raise UsageError("--random and --weights exclude each other")
 

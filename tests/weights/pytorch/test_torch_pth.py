@@ -207,10 +207,10 @@ def test_what_is_no_tensor_is_left_out(tmp_path):
 
 def test_a_tensor_of_integers_is_described_but_not_read(tmp_path):
     path = tmp_path / "integers.pth"
-    steps = Tensor(Storage("I64", bytes(8)), 0, (), ())
+    steps = Tensor(Storage("I64", bytes(8)), 0, (1, 1), (1, 1))
     path.write_bytes(encode({"steps": steps}, Encoding()))
     reference = read(path).tensors["steps"]
-    assert (reference.dtype, reference.shape, reference.stored_bytes) == ("I64", (), 8)
+    assert (reference.dtype, reference.shape, reference.stored_bytes) == ("I64", (1, 1), 8)
     with pytest.raises(WeightsError, match="numbers of type I64; weights are one of F16"):
         reference.read()
 
@@ -228,3 +228,23 @@ def test_the_sound_file_of_the_attacks_is_read(tmp_path):
     path.write_bytes(archive(state(tensor())))
     expected = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert_same_bits(read_all(path), {"features.0.weight": expected})
+
+
+STATE = {f"features.{n}.weight": Tensor(Storage("F32", bytes(4)), 0, (1,), (1,)) for n in range(5)}
+
+
+@pytest.mark.parametrize("key", ["ema", "params", "weights", "teacher"])
+def test_any_one_dict_of_tensors_is_found(tmp_path, key):
+    path = tmp_path / "wrapped.pth"
+    few = {"criterion.weight": STATE["features.0.weight"]}
+    path.write_bytes(encode({"epoch": 3, "loss": few, key: STATE}, Encoding()))
+    found = read(path)
+    assert list(found.tensors) == list(STATE)
+    assert found.metadata["key"] == key
+
+
+def test_several_dicts_of_tensors_are_refused(tmp_path):
+    path = tmp_path / "wrapped.pth"
+    path.write_bytes(encode({"student": STATE, "teacher": STATE}, Encoding()))
+    with pytest.raises(WeightsError, match="under the keys 'student', 'teacher'; save one"):
+        read(path)
