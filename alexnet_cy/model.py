@@ -16,7 +16,7 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, get_variant
+from alexnet_cy.network import Variant, feature_names, get_variant
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.plan.plan import Plan
@@ -44,7 +44,8 @@ class AlexNet:
     Parameters
     ----------
     variant : str or Variant
-        "caffe", "caffenet", "torchvision", "paper", "ungrouped" or "plain".
+        "caffe", "caffenet", "torchvision", "paper", "ungrouped", "plain" or "darknet"; or any other
+        network, as data.
     weights : mapping of str to array_like or TensorRef
         "conv1.weight" (O, I / groups, R, S), "conv1.bias" (O,), ..., "fc8.weight" (out, in),
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
@@ -82,7 +83,7 @@ class AlexNet:
     ) -> None:
         from alexnet_cy.origin import Origin
 
-        known = get_variant(variant) if isinstance(variant, str) else variant
+        known = get_variant(variant)
         self._runner = Runner(
             known, weights, algorithm=algorithm, exact=exact, allow_nonfinite=allow_nonfinite
         )
@@ -98,10 +99,10 @@ class AlexNet:
     @classmethod
     def random(
         cls,
-        variant: str = "caffe",
+        variant: str | Variant = "caffe",
         *,
         seed: int = 0,
-        num_classes: int = 1000,
+        num_classes: int | None = None,
         algorithm: str = "auto",
         exact: bool = False,
     ) -> AlexNet:
@@ -113,11 +114,11 @@ class AlexNet:
 
         Parameters
         ----------
-        variant : str
+        variant : str or Variant
         seed : int
             The same seed gives the same weights.
-        num_classes : int
-            Neurons of the last layer.
+        num_classes : int, optional
+            Neurons of the classifier; the variant's own number if left out, 1000 of a named one.
         algorithm, exact
             As for the class.
 
@@ -129,7 +130,9 @@ class AlexNet:
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
 
-        network = get_variant(variant).with_num_classes(num_classes)
+        network = get_variant(variant)
+        if num_classes is not None:
+            network = network.with_num_classes(num_classes)
         weights = random_tensors(network, seed)
         net = cls(network, weights, algorithm=algorithm, exact=exact)
         net._origin = Origin(f"random, seed {seed}", "random")
@@ -148,15 +151,22 @@ class AlexNet:
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
-        The content decides the format, and the variant is read from the file. Tensors
-        are read when their layer first runs: a network used up to conv5 never reads the others.
+        The format is told by the file's content. A file that describes its network (Caffe's,
+        ONNX) is taken as it is: any number of layers, of channels of an image, of classes. Of
+        others the shapes of the tensors tell the variant nearest to them, as far as they can, and
+        where the network ends. Tensors are read when their layer first runs: a network used up to
+        conv5 never reads the others.
 
         Parameters
         ----------
         path : str or PathLike
         variant : str or Variant, optional
-            Chooses the variant, for files that do not record it; a `Variant` of your own may have
-            other strides, pools or sizes than the named ones.
+            Chooses the variant, for files that do not record it. A name gives the settings that
+            the shapes leave open, and the file the layers; a `Variant` of your own may have other
+            strides, pools or sizes than the named ones, and is what the file has, layer by layer::
+
+                tiny = replace(VARIANTS["torchvision"], name="tiny", input_size=64, layers=...)
+                net = AlexNet.load("tiny.pth", variant=tiny)
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
@@ -234,6 +244,11 @@ class AlexNet:
         return self._runner.variant
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the values that can be asked for, in the order of the pass."""
+        return feature_names(self.variant)
+
+    @property
     def weights(self) -> Mapping[str, Float32Array]:
         """The weights by name, in their public layout; every access returns a fresh array."""
         return self._runner.weights
@@ -255,10 +270,9 @@ class AlexNet:
 
     def __repr__(self) -> str:
         variant = self.variant
-        return (
-            f"<{type(self).__name__} {variant.name}, {variant.num_classes} classes, "
-            f"weights: {self._origin.name}>"
-        )
+        n_classes = variant.num_classes
+        end = f"{n_classes} classes" if n_classes else f"up to {variant.layers[-1].name}"
+        return f"<{type(self).__name__} {variant.name}, {end}, weights: {self._origin.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a file that has not changed as its path, size and time; other weights whole."""
@@ -288,10 +302,11 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch
-            As `preprocess` makes them, or `images.prepare`; N may be 0. For layers up to pool5 any
-            size works that the kernels fit; the fully connected layers need the size their weights
-            were made for (the torchvision variant takes any from 63 pixels up).
+        x : array_like, shape (N, C, H, W), or PixelBatch
+            As `preprocess` makes them, or `images.prepare`; N may be 0; C is 3 of all named
+            variants. For layers up to pool5 any size works that the kernels fit; the fully
+            connected layers need the size their weights were made for (the torchvision variant
+            takes any from 63 pixels up), unless they are convolutions.
         layers : sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names. The pass ends with the last of them.
@@ -302,7 +317,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
+            Probabilities, or the last layer's value if the network ends before them; or, for each
+            name in `layers`, (N, C, H, W) or (N, F).
 
         Raises
         ------
@@ -326,7 +342,7 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch; N at least 1
+        x : array_like, shape (N, C, H, W), or PixelBatch; N at least 1
         layers, threads
             As for `forward`.
         repeats : int
@@ -451,7 +467,7 @@ class AlexNet:
         from alexnet_cy.weights import safetensors
         from alexnet_cy.weights.trained_on import metadata_of
 
-        safetensors.write(path, self.variant.name, self.weights, metadata_of(self._trained_on))
+        safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
 
     def preprocess(
         self,
@@ -485,7 +501,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, 3, height, width)
-            Ten rows per image for the 10-crop presets.
+            Ten rows per image for the 10-crop presets; (N, 1, height, width) for a network of grey
+            images.
 
         Raises
         ------
@@ -542,6 +559,7 @@ class AlexNet:
             preset,
             mean=cast("Mean", read_mean(mean)),
             exif=exif or trained.exif,
+            channels=self.variant.in_channels,
             input_size=self.variant.input_size if input_size is None else input_size,
         )
 
@@ -573,7 +591,8 @@ class AlexNet:
         Raises
         ------
         ImageError, TypeError, ValueError
-            As for `preprocess` and `forward`; `top` is less than 1.
+            As for `preprocess` and `forward`; `top` is less than 1; or the network ends before it
+            has probabilities of classes.
         """
         from alexnet_cy.images.sources import is_one_image
 

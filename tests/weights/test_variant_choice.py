@@ -11,9 +11,9 @@ from weights.test_loader import NoNumbers, shapes_of
 
 from alexnet_cy import AlexNet, AmbiguousVariantWarning, WeightsError
 from alexnet_cy.cli import main
-from alexnet_cy.contracts.tensors import NetworkFile
-from alexnet_cy.network import VARIANTS, get_variant
+from alexnet_cy.network import VARIANTS, get_variant, templates
 from alexnet_cy.weights import variant_choice
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.variant_choice import choose_variant
 
 
@@ -61,7 +61,8 @@ def test_other_formats_are_caffes_as_often_as_not(format_name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_a_file_tells_is_taken_silently(name):
     content = content_of(shapes_of(name), "safetensors", name)
-    assert choose_variant("x", content, None) == (get_variant(name), "", None)
+    choice = choose_variant("x", content, None)
+    assert (choice.variant, choice.note, choice.warning) == (get_variant(name), "", None)
 
 
 def test_a_network_with_torchvisions_names_is_torchvisions():
@@ -88,7 +89,8 @@ def test_no_advice_to_overrule_a_graph():
 @pytest.fixture
 def ambiguous(tmp_path, monkeypatch):
     """A file of arrays that fits two small variants."""
-    monkeypatch.setattr(variant_choice, "VARIANTS", TINY)
+    for module in (variant_choice, templates):
+        monkeypatch.setattr(module, "VARIANTS", TINY)
     path = tmp_path / "network.npz"
     np.savez(path, **random_tensors(TINY["caffe"]))
     return path
