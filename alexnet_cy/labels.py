@@ -7,6 +7,7 @@ first needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -68,7 +69,9 @@ def imagenet_classes() -> tuple[ImageNetClass, ...]:
     return tuple(ImageNetClass(wnid, words, words.partition(", ")[0]) for wnid, words in rows)
 
 
-def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
+def top_predictions(
+    probabilities_row: ArrayLike, top: int, labels: Sequence[str] = ()
+) -> list[Prediction]:
     """Name the most probable classes of one image.
 
     Parameters
@@ -77,12 +80,14 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
         One row of what `AlexNet.forward` returns.
     top : int
         How many at most, from 1 up; there are no more than classes.
+    labels : sequence of str, optional
+        The names of the classes, if the file of the weights has them.
 
     Returns
     -------
     list of Prediction
-        The most probable first; of equal ones, the one with the lower number first. With 1000
-        classes they are taken for ImageNet's.
+        The most probable first; of equal ones, the one with the lower number first. Without
+        labels 1000 classes are taken for ImageNet's.
 
     Raises
     ------
@@ -95,10 +100,12 @@ def top_predictions(probabilities_row: ArrayLike, top: int) -> list[Prediction]:
     if row.ndim != 1:
         raise ValueError(f"probabilities_row: need shape (classes,), got {row.shape}")
     order = np.argsort(-row, kind="stable")[: as_count(top, "top")]
-    return [_name(int(number), len(row), float(row[number])) for number in order]
+    return [_name(int(number), len(row), float(row[number]), labels) for number in order]
 
 
-def _name(number: int, n_classes: int, probability: float) -> Prediction:
+def _name(number: int, n_classes: int, probability: float, labels: Sequence[str]) -> Prediction:
+    if len(labels) == n_classes:
+        return Prediction("", labels[number], probability)
     if n_classes != IMAGENET_CLASSES:
         return Prediction("", f"class {number}", probability)
     known = imagenet_classes()[number]

@@ -16,7 +16,7 @@ from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, get_variant
+from alexnet_cy.network import Variant, feature_names, get_variant
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.plan.plan import Plan
@@ -44,7 +44,8 @@ class AlexNet:
     Parameters
     ----------
     variant : str or Variant
-        "caffe", "caffenet", "torchvision", "paper", "ungrouped" or "plain".
+        "caffe", "caffenet", "torchvision", "paper", "ungrouped", "plain" or "darknet"; or any other
+        network, as data.
     weights : mapping of str to array_like or TensorRef
         "conv1.weight" (O, I / groups, R, S), "conv1.bias" (O,), ..., "fc8.weight" (out, in),
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
@@ -77,21 +78,25 @@ class AlexNet:
     ) -> None:
         from alexnet_cy.origin import Origin
 
-        known = get_variant(variant) if isinstance(variant, str) else variant
         self._runner = Runner(
-            known, weights, algorithm=algorithm, exact=exact, allow_nonfinite=allow_nonfinite
+            get_variant(variant),
+            weights,
+            algorithm=algorithm,
+            exact=exact,
+            allow_nonfinite=allow_nonfinite,
         )
         self._origin = Origin(source, "arrays")
+        self._labels: tuple[str, ...] = ()
         self._file: WeightsOfFile | None = None
         self._tune_lock = Lock()
 
     @classmethod
     def random(
         cls,
-        variant: str = "caffe",
+        variant: str | Variant = "caffe",
         *,
         seed: int = 0,
-        num_classes: int = 1000,
+        num_classes: int | None = None,
         algorithm: str = "auto",
         exact: bool = False,
     ) -> AlexNet:
@@ -103,11 +108,11 @@ class AlexNet:
 
         Parameters
         ----------
-        variant : str
+        variant : str or Variant
         seed : int
             The same seed gives the same weights.
-        num_classes : int
-            Neurons of the last layer.
+        num_classes : int, optional
+            Neurons of the classifier; the variant's own number if left out, 1000 of a named one.
         algorithm, exact
             As for the class.
 
@@ -119,7 +124,9 @@ class AlexNet:
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
 
-        network = get_variant(variant).with_num_classes(num_classes)
+        network = get_variant(variant)
+        if num_classes is not None:
+            network = network.with_num_classes(num_classes)
         weights = random_tensors(network, seed)
         net = cls(network, weights, algorithm=algorithm, exact=exact)
         net._origin = Origin(f"random, seed {seed}", "random")
@@ -138,15 +145,21 @@ class AlexNet:
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
-        The format is told by the file's content, and the variant is read from the file. Tensors
-        are read when their layer first runs: a network used up to conv5 never reads the others.
+        The format is told by the file's content. A file that describes its network (Caffe's,
+        ONNX) is taken as it is: any number of layers, of channels of an image, of classes. Of
+        others the shapes of the tensors tell the variant nearest to them, as far as they can, and
+        where the network ends. Tensors are read when their layer first runs: a network used up to
+        conv5 never reads the others.
 
         Parameters
         ----------
         path : str or PathLike
         variant : str or Variant, optional
-            Chooses the variant, for files that cannot tell it; a `Variant` of your own may have
-            other strides, pools or sizes than the named ones.
+            For files that cannot tell it. A name gives the settings that the shapes leave open, and
+            the file the layers; a `Variant` must be what the file has, layer by layer::
+
+                tiny = replace(VARIANTS["torchvision"], name="tiny", input_size=64, layers=...)
+                net = AlexNet.load("tiny.pth", variant=tiny)
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
@@ -172,6 +185,7 @@ class AlexNet:
         net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(str(path) if name is None else name, opened.format, note)
+        net._labels = opened.labels
         net._file = WeightsOfFile.of(path, allow_nonfinite)
         return net
 
@@ -217,6 +231,16 @@ class AlexNet:
         return self._runner.variant
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the values that can be asked for, in the order of the pass."""
+        return feature_names(self.variant)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the classes as the file of the weights has them; empty if it has none."""
+        return self._labels
+
+    @property
     def weights(self) -> Mapping[str, Float32Array]:
         """The weights by name, in their public layout; every access returns a fresh array."""
         return self._runner.weights
@@ -228,10 +252,9 @@ class AlexNet:
 
     def __repr__(self) -> str:
         variant = self.variant
-        return (
-            f"<{type(self).__name__} {variant.name}, {variant.num_classes} classes, "
-            f"weights: {self._origin.name}>"
-        )
+        n_classes = variant.num_classes
+        end = f"{n_classes} classes" if n_classes else f"up to {variant.layers[-1].name}"
+        return f"<{type(self).__name__} {variant.name}, {end}, weights: {self._origin.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a file that has not changed as its path, size and time; other weights whole."""
@@ -239,7 +262,7 @@ class AlexNet:
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
             weights = file
-        settings = runner.algorithm, runner.exact, dict(runner.tuned)
+        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._labels
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)
 
     @overload
@@ -261,10 +284,11 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch
-            As `preprocess` makes them, or `images.prepare`; N may be 0. For layers up to pool5 any
-            size works that the kernels fit; the fully connected layers need the size their weights
-            were made for (the torchvision variant takes any from 63 pixels up).
+        x : array_like, shape (N, C, H, W), or PixelBatch
+            As `preprocess` makes them, or `images.prepare`; N may be 0; C is 3 of all named
+            variants. For layers up to pool5 any size works that the kernels fit; the fully
+            connected layers need the size their weights were made for (the torchvision variant
+            takes any from 63 pixels up), unless they are convolutions.
         layers : sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names. The pass ends with the last of them.
@@ -275,7 +299,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
+            Probabilities, or the last layer's value if the network ends before them; or, for each
+            name in `layers`, (N, C, H, W) or (N, F).
 
         Raises
         ------
@@ -299,7 +324,7 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch; N at least 1
+        x : array_like, shape (N, C, H, W), or PixelBatch; N at least 1
         layers, threads
             As for `forward`.
         repeats : int
@@ -404,7 +429,7 @@ class AlexNet:
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant's name in its metadata.
+        """Write the weights as safetensors, with the variant in its metadata.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -418,7 +443,7 @@ class AlexNet:
         """
         from alexnet_cy.weights import safetensors
 
-        safetensors.write(path, self.variant.name, self.weights)
+        safetensors.write(path, self.variant, self.weights)
 
     def preprocess(
         self,
@@ -444,7 +469,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, 3, size, size)
-            Ten rows per image for the 10-crop presets.
+            Ten rows per image for the 10-crop presets; (N, 1, size, size) for a network of grey
+            images.
 
         Raises
         ------
@@ -491,6 +517,7 @@ class AlexNet:
             mean=cast("Mean", read_mean(mean)),
             exif=exif,
             input_size=self.variant.input_size,
+            channels=self.variant.in_channels,
         )
 
     def classify(
@@ -521,7 +548,8 @@ class AlexNet:
         Raises
         ------
         ImageError, TypeError, ValueError
-            As for `preprocess` and `forward`; `top` is less than 1.
+            As for `preprocess` and `forward`; `top` is less than 1; or the network ends before it
+            has probabilities of classes.
         """
         from alexnet_cy.images.sources import is_one_image
 
@@ -569,7 +597,8 @@ class AlexNet:
         )
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return prediction_batches(self._runner, batches, as_count(top, "top"), n_views, n_threads)
+        count = as_count(top, "top")
+        return prediction_batches(self._runner, batches, count, n_views, n_threads, self._labels)
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -696,6 +725,7 @@ def _restore(
     algorithm: str,
     exact: bool,
     tuned: Mapping[str, str],
+    labels: tuple[str, ...],
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
     from alexnet_cy.origin import WeightsOfFile
@@ -704,6 +734,6 @@ def _restore(
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     # What was allowed once, or a file was opened with, is not asked about again.
     net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
-    net._origin, net._file = origin, file
+    net._origin, net._file, net._labels = origin, file, labels
     net._runner.use_algorithms(tuned)
     return net

@@ -33,6 +33,9 @@ __all__ = ["KEPT_PLANS", "Runner"]
 # Plans kept per network, one for each combination of image size and layers.
 KEPT_PLANS = 16
 
+# The channels of the pixels that `_layout.pixels_to_depth` takes.
+COLOURS = 3
+
 
 class Runner:
     """Runs one network: packed weights, a plan for every kind of pass, and their workspaces.
@@ -109,7 +112,7 @@ class Runner:
         dict of str to ndarray of float32
             For each name in `layers`, or for the last layer, (N, C, H, W) or (N, F).
         """
-        images, names = as_images(x), self._names(layers)
+        images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
         results = executor.run(images, resolve_threads(threads))
         return {name: results[resolve_layer(self.variant, name)] for name in names}
@@ -124,7 +127,7 @@ class Runner:
         """Time every layer of a pass; parameters and errors are those of `AlexNet.profile`."""
         from alexnet_cy.engine.run.profile import profile
 
-        images = as_images(x)
+        images = as_images(x, self.variant.in_channels)
         if len(images) == 0:
             raise ValueError("x: need at least one image to time, got none")
         executor = self.executor(images.shape[2], images.shape[3], self._names(layers))
@@ -204,14 +207,23 @@ class Runner:
         return tuple(layers)
 
 
-def as_images(x: ArrayLike | PixelBatch) -> Float32Array | PixelBatch:
-    """Return images as a pass takes them, (N, 3, H, W); TypeError or ValueError names `x`."""
+def as_images(x: ArrayLike | PixelBatch, channels: int) -> Float32Array | PixelBatch:
+    """Return images as a pass takes them, (N, channels, H, W).
+
+    Raises
+    ------
+    TypeError, ValueError
+        They are none; the message names `x`.
+    """
+    need = f"(N, {channels}, H, W)"
     if isinstance(x, PixelBatch):
-        return x
-    images = as_float32(x, "x", 4, "(N, 3, H, W)")
-    if images.shape[1] != 3:
+        if x.shape[1] != channels:
+            raise ValueError(f"x: need shape {need}, got {x.shape}")
+        return x if channels == COLOURS else x.as_floats()
+    images = as_float32(x, "x", 4, need)
+    if images.shape[1] != channels:
         hint = ""
-        if images.shape[3] == 3:
+        if images.shape[3] == channels:
             hint = "; channels are the second axis here: x.transpose(0, 3, 1, 2)"
-        raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
+        raise ValueError(f"x: need shape {need}, got {images.shape}{hint}")
     return images

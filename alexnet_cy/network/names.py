@@ -98,7 +98,7 @@ def resolve_layer(variant: Variant, name: str) -> str:
     suggestion = f" (did you mean {near[0]!r}?)" if near else ""
     raise ValueError(
         f"variant {variant.name!r} has no layer {name!r}{suggestion}; "
-        f"its layers are {', '.join(names)}"
+        f"its layers are {', '.join(names)}, and there the network ends"
     )
 
 

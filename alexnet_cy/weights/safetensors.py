@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.naming.assemble import assemble
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor
-from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
+from alexnet_cy.weights.writing import checked_tensors, file_metadata, noted_network
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from alexnet_cy.network.architecture import Variant
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["read", "write", "write_halves"]
@@ -76,23 +77,24 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
             if entry.dtype in FLOAT_BYTES
         }
     )
-    variant = metadata.pop(VARIANT_KEY, named.variant)
-    return NetworkFile("safetensors", named.tensors, variant, metadata | named.metadata)
+    noted, network = noted_network(file.path, metadata)
+    metadata |= named.metadata
+    return NetworkFile("safetensors", named.tensors, noted or named.variant, metadata, network)
 
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network as float32; a `writing.Writer`, for tensors of any names."""
-    _save(path, checked_tensors(tensors), file_metadata(variant_name, metadata))
+    _save(path, checked_tensors(tensors), file_metadata(variant, metadata))
 
 
 def write_halves(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -115,7 +117,7 @@ def write_halves(
         if too_large.any():
             largest = float(np.abs(tensor[too_large]).max())
             raise WeightsError(f"{name}: {largest:g} is too large for float16, at most 65504")
-    _save(path, halves, file_metadata(variant_name, metadata))
+    _save(path, halves, file_metadata(variant, metadata))
 
 
 def _save(

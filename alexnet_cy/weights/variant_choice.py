@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.matching import closest_variant, describe, fit_classes, list_mismatches
+from alexnet_cy.network.matching import (
+    closest_variant,
+    compare_shapes,
+    describe,
+    fit_classes,
+    list_mismatches,
+)
+from alexnet_cy.network.recognition import differing_settings
+from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["Choice", "choose_variant"]
 
-# The formats whose files have the whole network, layer by layer.
+Shapes: TypeAlias = "Mapping[str, tuple[int, ...]]"
+
+# The formats whose files have the whole network, even where their readers only name it.
 _WITH_GRAPH = frozenset({"caffemodel", "onnx"})
 # The formats in which PyTorch's users keep a state dict and nothing about the network.
 _STATE_DICTS = frozenset({"torch", "safetensors"})
@@ -30,7 +40,7 @@ class Choice(NamedTuple):
     variant : Variant
         With the file's number of classes.
     note : str
-        Which variants the file fits besides; empty if none.
+        Which variants the file fits besides, or what was assumed; empty if nothing.
     warning : Warning or None
         What users must hear of.
     """
@@ -58,8 +68,11 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
         As of `loader.open_network`.
     """
     shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
-    if asked is not None:
-        return _take_asked(path, content, asked, shapes)
+    forced = None if asked is None else get_variant(asked)
+    if content.network is not None:
+        return Choice(_as_the_file_has_it(path, content.network, forced, shapes))
+    if forced is not None:
+        return _take_asked(path, content, forced, shapes, by_name=isinstance(asked, str))
     if content.variant is not None:
         told = VARIANTS.get(content.variant)
         if told is None:
@@ -67,54 +80,76 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
                 f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
                 f"{', '.join(VARIANTS)}, and variant= forces one"
             )
-        _check_fit(path, content, told, shapes, "is the one the file tells of")
-        return Choice(fit_classes(told, shapes))
+        return Choice(_fit(path, content, told, shapes, "is the one the file tells of"))
     return _guess(path, content, shapes)
 
 
 def _take_asked(
-    path: str,
-    content: NetworkFile,
-    asked: str | Variant,
-    shapes: Mapping[str, tuple[int, ...]],
+    path: str, content: NetworkFile, forced: Variant, shapes: Shapes, *, by_name: bool
 ) -> Choice:
-    """Take the variant asked for, unless the file's graph contradicts it."""
-    forced = get_variant(asked) if isinstance(asked, str) else asked
+    """Take the variant asked for; whoever has written it himself has chosen its preset."""
     is_other = content.variant not in (None, forced.name)
     if is_other and content.format in _WITH_GRAPH:
         raise WeightsError(
             f"{path!r}: its graph is that of variant {content.variant!r}, but {forced.name!r} was "
             "asked for; leave variant= out: the results of another variant would be wrong"
         )
-    _check_fit(path, content, forced, shapes, "was asked for")
-    doubt = _doubt_of_images(content, forced) if isinstance(asked, str) else ""
-    warning = UserWarning(f"{path!r}: {doubt}") if doubt else None
+    fitted = _fit(path, content, forced, shapes, "was asked for")
     if is_other:
-        warning = UserWarning(
+        text = (
             f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
             "the shapes are the same, the results are not"
         )
-    return Choice(fit_classes(forced, shapes), warning=warning)
+        return Choice(fitted, warning=UserWarning(text))
+    doubt = _doubt_of_images(content, fitted) if by_name else ""
+    return Choice(fitted, warning=UserWarning(f"{path!r}: {doubt}") if doubt else None)
 
 
-def _guess(path: str, content: NetworkFile, shapes: Mapping[str, tuple[int, ...]]) -> Choice:
-    """Choose the first variant that has the file's shapes."""
-    fitting = _fitting(shapes)
+def _as_the_file_has_it(
+    path: str, network: Variant, forced: Variant | None, shapes: Shapes
+) -> Variant:
+    """Return the network of a file that describes it; another one is an error."""
+    differences = [] if forced is None else differing_settings(network, forced)
+    if forced is not None and differences:
+        raise WeightsError(
+            f"{path!r}: describes a network of its own, and variant {forced.name!r}, which was "
+            f"asked for, is another one: {'; '.join(differences)}"
+        )
+    taken = network if forced is None else fit_classes(forced, shapes)
+    mismatches = compare_shapes(taken.parameter_shapes(), shapes)
+    if mismatches:
+        raise WeightsError(f"{path!r}: does not fit its own network; {describe(mismatches)}")
+    return taken
+
+
+def _guess(path: str, content: NetworkFile, shapes: Shapes) -> Choice:
+    """Choose the first of the named networks that are nearest to the file's shapes."""
+    fitting = fitting_templates(shapes)
     if not fitting:
         closest = closest_variant(VARIANTS.values(), shapes)
-        _check_fit(path, content, closest, shapes, "is the closest")
+        return Choice(_fit(path, content, closest, shapes, "is the closest"))
     chosen, *others = fitting
-    fitted = fit_classes(chosen, shapes)
     doubt = _doubt_of_images(content, chosen)
-    if not others:
-        return Choice(fitted, warning=UserWarning(f"{path!r}: {doubt}") if doubt else None)
-    names = ", ".join(repr(variant.name) for variant in others)
-    note = (
-        f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the same "
-        "shapes and give other results; variant= chooses one of them, or a Variant of your own"
-    )
-    text = f"{path!r}: {note}; {doubt}" if doubt else f"{path!r}: {note}"
-    return Choice(fitted, note, AmbiguousVariantWarning(text))
+    note = ""
+    if others:
+        names = ", ".join(repr(variant.name) for variant in others)
+        note = (
+            f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the "
+            "same shapes and give other results; variant= chooses one of them, or a Variant of "
+            "your own"
+        )
+    elif chosen.name.endswith(LIKE):
+        name = chosen.name.removesuffix(LIKE)
+        note = (
+            f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
+            f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
+            "right, and a Variant of your own what else is"
+        )
+    text = "; ".join(part for part in (note, doubt) if part)
+    if not text:
+        return Choice(chosen)
+    kind = AmbiguousVariantWarning if note else UserWarning
+    return Choice(chosen, note, kind(f"{path!r}: {text}"))
 
 
 def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:
@@ -128,21 +163,17 @@ def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:
     )
 
 
-def _fitting(shapes: Mapping[str, tuple[int, ...]]) -> list[Variant]:
-    return [variant for variant in VARIANTS.values() if not list_mismatches(variant, shapes)]
-
-
-def _check_fit(
-    path: str,
-    content: NetworkFile,
-    variant: Variant,
-    shapes: Mapping[str, tuple[int, ...]],
-    why: str,
-) -> None:
+def _fit(path: str, content: NetworkFile, variant: Variant, shapes: Shapes, why: str) -> Variant:
+    """Return the network that a variant makes of the shapes; WeightsError if it makes none."""
     mismatches = list_mismatches(variant, shapes)
     if not mismatches:
-        return
-    names = [repr(other.name) for other in _fitting(shapes)]
+        return fit_classes(variant, shapes)
+    fitting = fitting_templates(shapes)
+    if variant == VARIANTS.get(variant.name):
+        for network in fitting:
+            if network.name.removesuffix(LIKE) == variant.name:
+                return network
+    names = [repr(network.name.removesuffix(LIKE)) for network in fitting]
     is_free = names and content.format not in _WITH_GRAPH
     advice = f"; it fits {', '.join(names)}, which variant= forces" if is_free else ""
     raise WeightsError(

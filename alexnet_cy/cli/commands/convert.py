@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     metadata = dict(network.metadata)
     metadata.pop("variant_note", None)
     tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
-    write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
+    write_network(args.target, network.variant, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.weights.network_file import NetworkFile
 
 TENSORS = random_tensors(TINY["caffe"])
 OLD = Encoding(v1=True, legacy_shapes=True, training=True)
