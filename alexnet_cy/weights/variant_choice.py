@@ -144,16 +144,26 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
         closest = closest_variant(VARIANTS.values(), shapes)
         return _fit(path, closest, shapes, "is the closest"), "", None
     chosen, *others = fitting
-    doubt = _doubt_of_images(content, chosen)
-    if not others:
-        return chosen, "", UserWarning(f"{path!r}: {doubt}") if doubt else None
-    names = ", ".join(repr(_base(variant)) for variant in others)
-    note = (
-        f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the same "
-        "shapes and give other results; variant= chooses one of them, or a Variant of your own"
-    )
-    text = f"{path!r}: {note}; {doubt}" if doubt else f"{path!r}: {note}"
-    return chosen, note, AmbiguousVariantWarning(text)
+    doubt, note = _doubt_of_images(content, chosen), ""
+    if others:
+        names = ", ".join(repr(_base(variant)) for variant in others)
+        note = (
+            f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the "
+            "same shapes and give other results; variant= chooses one of them, or a Variant of "
+            "your own"
+        )
+    elif chosen.name.endswith(LIKE):
+        name = _base(chosen)
+        note = (
+            f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
+            f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
+            "right, and a Variant of your own what else is"
+        )
+    text = "; ".join(part for part in (note, doubt) if part)
+    if not text:
+        return chosen, "", None
+    kind = AmbiguousVariantWarning if note else UserWarning
+    return chosen, note, kind(f"{path!r}: {text}")
 
 
 def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:

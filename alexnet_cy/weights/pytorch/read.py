@@ -21,7 +21,7 @@ from alexnet_cy.weights.naming.assemble import assemble
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.state_dict import find_state_dict
-from alexnet_cy.weights.pytorch.unpickler import StoredTensor
+from alexnet_cy.weights.pytorch.stored import StoredTensor
 from alexnet_cy.weights.pytorch.zip import read_zip
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
 from alexnet_cy.weights.zip_members import ZIP_MAGIC
@@ -66,15 +66,14 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     """
     file = open_file(path)
     checkpoint = _read_container(file)
-    state, metadata = find_state_dict(file.path, checkpoint.root)
+    state = find_state_dict(file.path, checkpoint.root)
     named = assemble(
         {
             name: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
-            for name, tensor in state.items()
+            for name, tensor in state.tensors.items()
         }
     )
-    metadata |= named.metadata
-    metadata["container"] = checkpoint.container
+    metadata = state.metadata | named.metadata | {"container": checkpoint.container}
     return NetworkFile("torch", named.tensors, named.variant, metadata)
 
 
