@@ -69,7 +69,12 @@ def feature_batches(
 
 
 def prediction_batches(
-    runner: Runner, batches: Iterable[Batch], top: int, n_views: int, threads: int
+    runner: Runner,
+    batches: Iterable[Batch],
+    top: int,
+    n_views: int,
+    threads: int,
+    classes: tuple[str, ...] = (),
 ) -> Iterator[PredictionBatch]:
     """Name what is in batches of images; see `AlexNet.iter_predictions`."""
     for batch in batches:
@@ -77,5 +82,5 @@ def prediction_batches(
         # Of ten crops, the mean of the probabilities: Caffe's rule (python/caffe/classifier.py).
         shape = len(batch.names), n_views, probabilities.shape[1]
         means = probabilities.reshape(shape).mean(axis=1)
-        predictions = [top_predictions(row, top) for row in means]
+        predictions = [top_predictions(row, top, classes) for row in means]
         yield PredictionBatch(batch.indices, batch.names, predictions, batch.skipped)

@@ -14,6 +14,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, get_variant
@@ -57,12 +58,16 @@ class AlexNet:
         Where the weights come from, for people to read.
     allow_nonfinite : bool
         Take arrays with NaN or infinity, which are an error otherwise; see `load` for files.
+    trained_on : TrainedOn, optional
+        The names of the classes, and how images were prepared in training; `save` notes it in the
+        file and `load` reads it.
 
     Raises
     ------
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
-        number is not finite; the message names the tensor.
+        number is not finite; the message names the tensor. Or `trained_on` has more or fewer
+        classes than the network.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class AlexNet:
         exact: bool = False,
         source: str = "arrays",
         allow_nonfinite: bool = False,
+        trained_on: TrainedOn | None = None,
     ) -> None:
         from alexnet_cy.origin import Origin
 
@@ -84,6 +90,12 @@ class AlexNet:
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
         self._tune_lock = Lock()
+        self._trained_on = TrainedOn() if trained_on is None else trained_on
+        names = self._trained_on.classes
+        if names and len(names) != known.num_classes:
+            raise ValueError(
+                f"trained_on: {len(names)} classes; the network has {known.num_classes}"
+            )
 
     @classmethod
     def random(
@@ -160,9 +172,13 @@ class AlexNet:
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
         from alexnet_cy.weights import open_network
+        from alexnet_cy.weights.trained_on import trained_on
 
         opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
-        net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
+        trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
+        net = cls(
+            opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
+        )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(str(path) if name is None else name, opened.format, note)
         net._file = WeightsOfFile.of(path, allow_nonfinite)
@@ -215,6 +231,16 @@ class AlexNet:
         return self._runner.weights
 
     @property
+    def trained_on(self) -> TrainedOn:
+        """How the network was trained, as far as its weight file says."""
+        return self._trained_on
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; none where the weights came without, as ImageNet's do."""
+        return self._trained_on.classes
+
+    @property
     def origin(self) -> Origin:
         """Where the weights come from."""
         return self._origin
@@ -232,7 +258,7 @@ class AlexNet:
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
             weights = file
-        settings = runner.algorithm, runner.exact, dict(runner.tuned)
+        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)
 
     @overload
@@ -397,7 +423,7 @@ class AlexNet:
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant's name in its metadata.
+        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -410,8 +436,9 @@ class AlexNet:
             FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
+        from alexnet_cy.weights.trained_on import metadata_of
 
-        safetensors.write(path, self.variant.name, self.weights)
+        safetensors.write(path, self.variant.name, self.weights, metadata_of(self._trained_on))
 
     def preprocess(
         self,
@@ -427,12 +454,14 @@ class AlexNet:
         ----------
         images : path, bytes, file, PIL image, uint8 array (H, W, 3), or an iterable of them
         preset : str or Preset, optional
-            The variant's own if left out; see docs/images.md.
+            The one that the weights were trained with if left out: as the file says, or else the
+            variant's own; see docs/images.md.
         mean : optional
             Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
-            of the preset's.
+            of that of the training or of the preset.
         exif : bool
-            Turn photographs upright as their EXIF data says.
+            Turn photographs upright as their EXIF data says; so it is too where the file says that
+            the training did.
 
         Returns
         -------
@@ -479,10 +508,14 @@ class AlexNet:
             if mean is not None or exif:
                 raise ValueError("preset: a Preparation has its mean and exif; leave them out here")
             return preset
+        trained = self._trained_on
+        if preset is None:
+            preset = trained.preset or self.variant.preset
+            mean = trained.mean if mean is None else mean
         return make_preparation(
-            self.variant.preset if preset is None else preset,
+            preset,
             mean=cast("Mean", read_mean(mean)),
-            exif=exif,
+            exif=exif or trained.exif,
             input_size=self.variant.input_size,
         )
 
@@ -562,7 +595,9 @@ class AlexNet:
         )
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return prediction_batches(self._runner, batches, as_count(top, "top"), n_views, n_threads)
+        return prediction_batches(
+            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+        )
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -689,6 +724,7 @@ def _restore(
     algorithm: str,
     exact: bool,
     tuned: Mapping[str, str],
+    trained_on: TrainedOn,
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
     from alexnet_cy.origin import WeightsOfFile
@@ -696,7 +732,14 @@ def _restore(
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     # What was allowed once, or a file was opened with, is not asked about again.
-    net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
+    net = kind(
+        variant,
+        tensors,
+        algorithm=algorithm,
+        exact=exact,
+        allow_nonfinite=True,
+        trained_on=trained_on,
+    )
     net._origin, net._file = origin, file
     net._runner.use_algorithms(tuned)
     return net
