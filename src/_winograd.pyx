@@ -119,25 +119,29 @@ cdef class PackedWinograd:
 
     def transform(self, Py_ssize_t threads):
         """Make U now, if it is not there."""
-        cdef Py_ssize_t task
-        cdef float[::1] weight
-        cdef int n_threads
         with self.lock:
-            if self.weight_memory is not None:
-                return
+            if self.weight_memory is None:
+                self.make(threads)
+
+    cdef int make(self, Py_ssize_t threads) except -1:
+        """Make U of what g is now; in memory of its own, which stays."""
+        cdef Py_ssize_t task
+        cdef int n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
+        memory = self.weight_memory
+        if memory is None:
             memory = AlignedMemory(
                 4 * self.shape.groups * self.n_pairs * self.padded_out_channels
                 * self.shape.group_channels
             )
-            weight = np.frombuffer(memory, np.float32)
-            n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
-            for task in prange(
-                self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
-                schedule="dynamic", chunksize=1,
-            ):
-                self.transform_panel(task // self.n_panels, task % self.n_panels, &weight[0])
-            self.layer.weight = &weight[0]
-            self.weight_memory = memory
+        cdef float[::1] weight = np.frombuffer(memory, np.float32)
+        for task in prange(
+            self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
+            schedule="dynamic", chunksize=1,
+        ):
+            self.transform_panel(task // self.n_panels, task % self.n_panels, &weight[0])
+        self.layer.weight = &weight[0]
+        self.weight_memory = memory
+        return 0
 
     cdef void transform_panel(
         self, Py_ssize_t group, Py_ssize_t panel, float *weight
@@ -159,6 +163,25 @@ cdef class PackedWinograd:
     def nbytes(self):
         """Bytes of U; 0 as long as it is not made."""
         return 0 if self.weight_memory is None else self.weight_memory.nbytes
+
+
+cdef class TransformWeights(Bound):
+    """Make U of some weights anew, at each run: after an update of their panels.
+
+    Parameters
+    ----------
+    packed : PackedWinograd
+    """
+
+    cdef PackedWinograd packed
+
+    def __cinit__(self, PackedWinograd packed not None):
+        self.packed = packed
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        with self.packed.lock:
+            self.packed.make(threads)
+        return 0
 
 
 cdef void run_shared(
