@@ -30,6 +30,7 @@ from setuptools.errors import CompileError, LinkError
 MODULES = (
     "_runtime",
     "_turns",
+    "_pieces",
     "_bound",
     "_layout",
     "_conv",

@@ -1,4 +1,5 @@
 """Fully connected layers: one packed copy of the weights for one image and for many."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
@@ -213,6 +214,7 @@ cdef class Linear(Bound):
                 self.packed, &self.x[first, 0], &self.y[first, 0],
                 min(N - first, ACY_LINEAR_IMAGES), self.relu, threads,
             )
+            PyErr_CheckSignals()
         return 0
 
 

@@ -1,4 +1,5 @@
 """Winograd convolution: its weights, and blocks of tiles shared out over the threads."""
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
@@ -13,6 +14,7 @@ from winograd_blocks cimport (
 from winograd_calls cimport check_call, describe_call, list_tiles, set_transforms
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
@@ -277,11 +279,19 @@ cdef int convolve_tiles(
     if blocks is NULL:
         raise MemoryError(f"no memory to describe {n_threads} blocks")
     cdef AlignedMemory memory
+    cdef Py_ssize_t first, piece = tasks_at_a_time(
+        cut.n_jobs,
+        <double> n_tiles * packed.n_pairs * layer.channels * layer.out_channels
+        * packed.shape.groups,
+    )
     try:
         memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
-        run_blocks(
-            packed.kernels, &layer, &cut, tiles, blocks, <float *> memory.memory, n_threads
-        )
+        for first in range(0, cut.n_jobs, piece):
+            run_blocks(
+                packed.kernels, &layer, &cut, tiles, first, min(first + piece, cut.n_jobs), blocks,
+                <float *> memory.memory, n_threads,
+            )
+            PyErr_CheckSignals()
     finally:
         free(blocks)
     give_back(memory)
@@ -290,20 +300,24 @@ cdef int convolve_tiles(
 
 cdef void run_blocks(
     const acy_kernels *kernels, const acy_winograd *layer, const Cut *cut,
-    const acy_winograd_tile *tiles, acy_winograd *blocks, float *scratch, int n_threads
+    const acy_winograd_tile *tiles, Py_ssize_t first, Py_ssize_t last, acy_winograd *blocks,
+    float *scratch, int n_threads
 ) noexcept:
-    """Run every block; `blocks` and `scratch` have a part for each thread, or are shared."""
+    """Run the jobs from `first` to before `last`.
+
+    `blocks` and `scratch` have a part for each thread, or are shared.
+    """
     cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w, job
     cdef Py_ssize_t n_panels = count_panels(layer, kernels)
     cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
     with nogil:
         if cut.shared:
-            for job in range(cut.n_jobs):
+            for job in range(first, last):
                 describe_block(layer, cut, tiles, job, scratch, blocks)
                 run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
         else:
             for job in prange(
-                cut.n_jobs, num_threads=n_threads, schedule="dynamic", chunksize=1
+                first, last, num_threads=n_threads, schedule="dynamic", chunksize=1
             ):
                 describe_block(
                     layer, cut, tiles, job, scratch + threadid() * scratch_floats,

@@ -2,7 +2,7 @@
 
 Every layer's rows go to a .npy file of their own in a folder beside the output, which grows batch
 by batch; in the end they are packed into one .npz, or the only one gets the output's name. The
-folder is removed whatever happens.
+folder is removed whatever happens; if the process is killed, by the next one with this output.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.machine.replace_file import move_into_place, resolve_output
+from alexnet_cy.machine.unfinished import hold
 
 __all__ = ["FeatureFile", "written_files"]
 
@@ -65,6 +66,7 @@ class FeatureFile:
         parent, name = os.path.split(resolve_output(output))
         folder = tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=parent)
         self._folder = Path(folder)
+        self._held = hold(folder)
         self._rows = {layer: _RowFile(self._folder / f"{i}.npy") for i, layer in enumerate(layers)}
 
     def __enter__(self) -> FeatureFile:
@@ -81,6 +83,7 @@ class FeatureFile:
         for rows in self._rows.values():
             rows.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._held)
 
     def append(self, values: Mapping[str, Float32Array]) -> None:
         """Write the rows of some images, (images, ...) for every layer."""

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import alexnet_cy
+from alexnet_cy.cli.signals import ended_by_signals
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +69,11 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(
     ("sent", "status", "message"),
-    [(signal.SIGINT, 130, "alexnet-cy: interrupted\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "alexnet-cy: interrupted\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+    ],
 )
 def test_signal_leaves_nothing_behind(
     features_run: subprocess.Popen[str],
@@ -84,6 +89,38 @@ def test_signal_leaves_nothing_behind(
     assert err.endswith("the values mean nothing\n" + message)
     assert "Traceback" not in err
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_run_leaves_is_removed_by_the_next(
+    features_run: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "features.npz"
+    again = ("features", tmp_path / "image.png", "--random", "0", "-l", "pool1", "-o", output)
+    [folder] = output.parent.iterdir()
+    beside = start(*again, "--overwrite")
+    _, err = beside.communicate(timeout=DEADLINE_S)
+    assert (beside.returncode, output.is_file()) == (0, True)
+    assert f"found {folder}, unfinished" in err
+    assert folder.is_dir()
+    features_run.kill()
+    features_run.wait()
+    next_run = start(*again, "--overwrite")
+    _, err = next_run.communicate(timeout=DEADLINE_S)
+    assert next_run.returncode == 0
+    assert f"removed {folder}, unfinished" in err
+    assert "left by a command that was killed" in err
+    assert list(output.parent.iterdir()) == [output]
+
+
+def test_what_ignores_a_closed_terminal_goes_on() -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_reader_that_goes_early() -> None:

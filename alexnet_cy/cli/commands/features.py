@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 from typing import TYPE_CHECKING, TypeAlias
 
 from alexnet_cy.cli.failures import CommandError, UsageError, note
@@ -46,7 +43,6 @@ and takes the place of another one only with --overwrite.
 
 RANDOM_NOTE = "random weights: for tests and timing, the values mean nothing"
 SUFFIXES = (".npz", ".npy")
-TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 Advance: TypeAlias = Callable[[int], None]
 
@@ -102,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.random is not None:
         note(RANDOM_NOTE)
     started = perf_counter()
-    with _ended_by_sigterm(), FeatureFile(args.output, layers, args.overwrite) as file:
+    with FeatureFile(args.output, layers, args.overwrite) as file:
         files = _stream(net, paths, preparation, layers, threads, failures, file)
         if not files:
             raise CommandError("none of the images could be read: nothing is written")
@@ -198,23 +194,6 @@ def _progress(n_images: int) -> Iterator[Advance]:
             bar.update(task, completed=n_done, rate=rate)
 
         yield advance
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that it leaves nothing behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    previous = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _metadata(
