@@ -23,6 +23,8 @@ COMMANDS = (
     "classify",
     "features",
     "explain",
+    "finetune",
+    "evaluate",
     "summary",
     "bench",
     "weights",
