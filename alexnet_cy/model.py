@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
+from alexnet_cy.errors import ImageError
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, feature_names, get_variant
 
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
     from alexnet_cy.engine.run.profile import Profile
     from alexnet_cy.engine.tune.tuning import Tuning
     from alexnet_cy.image_stream import FeatureBatch, PredictionBatch
-    from alexnet_cy.images.batches import Batch, OnError
+    from alexnet_cy.images.batches import Batch, OnError, SkippedImage
     from alexnet_cy.images.decode import ImageSource
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
     from alexnet_cy.images.presets import Preset
     from alexnet_cy.labels import Prediction
     from alexnet_cy.origin import Origin, WeightsOfFile
+    from alexnet_cy.training.data.augment import Augment
+    from alexnet_cy.training.data.folder import ImageFolder
+    from alexnet_cy.training.finetuning import FineTuned
+    from alexnet_cy.training.head.features import Progress
+    from alexnet_cy.training.head.finetune import ClassWeight
+    from alexnet_cy.training.report.evaluation import Evaluation
 
 __all__ = ["AlexNet"]
 
@@ -771,6 +778,152 @@ class AlexNet:
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
         return feature_batches(self._runner, batches, names, n_views, n_threads)
+
+    def finetune(
+        self,
+        folder: str | PathLike[str] | ImageFolder,
+        *,
+        val: float = 0.2,
+        val_folder: str | PathLike[str] | None = None,
+        views: int = 1,
+        augment: Augment | None = None,
+        class_weight: ClassWeight | None = None,
+        c: float | None = None,
+        group_by: str | None = None,
+        seed: int = 0,
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_error: Literal["skip", "raise"] = "skip",
+        progress: Progress | None = None,
+    ) -> FineTuned[AlexNet]:
+        """Learn other classes from a folder of photographs, with a new last layer.
+
+        The network computes the features of every image once, those that its last layer reads; a
+        multinomial logistic regression on them is the new last layer. The rest does not change.
+
+        Parameters
+        ----------
+        folder : path-like or ImageFolder
+            A folder for each class, called like it, with its images at any depth.
+        val : float
+            The share of each class that is not learnt from but measured with.
+        val_folder : path-like, optional
+            A folder of folders to measure with, in place of a share of `folder`.
+        views : int
+            Views of each image to learn from: itself as `preset` prepares it, and others by
+            `augment`.
+        augment : Augment, optional
+            ``Augment()``, random crops and mirror images, if left out.
+        class_weight : {"balanced"}, optional
+            Count all classes the same, however many images they have.
+        c : float, optional
+            scikit-learn's C of the regression, the larger the less the weights are held back;
+            chosen among three on a fifth of the images that are learnt from if left out.
+        group_by : str, optional
+            As for `ImageFolder`.
+        seed : int
+            Of the split and of the views.
+        preset, mean, exif
+            As for `preprocess`; with one view of an image, and one mean for each channel.
+        threads : int, optional
+        on_error : {"skip", "raise"}
+            An image that cannot be read is left out and named in the result, or is an error.
+        progress : callable, optional
+            Called with what is being done, how much of it is done, and how much there is.
+
+        Returns
+        -------
+        FineTuned
+            Its `net` names the new classes, and prepares images as here; its `evaluation` is of
+            images that were not learnt from.
+
+        Raises
+        ------
+        ImageError
+            As of `ImageFolder`; no image of a class can be read; with "raise", one cannot.
+        TypeError, ValueError
+            An argument does not fit; the message names it.
+        """
+        from alexnet_cy.training.finetune import finetune, no_progress
+
+        if on_error not in ("skip", "raise"):
+            raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
+
+        def make(variant: Variant, weights: Mapping[str, Any], trained: TrainedOn) -> AlexNet:
+            runner = self._runner
+            return AlexNet(
+                variant,
+                weights,
+                algorithm=runner.algorithm,
+                exact=runner.exact,
+                source=f"{self._origin.name}, fine-tuned",
+                trained_on=trained,
+            )
+
+        return finetune(
+            self,
+            folder,
+            self.preparation(preset, mean=mean, exif=exif),
+            make,
+            val=val,
+            val_folder=val_folder,
+            views=views,
+            augment=augment,
+            class_weight=class_weight,
+            c=c,
+            group_by=group_by,
+            seed=seed,
+            threads=threads,
+            strict=on_error == "raise",
+            progress=progress or no_progress,
+        )
+
+    def evaluate(
+        self,
+        folder: str | PathLike[str] | ImageFolder,
+        *,
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_skipped: Callable[[SkippedImage], None] | None = None,
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """Measure the network with images whose classes are known.
+
+        Parameters
+        ----------
+        folder : path-like or ImageFolder
+            A folder for each class, called as in `classes`, or by WordNet id for ImageNet's. Not
+            every class needs one.
+        preset, mean, exif
+            As for `preprocess`; of ten crops the mean of the probabilities counts.
+        threads : int, optional
+        on_skipped : callable, optional
+            Called with each image that cannot be read; without it such an image is an error.
+        progress : callable, optional
+            As for `finetune`.
+
+        Raises
+        ------
+        ImageError
+            As of `ImageFolder`; an image cannot be read; a folder is no class of the network.
+        TypeError, ValueError
+            An argument does not fit, or nobody said the names of the classes.
+        """
+        from alexnet_cy.training.finetune import evaluate, no_progress
+
+        prepared = self.preparation(preset, mean=mean, exif=exif)
+        evaluation, skipped = evaluate(
+            self, folder, prepared, threads=threads, progress=progress or no_progress
+        )
+        for image in skipped:
+            if on_skipped is None:
+                raise ImageError(image.error)
+            on_skipped(image)
+        return evaluation
 
 
 def _batches(

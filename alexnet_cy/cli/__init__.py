@@ -25,6 +25,8 @@ COMMANDS = (
     "features",
     "lpips",
     "explain",
+    "finetune",
+    "evaluate",
     "summary",
     "bench",
     "weights",
