@@ -100,6 +100,15 @@ class Runner:
         """The measured choice of algorithm by convolution; empty before `use_algorithms`."""
         return self._tuned
 
+    def choices(self) -> dict[str, object]:
+        """Return all that decides how convolutions are computed, as JSON can hold it."""
+        forced = os.environ.get(CONV_VARIABLE)
+        return {
+            "algorithm": forced or self.algorithm,
+            "exact": self.exact,
+            "tuned": {} if forced else dict(self._tuned),
+        }
+
     def use_algorithms(self, tuned: Mapping[str, str]) -> None:
         """Compute each convolution by the algorithm named here, in passes from now on."""
         self._tuned = dict(tuned)
