@@ -23,6 +23,8 @@ COMMANDS = (
     "classify",
     "features",
     "lpips",
+    "rdm",
+    "neighbours",
     "explain",
     "summary",
     "bench",
