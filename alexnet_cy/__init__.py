@@ -7,7 +7,7 @@ The path of one image through the package, each arrow a call; nothing calls upwa
        |--> images.prepare                              images/     decode, resize, crop
        |         -> PixelBatch: bytes, and a float for each of their values
        |--> engine.plan.planning.make_plan                 engine/     which algorithm, which memory
-       |         <- network.variants                    network/    the six AlexNets as data
+       |         <- network.variants                    network/    the AlexNets as data
        |         <- weights.open_network                weights/    every weight file
        '--> engine.run.executor.Executor.run            engine/     the forward loop
                |

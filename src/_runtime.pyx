@@ -40,6 +40,9 @@ cdef extern from *:
     #define ACY_COMPILER "unknown"
     #endif
 
+    static __thread int acy_depth_of_work;
+    static int *acy_depth(void) { return &acy_depth_of_work; }
+
     /* A huge page of x86-64, and of aarch64 with pages of 4 KiB. */
     #define ACY_HUGE_PAGE_BYTES ((size_t)2 << 20)
 
@@ -69,6 +72,7 @@ cdef extern from *:
     int acy_openmp_version()
     int acy_openmp_max_threads()
     const char *ACY_COMPILER
+    int *acy_depth() nogil
     void *acy_map(size_t n_bytes)
     void acy_unmap(void *memory, size_t n_bytes)
 
@@ -195,10 +199,17 @@ def parallel_for(do, tasks, Py_ssize_t threads):
 cdef void do_task(do, tasks, Py_ssize_t i, list errors) noexcept:
     if errors:
         return
+    depth_of_work()[0] += 1  # whoever waits for the tasks may hold what a task would wait for
     try:
         do(tasks[i])
     except BaseException as error:  # the caller raises it
         errors.append(error)
+    depth_of_work()[0] -= 1
+
+
+cdef int *depth_of_work() noexcept nogil:
+    """Return in how much work that others may wait for this thread is: see `_turns.Turns`."""
+    return acy_depth()
 
 
 cdef extern from "machine/waiting.h" nogil:

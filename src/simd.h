@@ -55,6 +55,16 @@ ACY_INLINE vf vf_from_pair(vf low, vf high, const int first) {
     return __builtin_shuffle(low, high, lanes);
 }
 
+/* x, in a way that keeps the compiler from fusing the product that x may be with an addition. */
+ACY_INLINE vf vf_rounded(vf x) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
+}
+
 ACY_INLINE vf vf_select(vi mask, vf if_true, vf if_false) {
     return (vf)((mask & (vi)if_true) | (~mask & (vi)if_false));
 }

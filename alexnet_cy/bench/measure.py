@@ -184,8 +184,8 @@ def _totals(
 
 
 def noise(variant: Variant, batch: int) -> Float32Array:
-    """Draw the input, shape (batch, 3, size, size); smaller batches are the beginning of larger."""
-    shape = (batch, 3, variant.input_size, variant.input_size)
+    """Draw the input, shape (batch, C, size, size); smaller batches are the beginning of larger."""
+    shape = (batch, variant.in_channels, variant.input_size, variant.input_size)
     return np.random.default_rng(SEED).standard_normal(shape, np.float32)
 
 

@@ -113,7 +113,7 @@ def resolve_layer(variant: Variant, name: str, names: str | None = None) -> str:
         return layer_name  # it has no ReLU, else its "_pre" would be among the names
     raise ValueError(
         f"variant {variant.name!r} has no layer {name!r}{_suggestion(name, own)}; "
-        f"its layers are {', '.join(own)}"
+        f"its layers are {', '.join(own)}, and there the network ends"
     )
 
 
@@ -142,7 +142,7 @@ def _meaning(variant: Variant, name: str, own: tuple[str, ...], scheme: str | No
         meanings = ", or ".join(f"{us!r} ({why})" for us, why in TWO_MEANINGS[key].items())
         raise ValueError(f"the layer {name!r} may mean {meanings}: write which")
     for other, table in SCHEMES.items():
-        if key in table and key not in ALIASES:
+        if key in table and key not in ALIASES and layer_of_feature(table[key]) in own:
             raise ValueError(
                 f"variant {variant.name!r} has no layer {name!r}; {other} means {table[key]!r} by "
                 f"it: write that, or names={other!r} (--names {other})"

@@ -1,6 +1,6 @@
-"""The six AlexNets, as data.
+"""The named AlexNets, as data.
 
-Four networks go by the name, and the weights of one are wrong in another even where they fit; two
+Four networks go by the name, and the weights of one are wrong in another even where they fit; three
 more are here because so many people rebuilt the network without its groups, or without its
 normalisation too. `caffe` is written out; each other one is `caffe` and what is different about it.
 docs/variants.md weighs the sources against each other.
@@ -153,20 +153,32 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
                 source="ungrouped without LRN, conv1 padded as by TensorFlow's SAME",
                 parameters=62_378_344,
             ),
+            Variant(
+                name="darknet",
+                title="No groups, no LRN, conv1 not padded",
+                layers=_UNNORMALISED,
+                input_size=227,
+                preset="torchvision",
+                channel_order="RGB",
+                source="pjreddie/darknet, cfg/alexnet.cfg; most tutorials",
+                parameters=62_378_344,
+            ),
         )
     }
 )
 """The networks by name."""
 
 
-def get_variant(name: str) -> Variant:
-    """Return the network called `name`.
+def get_variant(name: str | Variant) -> Variant:
+    """Return the network called `name`; a `Variant` is returned as it is.
 
     Raises
     ------
     ValueError
         If there is none; the message lists the names.
     """
+    if isinstance(name, Variant):
+        return name
     try:
         return VARIANTS[name]
     except (KeyError, TypeError):

@@ -284,21 +284,21 @@ def softmax(x: ArrayLike, *, dtype: DTypeLike = np.float64) -> Array:
 
     Parameters
     ----------
-    x : array_like, shape (N, F)
-        One row per image; F at least 1.
+    x : array_like, shape (N, F) or (N, C, H, W)
+        One row per image, or for each of its pixels, along the second axis; F at least 1.
     dtype : dtype
         Of the arithmetic and the result.
 
     Returns
     -------
-    ndarray, shape (N, F)
+    ndarray, shape of `x`
 
     Raises
     ------
     ValueError
-        If `x` has no two axes.
+        If `x` has neither two nor four axes.
     """
-    rows = _as_array("x", x, 2, dtype)
+    rows = _as_array("x", x, 4 if np.ndim(x) == 4 else 2, dtype)
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
     y: Array = powers / powers.sum(axis=1, keepdims=True)
     return y

@@ -9,13 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from alexnet_cy.training.data.augment import Augment
     from alexnet_cy.training.data.folder import ImageFolder, Sample
     from alexnet_cy.training.data.split import Split, split_samples
+    from alexnet_cy.training.finetuning import FineTuned
+    from alexnet_cy.training.report.evaluation import Evaluation, Mistake
 
-__all__ = ["ImageFolder", "Sample", "Split", "split_samples"]
+__all__ = [
+    "Augment",
+    "Evaluation",
+    "FineTuned",
+    "ImageFolder",
+    "Mistake",
+    "Sample",
+    "Split",
+    "split_samples",
+]
 
 _HOMES = {
+    "Augment": "alexnet_cy.training.data.augment",
+    "Evaluation": "alexnet_cy.training.report.evaluation",
+    "FineTuned": "alexnet_cy.training.finetuning",
     "ImageFolder": "alexnet_cy.training.data.folder",
+    "Mistake": "alexnet_cy.training.report.evaluation",
     "Sample": "alexnet_cy.training.data.folder",
     "Split": "alexnet_cy.training.data.split",
     "split_samples": "alexnet_cy.training.data.split",

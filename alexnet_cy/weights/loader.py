@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.variants import get_variant
@@ -25,6 +25,8 @@ from alexnet_cy.weights.variant_choice import choose_variant
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
 
@@ -62,8 +64,9 @@ def open_network(
 ) -> LoadedNetwork:
     """Open a weight file of any supported format and check it against a variant.
 
-    The variant is the one asked for; else the one that the file tells of; else the first of
-    `VARIANTS` that has the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
+    The network is the one that the file describes, layer by layer; else it has the settings of the
+    variant asked for, or of the one that the file tells of, or of the first of `VARIANTS` that is
+    nearest to the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
     does not tell which of them it is is taken for "caffe", with a warning.
 
     Parameters
@@ -71,7 +74,8 @@ def open_network(
     path : path-like
         The file; its format is told by its content.
     variant : str or Variant, optional
-        Forces a variant, where the file does not tell it. One that contradicts a graph is an
+        Forces a variant, where the file does not tell it: a name gives the settings, and the file
+        the number and width of layers. One that contradicts a graph is an
         error; one that contradicts a name noted in the file is taken, with a warning, if all shapes
         fit.
     allow_nonfinite : bool
@@ -98,17 +102,15 @@ def open_network(
         The variant asked for is not the one noted in the file; or the tensors have PyTorch's names
         and the variant goes with Caffe's images.
     """
-    forced = get_variant(variant) if isinstance(variant, str) else variant
+    forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
     content = read_file(opened, forced)
     choice = choose_variant(opened.path, content, variant)
     if choice.warning is not None:
         warnings.warn(choice.warning, stacklevel=3)  # whoever called AlexNet.load
     tensors = {
-        name: content.tensors[name]
-        if allow_nonfinite
-        else FiniteTensor(f"{opened.path!r}: {name}", content.tensors[name])
-        for name in choice.variant.parameter_shapes()
+        name: tensor if allow_nonfinite else FiniteTensor(f"{opened.path!r}: {name}", tensor)
+        for name, tensor in choice.tensors.items()
     }
     metadata = dict(content.metadata)
     if choice.note:

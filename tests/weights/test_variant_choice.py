@@ -11,9 +11,9 @@ from weights.test_loader import NoNumbers, shapes_of
 
 from alexnet_cy import AlexNet, AmbiguousVariantWarning, WeightsError
 from alexnet_cy.cli import main
-from alexnet_cy.contracts.tensors import NetworkFile
-from alexnet_cy.network import VARIANTS, get_variant
+from alexnet_cy.network import VARIANTS, get_variant, templates
 from alexnet_cy.weights import variant_choice
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.variant_choice import choose_variant
 
 
@@ -61,7 +61,8 @@ def test_other_formats_are_caffes_as_often_as_not(format_name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_a_file_tells_is_taken_silently(name):
     content = content_of(shapes_of(name), "safetensors", name)
-    assert choose_variant("x", content, None) == (get_variant(name), "", None)
+    choice = choose_variant("x", content, None)
+    assert (choice.variant, choice.note, choice.warning) == (get_variant(name), "", None)
 
 
 def test_a_network_with_torchvisions_names_is_torchvisions():
@@ -88,7 +89,8 @@ def test_no_advice_to_overrule_a_graph():
 @pytest.fixture
 def ambiguous(tmp_path, monkeypatch):
     """A file of arrays that fits two small variants."""
-    monkeypatch.setattr(variant_choice, "VARIANTS", TINY)
+    for module in (variant_choice, templates):
+        monkeypatch.setattr(module, "VARIANTS", TINY)
     path = tmp_path / "network.npz"
     np.savez(path, **random_tensors(TINY["caffe"]))
     return path
@@ -108,3 +110,17 @@ def test_python_hears_of_it_at_the_line_that_loads(ambiguous):
 def test_the_command_line_says_it_once(ambiguous, capsys):
     assert main(["weights", "verify", str(ambiguous)]) == 0
     assert capsys.readouterr().err.count("taken for 'caffe'") == 1
+
+
+def test_other_widths_are_told_from_no_named_network():
+    shapes = shapes_of("torchvision") | {
+        "conv2.weight": (200, 64, 5, 5),
+        "conv2.bias": (200,),
+        "conv3.weight": (384, 200, 3, 3),
+    }
+    choice = choose_variant("x", content_of(shapes), None)
+    assert choice.variant.name == "torchvision-like"
+    assert type(choice.warning) is AmbiguousVariantWarning
+    assert "strides, padding, pooling and normalisation are those of" in choice.note
+    assert choose_variant("x", content_of(shapes), "torchvision").warning is None
+    assert choose_variant("x", content_of(shapes, variant="torchvision"), None).warning is None

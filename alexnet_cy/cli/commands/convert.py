@@ -13,8 +13,6 @@ from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weig
 
 __all__ = ["add_parser", "run"]
 
-PARTIAL = (".safetensors", ".npz")
-
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
 .npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
@@ -39,8 +37,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--until",
         metavar="LAYER",
-        help="write the weights up to this layer only, such as conv5: enough for lpips, and for "
-        "features of these layers; for .safetensors and .npz",
+        help="write the network up to this layer only, such as conv5: enough for lpips, and for "
+        "features of these layers",
     )
     add_overwrite_option(parser)
     add_json_option(parser)
@@ -48,33 +46,30 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
+    from alexnet_cy.network.parts import part_until
     from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
-    from alexnet_cy.weights.writing import find_writer, parameters_until, write_network
+    from alexnet_cy.weights.writing import find_writer, write_network
 
     try:
         find_writer(args.target, args.dtype)
     except ValueError as error:
         raise UsageError(f"OUT: {error}") from None
-    if args.until and not args.target.lower().endswith(PARTIAL):
-        raise UsageError(
-            f"OUT: a part of a network goes to {' or '.join(PARTIAL)}, got {args.target}"
-        )
     allow_outputs([args.target], weights_read(args.source), overwrite=args.overwrite)
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
     metadata.pop("variant_note", None)
-    names = network.tensors if args.until is None else parameters_until(network.variant, args.until)
-    tensors = {name: network.tensors[name].read() for name in names}
-    write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
+    kept = network.variant if args.until is None else part_until(network.variant, args.until)
+    tensors = {name: network.tensors[name].read() for name in kept.parameter_shapes()}
+    write_network(args.target, kept, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,
         "target": args.target,
         "dtype": args.dtype,
-        "variant": network.variant.name,
-        "classes": network.variant.num_classes,
+        "variant": kept.name,
+        "classes": kept.num_classes,
         "bytes": os.stat(args.target).st_size,
     }
     if args.json:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.cli.failures import CommandError, UsageError, warn
-from alexnet_cy.cli.images import Failure, find_paths
+from alexnet_cy.cli.images import Failure, expand_folders
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_threads_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
@@ -128,7 +128,7 @@ def _check_arguments(args: argparse.Namespace) -> None:
 
 def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Failure]]:
     """Return every image that is read."""
-    paths, failures = find_paths(args.images)
+    paths, failures, _ = expand_folders(args.images)
     if not paths:
         raise CommandError("no images to compare")
     return paths, failures
@@ -168,7 +168,7 @@ def _pairs(
         for result, name in zip(results, pairs.names, strict=True):
             yield Row(pairs.a[result.a], pairs.b[result.b], name, result.comparison, result.error)
         return
-    of_a, of_b = (find_paths([x])[0] if os.path.isdir(x) else x for x in (a, b))
+    of_a, of_b = (expand_folders([x])[0] if os.path.isdir(x) else x for x in (a, b))
     results = metric.iter_compare(of_a, of_b, maps=bool(args.map), threads=threads)
     yield from _named(results, *([x] if isinstance(x, str) else x for x in (of_a, of_b)))
 

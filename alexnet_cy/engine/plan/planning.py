@@ -87,7 +87,7 @@ def make_plan(
     order = [layer.name for layer in variant.layers]
     last = max((layer_of_feature(feature) for feature in features), key=order.index)
     shapes = variant.shapes(height, width, last=last)
-    n_trunk = sum(not isinstance(shape.layer, Linear | Softmax) for shape in shapes)
+    n_trunk = sum(len(shape.output_shape) == 3 for shape in shapes)
 
     level = active_level() if level is None else level
 

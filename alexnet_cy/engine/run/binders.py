@@ -91,7 +91,8 @@ def _bind_linear(
 def _bind_softmax(
     _: Softmax, __: Step, packed: PackedWeights, source: Buffer, target: Buffer
 ) -> Bound:
-    return _softmax.Softmax(packed.kernels, source.inside, target.inside)
+    x, y = (buffer.inside for buffer in (source, target))  # a row for each pixel of an image
+    return _softmax.Softmax(packed.kernels, x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1]))
 
 
 def _norm_of(layer: LRN) -> tuple[int, float, float, float]:

@@ -196,7 +196,7 @@ def measure_ms(
         )
         for algorithm in algorithms
     }
-    shape = (batch, 3, height, width)
+    shape = (batch, variant.in_channels, height, width)
     images = np.random.default_rng(SEED).standard_normal(shape, np.float32)
     for executor in executors.values():
         executor.warm_up(images, threads)
