@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from alexnet_cy.errors import ImageError
+from alexnet_cy.images.pnm import check_pnm
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -105,6 +106,7 @@ def _seekable_within(file: IO[bytes], max_bytes: int) -> IO[bytes]:
 def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
     from PIL import Image, UnidentifiedImageError, WebPImagePlugin  # noqa: F401  (registers WEBP)
 
+    check_pnm(file)
     try:
         return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
