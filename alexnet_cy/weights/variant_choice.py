@@ -138,7 +138,7 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> Choice:
             "same shapes and give other results; variant= chooses one of them, or a Variant of "
             "your own"
         )
-    elif chosen.name.endswith(LIKE):
+    elif chosen.name.endswith(LIKE) or "model" in content.metadata:
         name = chosen.name.removesuffix(LIKE)
         note = (
             f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
