@@ -40,13 +40,14 @@ cdef class PackedLinear:
         So many have the system clear the memory of the weights.
     """
 
-    cdef object capsule, weight_memory, bias_memory
+    cdef readonly object capsule, weight_memory, bias_memory
     cdef const acy_kernels *kernels
     cdef float *weight
     cdef float *bias
     cdef readonly Py_ssize_t in_features, out_features
     cdef readonly bint finite
-    cdef Py_ssize_t padded_out_features, row_stride
+    cdef readonly Py_ssize_t row_stride
+    cdef Py_ssize_t padded_out_features
 
     def __cinit__(
         self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,

@@ -3,28 +3,12 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, kernels_in
-from nhwc_images cimport check_contiguous, check_images, image_of, pool_window
+from nhwc_images cimport check_images, check_same_shape, image_of, pool_window
+from norms cimport make_norm, scratch_floats_of
 
 from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
-
-
-cdef acy_norm make_norm(Py_ssize_t size, double alpha, double beta, double k, Py_ssize_t channels):
-    cdef acy_norm norm
-    # A wider window than this sees all channels from each of them, and nothing but zeros beside.
-    norm.size = min(size, 2 * channels + 1)
-    norm.alpha = <float> (alpha / size)
-    norm.beta = <float> beta
-    norm.k = <float> k
-    return norm
-
-
-cdef Py_ssize_t scratch_floats_of(
-    const acy_kernels *kernels, const acy_norm *norm, Py_ssize_t channels
-) noexcept:
-    """What normalising a row takes, and one cache line between the scratch of two threads."""
-    return (channels + norm.size + 2 * kernels.lanes + 31) // 16 * 16
 
 
 cdef void norm_row(
@@ -61,11 +45,7 @@ cdef class LocalResponseNorm(Bound):
         self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t size, double alpha,
         double beta, double k
     ):
-        cdef int axis
-        for axis in range(4):
-            if x.shape[axis] != y.shape[axis]:
-                raise ValueError("x, y: shapes differ")
-        check_contiguous(x, y)
+        check_same_shape(x, y, "x, y")
         self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y

@@ -1,4 +1,4 @@
-"""What the kernels run on: instruction-set levels, threads, aligned memory.
+"""The base of the kernels: instruction-set levels, threads, aligned memory.
 
 This is the only module that links the kernels. The others get the table of a level from
 `kernels_of`, in a capsule.
@@ -127,7 +127,7 @@ def kernels_of(str level):
 
 
 def tile_of(capsule):
-    """Return (lanes, tile_rows, panel_width) of the level behind a capsule of `kernels_of`."""
+    """Return (lanes, tile_rows, panel_width) of the level in a capsule of `kernels_of`."""
     cdef const acy_kernels *kernels = kernels_in(capsule)
     return kernels.lanes, kernels.tile_rows, kernels.panel_width
 
@@ -155,7 +155,7 @@ def compiler():
 
 
 cpdef int threads_for(Py_ssize_t threads):
-    """Return how many threads a parallel region may start now, of the `threads` asked for.
+    """Return how many threads a parallel region may start now, of the `threads` requested.
 
     One in a build without OpenMP, and one in a process forked after its parent ran in parallel.
     """
@@ -246,12 +246,12 @@ def waits_briefly():
 # ---------------------------------------------------------------------------------------- memory
 
 cdef class AlignedMemory:
-    """Zero-filled memory of `nbytes` bytes that starts on a page, behind the buffer protocol.
+    """Zero-filled memory of `nbytes` bytes that starts on a page, with the buffer protocol.
 
     Raises
     ------
     MemoryError
-        The system does not grant it; the message says how much was asked for.
+        The system does not grant it; the message says how much was requested.
     """
 
     def __cinit__(self, nbytes):

@@ -127,18 +127,21 @@ cdef class PackedWinograd:
 
     def transform_once(self, Py_ssize_t threads):
         """Make U, if it is not there: what `transform` does when it is its turn."""
+        if not self.kept:
+            self.make(threads)
+
+    cdef int make(self, Py_ssize_t threads) except -1:
+        """Make U of what g is now, in the memory that it has, if it has some."""
         cdef Py_ssize_t task
         cdef float[::1] weight
-        cdef int n_threads
-        cdef AlignedMemory memory
-        if self.kept:
-            return
-        memory = AlignedMemory(
-            4 * self.shape.groups * self.n_pairs * self.padded_out_channels
-            * self.shape.group_channels
-        )
+        cdef int n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
+        cdef AlignedMemory memory = self.kept.get("U")
+        if memory is None:
+            memory = AlignedMemory(
+                4 * self.shape.groups * self.n_pairs * self.padded_out_channels
+                * self.shape.group_channels
+            )
         weight = np.frombuffer(memory, np.float32)
-        n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
         for task in prange(
             self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
             schedule="dynamic", chunksize=1,
@@ -147,6 +150,7 @@ cdef class PackedWinograd:
         # What was kept first stays: bound kernels may read it already.
         memory = self.kept.setdefault("U", memory)
         self.layer.weight = <float *> memory.memory
+        return 0
 
     cdef void transform_panel(
         self, Py_ssize_t group, Py_ssize_t panel, float *weight
@@ -168,6 +172,24 @@ cdef class PackedWinograd:
     def nbytes(self):
         """Bytes of U; 0 as long as it is not made."""
         return sum(memory.nbytes for memory in self.kept.values())
+
+
+cdef class TransformWeights(Bound):
+    """Make U of some weights anew, at each run: after an update of their panels.
+
+    Parameters
+    ----------
+    packed : PackedWinograd
+    """
+
+    cdef PackedWinograd packed
+
+    def __cinit__(self, PackedWinograd packed not None):
+        self.packed = packed
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        self.packed.make(threads)
+        return 0
 
 
 cdef void run_shared(

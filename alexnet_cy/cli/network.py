@@ -45,10 +45,7 @@ def load_network(args: argparse.Namespace) -> AlexNet:
 
     name = args.weights or SMALLEST
     path = fetch_published(name) if name in PUBLISHED else name
-    net = AlexNet.load(path, args.variant, name=name)
-    if net.origin.note:
-        note(f"{printable(name)}: {net.origin.note}")
-    return net
+    return AlexNet.load(path, args.variant, name=name)
 
 
 def random_network(args: argparse.Namespace) -> AlexNet:

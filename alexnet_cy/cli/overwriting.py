@@ -1,4 +1,4 @@
-"""Files that a command writes: never over what it reads, over others only if it is told to."""
+"""Files that a command writes: never over what it reads, over others only with --overwrite."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -19,11 +20,12 @@ from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
 from alexnet_cy.engine.plan.plan import Plan
 from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
 from alexnet_cy.kernels._runtime import kernels_of
 from alexnet_cy.kernels._turns import Turns
 from alexnet_cy.machine.levels import active_level
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, resolve_layer
+from alexnet_cy.network import Variant, is_flat_name, resolve_layer
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.run.profile import Profile
@@ -32,6 +34,9 @@ __all__ = ["KEPT_PLANS", "Runner"]
 
 # Plans kept per network, one for each combination of image size and layers.
 KEPT_PLANS = 16
+
+# The channels of the pixels that `_layout.pixels_to_depth` takes.
+COLOURS = 3
 
 
 class Runner:
@@ -80,6 +85,7 @@ class Runner:
         tensors = given_tensors(weights, variant, allow_nonfinite=allow_nonfinite)
         self._packed = PackedWeights(variant, tensors, kernels_of(self.level))
         self._executors: dict[object, Executor] = {}
+        self._idle = IdleWorkspaces()
         self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
         self.tuning_turns = Turns()
         self._packed.pack_now(
@@ -96,6 +102,15 @@ class Runner:
         """The measured choice of algorithm by convolution; empty before `use_algorithms`."""
         return self._tuned
 
+    def choices(self) -> dict[str, object]:
+        """Return all that decides how convolutions are computed, as JSON can hold it."""
+        forced = os.environ.get(CONV_VARIABLE)
+        return {
+            "algorithm": forced or self.algorithm,
+            "exact": self.exact,
+            "tuned": {} if forced else dict(self._tuned),
+        }
+
     def use_algorithms(self, tuned: Mapping[str, str]) -> None:
         """Compute each convolution by the algorithm named here, in passes from now on."""
         self._tuned = dict(tuned)
@@ -110,10 +125,14 @@ class Runner:
         dict of str to ndarray of float32
             For each name in `layers`, or for the last layer, (N, C, H, W) or (N, F).
         """
-        images, names = as_images(x), self._names(layers)
+        images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
         results = executor.run(images, resolve_threads(threads))
-        return {name: results[resolve_layer(self.variant, name)] for name in names}
+        values = {name: results[resolve_layer(self.variant, name)] for name in names}
+        return {
+            name: value.reshape(len(value), prod(value.shape[1:])) if is_flat_name(name) else value
+            for name, value in values.items()
+        }
 
     def profile(
         self,
@@ -125,7 +144,7 @@ class Runner:
         """Time every layer of a pass; parameters and errors are those of `AlexNet.profile`."""
         from alexnet_cy.engine.run.profile import profile
 
-        images = as_images(x)
+        images = as_images(x, self.variant.in_channels)
         if len(images) == 0:
             raise ValueError("x: need at least one image to time, got none")
         executor = self.executor(images.shape[2], images.shape[3], self._names(layers))
@@ -191,7 +210,7 @@ class Runner:
                 tuned=tuned,
                 level=self.level,
             )
-            executor = self._executors.setdefault(key, Executor(plan, self._packed))
+            executor = self._executors.setdefault(key, Executor(plan, self._packed, self._idle))
             for old in list(self._executors.copy())[:-KEPT_PLANS]:  # each step is atomic
                 self._executors.pop(old, None)
         return executor
@@ -204,14 +223,23 @@ class Runner:
         return tuple(layers)
 
 
-def as_images(x: ArrayLike | PixelBatch) -> Float32Array | PixelBatch:
-    """Return images as a pass takes them, (N, 3, H, W); TypeError or ValueError names `x`."""
+def as_images(x: ArrayLike | PixelBatch, channels: int) -> Float32Array | PixelBatch:
+    """Return images as a pass takes them, (N, channels, H, W).
+
+    Raises
+    ------
+    TypeError, ValueError
+        They are none; the message names `x`.
+    """
+    need = f"(N, {channels}, H, W)"
     if isinstance(x, PixelBatch):
-        return x
-    images = as_float32(x, "x", 4, "(N, 3, H, W)")
-    if images.shape[1] != 3:
+        if x.shape[1] != channels:
+            raise ValueError(f"x: need shape {need}, got {x.shape}")
+        return x if channels == COLOURS else x.as_floats()
+    images = as_float32(x, "x", 4, need)
+    if images.shape[1] != channels:
         hint = ""
-        if images.shape[3] == 3:
+        if images.shape[3] == channels:
             hint = "; channels are the second axis here: x.transpose(0, 3, 1, 2)"
-        raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
+        raise ValueError(f"x: need shape {need}, got {images.shape}{hint}")
     return images

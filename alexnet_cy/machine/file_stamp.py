@@ -1,4 +1,4 @@
-"""A file as it was at one moment: enough to tell later whether it is still the same."""
+"""A file as it was at one moment: enough to find out later whether it is still the same."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The cache is one folder, ``$ALEXNET_CY_HOME`` or in this user's cache; torch's folder is looked into
 as well, so that nobody downloads torchvision's weights twice. A file that was put there by
-hand is as good as a fetched one. Its hash is computed whenever it is asked for, which takes 0.2 to
+hand is as good as a fetched one. Its hash is computed at every use, which takes 0.2 to
 0.3 s for 244 MB on a processor with SHA instructions.
 """
 

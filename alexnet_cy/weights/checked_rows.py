@@ -20,14 +20,14 @@ _X = 1 << 30
 class RowsChecksum:
     """Collects the checksums of rows until there is one of every row, and compares it then.
 
-    Rows may come in any order, and from several threads; whoever completes them hears of a
-    difference, and so does everyone after that. So whoever uses all of the rows does. Nothing waits
-    for anything here: every step is atomic.
+    Rows may come in any order, and from several threads; the one that completes them raises for a
+    difference, and so does every later one, so every use of all rows is checked. Nothing waits for
+    anything here: every step is atomic.
 
     Parameters
     ----------
     n_rows, row_bytes : int
-        How many rows there are, and how long each is.
+        The number of rows, and the length of each.
     crc32 : int
         The CRC-32 that the bytes of all rows must have.
 
@@ -42,7 +42,7 @@ class RowsChecksum:
         self._n_rows = n_rows
         self._row_bytes = row_bytes
         self._crc32 = crc32
-        self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the row behind, the CRC-32
+        self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the next one, the CRC-32
         self._differs = False
 
     def add(self, first: int, count: int, crc32: int) -> bool:
@@ -78,7 +78,7 @@ class RowsChecksum:
 
 
 def join_crc32(first: int, second: int, second_bytes: int) -> int:
-    """Return the CRC-32 of two byte strings behind one another.
+    """Return the CRC-32 of two byte strings, one after the other.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
-The weight files that others publish: list them, fetch them into a cache once, check them, tell
+The weight files that others publish: list them, fetch them into a cache once, check them, explain
 where they are. The cache is $ALEXNET_CY_HOME or this user's cache folder; torch's is looked into
 as well.
 """

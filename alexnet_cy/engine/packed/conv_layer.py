@@ -2,7 +2,7 @@
 
 To pack the five of them, and to transform them for Winograd's algorithm, takes 57 MB of new memory,
 and the system may need longer to find it than a pass takes. A process that looks at one image never
-asks for it.
+requests it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What convolutions and fully connected layers have in common: weights that wait in their file."""
+"""The base of convolutions and fully connected layers: weights that wait in their file."""
 
 from __future__ import annotations
 
