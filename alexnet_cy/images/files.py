@@ -120,7 +120,6 @@ def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
     from PIL import Image, UnidentifiedImageError, WebPImagePlugin  # noqa: F401  (registers WEBP)
 
     check_pnm(file)
-    file.seek(0)
     formats: tuple[str, ...] = FORMATS
     if file.read(4) in TIFF_STARTS:
         from PIL import TiffImagePlugin  # noqa: F401  (registers TIFF; slow to import)

@@ -13,6 +13,8 @@ from alexnet_cy.machine.unfinished import hold
 
 __all__ = ["move_into_place", "replace_file", "resolve_output"]
 
+LOOKS = 20
+
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -60,10 +62,13 @@ def resolve_output(path: str | os.PathLike[str]) -> str:
     for is_of_kind, kind in _KINDS:
         if is_of_kind(status.st_mode):
             raise FileExistsError(errno.EEXIST, f"is {kind}, and no file may replace it", name)
-    # A link of /proc/self/fd may lead to a file that has lost its name.
-    if not os.path.exists(target) or not os.path.samestat(status, os.stat(target)):
-        raise FileNotFoundError(errno.ENOENT, "is a file without a name", name)
-    return target
+    # A link of /proc/self/fd may lead to a file that has lost its name. Others may be replacing the
+    # file just now: then the two names agree at another look.
+    for _ in range(LOOKS):
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(name), os.stat(target)):
+                return target
+    raise FileNotFoundError(errno.ENOENT, "is a file without a name", name)
 
 
 def move_into_place(
