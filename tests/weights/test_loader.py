@@ -286,7 +286,8 @@ def test_a_full_size_network(tmp_path):
 
 
 def test_a_name_that_nothing_is_written_to():
-    message = "need a name that ends in .safetensors or .npz or .onnx or .caffemodel or .pth for float32, got"
+    endings = ".safetensors or .npz or .onnx or .caffemodel or .pth"
+    message = f"need a name that ends in {endings} for float32, got"
     with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.txt'"):
         find_writer("x.txt")
     with pytest.raises(ValueError, match=r"ends in \.safetensors for float16, got 'x.npz'"):
