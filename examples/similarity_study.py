@@ -1,4 +1,4 @@
-"""Representational similarity: do the layers of a network take the same images for alike?
+"""Representational similarity: how alike the layers of a network see a set of images.
 
 python examples/similarity_study.py stimuli/*.png --weights alexnet.pth
 """
