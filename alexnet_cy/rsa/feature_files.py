@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet_cy.contracts.records import record
+from alexnet_cy.extraction.extras import import_extra
 
 __all__ = ["FileFeatures", "read_features"]
 
-# What `alexnet-cy features` calls what is no layer in a .npz file.
-NAMES_KEY, METADATA_KEY = "files", "metadata"
+# What `alexnet-cy features` calls what is no layer in a file.
+NAMES_KEY = "files"
+NO_LAYERS = (NAMES_KEY, "metadata", "errors")
 
 NAMES_FILE = "file_names.txt"
 """The names of a folder of .npy files, a line for each row."""
@@ -44,14 +46,16 @@ def read_features(path: str | os.PathLike[str], layer: str | None = None) -> Fil
     Parameters
     ----------
     path : path-like
-        A .npz file with an array for each layer and "files"; a .npy file, whose names are in a
-        .json file or in file_names.txt beside it; or a folder of .npy files, one for each layer,
-        with file_names.txt.
+        A .npz or .h5 file with an array for each layer and "files"; a .npy file, whose names are
+        in a .npy.json file or in file_names.txt beside it; or a folder of .npy files, one for each
+        layer, with file_names.txt.
     layer : str, optional
         Which one; it may be left out if there is only one.
 
     Raises
     ------
+    ImportError
+        HDF5 needs the extra ``hdf5``.
     OSError
         There is no such file, or it cannot be read.
     ValueError
@@ -65,8 +69,10 @@ def read_features(path: str | os.PathLike[str], layer: str | None = None) -> Fil
         found = _of_npz(name, layer)
     elif name.endswith(".npy"):
         found = _of_npy(name, layer or os.path.basename(name)[: -len(".npy")])
+    elif name.endswith((".h5", ".hdf5")):
+        found = _of_hdf5(name, layer)
     else:
-        raise ValueError(f"{name!r}: need a .npz or .npy file, or a folder of .npy files")
+        raise ValueError(f"{name!r}: need .npz, .npy, .h5 or .hdf5, or a folder of .npy files")
     if found.values.ndim < 2:
         raise ValueError(f"{name!r}: {found.layer} has shape {found.values.shape}, need (N, ...)")
     if len(found.names) != len(found.values):
@@ -78,11 +84,20 @@ def read_features(path: str | os.PathLike[str], layer: str | None = None) -> Fil
 
 def _of_npz(name: str, layer: str | None) -> FileFeatures:
     with np.load(name, allow_pickle=False) as archive:
-        layers = [key for key in archive.files if key not in (NAMES_KEY, METADATA_KEY)]
+        layers = [key for key in archive.files if key not in NO_LAYERS]
         chosen = _chosen(name, layers, layer)
         values = archive[chosen]
         known = NAMES_KEY in archive.files
         names = archive[NAMES_KEY].tolist() if known else _numbered(values)
+    return FileFeatures(chosen, values, names)
+
+
+def _of_hdf5(name: str, layer: str | None) -> FileFeatures:
+    with import_extra("h5py", "hdf5").File(name, "r") as file:
+        layers = [key for key in file if key not in NO_LAYERS]
+        chosen = _chosen(name, layers, layer)
+        values = file[chosen][...]
+        names = list(file[NAMES_KEY].asstr()) if NAMES_KEY in file else _numbered(values)
     return FileFeatures(chosen, values, names)
 
 
@@ -94,14 +109,14 @@ def _of_folder(name: str, layer: str | None) -> FileFeatures:
 
 def _of_npy(name: str, layer: str) -> FileFeatures:
     values = np.load(name, mmap_mode="r", allow_pickle=False)
-    beside = f"{name[: -len('.npy')]}.json"
+    beside = f"{name}.json"
     listed = os.path.join(os.path.dirname(name), NAMES_FILE)
     if os.path.isfile(beside):
         with open(beside, encoding="utf-8") as file:
             names = json.load(file)[NAMES_KEY]
     elif os.path.isfile(listed):
         with open(listed, encoding="utf-8", errors="surrogateescape") as file:
-            names = file.read().splitlines()
+            names = file.read().removesuffix("\n").split("\n")
     else:
         names = _numbered(values)
     return FileFeatures(layer, values, names)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from alexnet_cy import AlexNet
 from alexnet_cy.rsa import nearest, rdm
 from alexnet_cy.rsa.feature_files import read_features
 
@@ -105,7 +106,7 @@ def test_neighbours_of_all_as_json(run: Run, archive: Path, names: list[str]) ->
         (("rdm", "features.npz", "-l", "fc6", "-o", "x.npy"), 1, "there is no 'fc6'"),
         (("rdm", "features.npz", "-l", "fc7", "-o", "x.csv"), 2, "--output: need a name that ends"),
         (("rdm", "features.npz", "-o", "x.npy", "--picture", "x.gif"), 2, "--picture: need a name"),
-        (("rdm", "features.h5", "-o", "x.npy"), 1, "need a .npz or .npy file"),
+        (("rdm", "features.csv", "-o", "x.npy"), 1, "need .npz, .npy, .h5 or .hdf5"),
         (("rdm", "nowhere.npy", "-o", "x.npy"), 1, "nowhere.npy: No such file"),
         (("rdm", "features.npz", "-o", "features.npz"), 1, "is also read"),
         (("neighbours", "features.npz", "-l", "fc7", "--of", "6.png"), 2, "--of: 6.png is not"),
@@ -137,7 +138,7 @@ def test_files_of_features(tmp_path: Path) -> None:
         assert (found.layer, found.names[2]) == ("conv5", "c c.png")
         np.testing.assert_array_equal(found.values, VALUES)
         assert isinstance(found.values, np.memmap)
-    (folder / "fc7.json").write_text(json.dumps({"files": list("vwxyz")}))
+    (folder / "fc7.npy.json").write_text(json.dumps({"files": list("vwxyz")}))
     assert read_features(folder, "fc7").names == list("vwxyz")
     (folder / "file_names.txt").write_text("a.png\n")
     with pytest.raises(ValueError, match="has 5 rows and 1 names"):
@@ -145,3 +146,18 @@ def test_files_of_features(tmp_path: Path) -> None:
     np.save(folder / "flat.npy", VALUES.ravel())
     with pytest.raises(ValueError, match=r"flat has shape \(60,\)"):
         read_features(folder, "flat")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy", "", ".h5"])
+def test_what_features_has_written(
+    run: Run, weights_of: Callable[..., Path], names: list[str], tmp_path: Path, ending: str
+) -> None:
+    if ending == ".h5":
+        pytest.importorskip("h5py")
+    weights, target = weights_of("torchvision"), tmp_path / f"written{ending}"
+    output = target if ending else f"{target}/"
+    assert run("features", *names, "-l", "pool5", "-o", output, "--weights", weights).status == 0
+    found = read_features(target, None if ending != ".npy" else "pool5")
+    assert (found.layer, found.names) == ("pool5", names)
+    expected = AlexNet.load(weights).features(names, "pool5")
+    np.testing.assert_array_equal(found.values, expected)

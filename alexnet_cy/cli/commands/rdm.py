@@ -42,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def add_features_arguments(parser: argparse.ArgumentParser) -> None:
     """Add FEATURES and --layer."""
     parser.add_argument(
-        "features", metavar="FEATURES", help="a .npz or .npy file, or a folder of .npy files"
+        "features", metavar="FEATURES", help="a .npz, .npy or .h5 file, or a folder of .npy files"
     )
     parser.add_argument(
         "-l", "--layer", metavar="NAME", help="which layer, if there are several in the file"
