@@ -342,6 +342,51 @@ class AlexNet:
         results = self._runner.forward(x, layers, threads)
         return next(iter(results.values())) if layers is None else results
 
+    def gradients(
+        self,
+        x: ArrayLike | PixelBatch,
+        labels: ArrayLike,
+        *,
+        wrt: str | Sequence[str] = "weights",
+        threads: int | None = None,
+    ) -> tuple[float, dict[str, Float32Array]]:
+        """Compute the loss of a batch, and its gradients by the weights or by the images.
+
+        The loss is the mean softmax cross-entropy; nothing is dropped. The network does not change:
+        `alexnet_cy.training` has what learns.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W), or PixelBatch
+            As for `forward`; N at least 1.
+        labels : array_like of int, shape (N,)
+            The class of each image, from 0 up.
+        wrt : str or sequence of str
+            "weights" for those of all layers, "input" for the images (a saliency map), or names of
+            layers such as "fc8" for their weights and biases.
+        threads : int, optional
+
+        Returns
+        -------
+        loss : float
+        gradients : dict of str to ndarray of float32
+            "conv1.weight", ..., in the shapes of the weights; "input" in that of x. Within 1e-4 of
+            each array's largest value, and with `exact` within 3e-5 (docs/numerics.md).
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit, or the network does not end with a fully connected layer and
+            a softmax; the message says what is needed.
+        WeightsError
+            The file that the weights come from cannot be read any more.
+        """
+        from alexnet_cy.training.step.gradients_of import gradients_of
+
+        return gradients_of(
+            self.variant, self.weights, x, labels, wrt, exact=self._runner.exact, threads=threads
+        )
+
     def profile(
         self,
         x: ArrayLike | PixelBatch,

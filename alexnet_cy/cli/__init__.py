@@ -24,6 +24,8 @@ COMMANDS = (
     "classify",
     "features",
     "lpips",
+    "rdm",
+    "neighbours",
     "explain",
     "finetune",
     "evaluate",

@@ -152,7 +152,7 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
             "same shapes and give other results; variant= chooses one of them, or a Variant of "
             "your own"
         )
-    elif chosen.name.endswith(LIKE):
+    elif chosen.name.endswith(LIKE) or "model" in content.metadata:
         name = _base(chosen)
         note = (
             f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "

@@ -19,6 +19,7 @@ from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.layouts import as_stored
 from alexnet_cy.weights.naming.assemble import assemble
 from alexnet_cy.weights.network_file import NetworkFile
+from alexnet_cy.weights.pytorch.architecture import epsilons_of, network_of
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.state_dict import find_state_dict
 from alexnet_cy.weights.pytorch.stored import StoredTensor
@@ -55,7 +56,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     Returns
     -------
     NetworkFile
-        `format` is "torch", `variant` "torchvision" if the names are torchvision's. `metadata` has
+        `format` is "torch", `variant` "torchvision" if the names are torchvision's, `network`
+        that of a whole model if its modules tell it. `metadata` has
         "container" ("zip" or "legacy") and, from training scripts, "arch".
 
     Raises
@@ -71,10 +73,17 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         {
             name: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
             for name, tensor in state.tensors.items()
-        }
+        },
+        {} if state.module is None else epsilons_of(state.module),
     )
+    network = None
+    if state.module is not None:
+        shapes = {name: tensor.shape for name, tensor in named.tensors.items()}
+        network = network_of(state.module, shapes)
     metadata = state.metadata | named.metadata | {"container": checkpoint.container}
-    return NetworkFile("torch", named.tensors, named.variant, metadata)
+    # Names say little where modules have been seen that are none of an AlexNet's.
+    variant = named.variant if state.module is None else None
+    return NetworkFile("torch", named.tensors, variant, metadata, network)
 
 
 def _read_container(file: WeightsFile) -> Checkpoint:
