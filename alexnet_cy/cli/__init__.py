@@ -25,6 +25,7 @@ COMMANDS = (
     "explain",
     "finetune",
     "evaluate",
+    "train",
     "summary",
     "bench",
     "weights",

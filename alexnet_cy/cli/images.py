@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alexnet_cy.images.preparation import Preparation
     from alexnet_cy.model import AlexNet
 
-__all__ = ["Failure", "chosen_preparation", "find_paths", "report_skipped"]
+__all__ = ["Failure", "chosen_preparation", "find_paths", "mean_option", "report_skipped"]
 
 
 class Failure(NamedTuple):
@@ -36,7 +36,7 @@ def chosen_preparation(args: argparse.Namespace, net: AlexNet) -> Preparation:
     """
     from alexnet_cy.images import get_preset
 
-    preparation = net.preparation(args.preset, mean=_mean(args.mean), exif=args.exif)
+    preparation = net.preparation(args.preset, mean=mean_option(args.mean), exif=args.exif)
     preset, variant = preparation.preset, net.variant
     if not preset.suits_weights_of(get_preset(variant.preset)):
         warn(
@@ -81,7 +81,7 @@ def _report(path: str, error: str) -> Failure:
     return Failure(path, error)
 
 
-def _mean(text: str | None) -> str | list[float] | None:
+def mean_option(text: str | None) -> str | list[float] | None:
     """Return the three numbers of --mean, or the path of a file."""
     if text is not None:
         with suppress(ValueError):

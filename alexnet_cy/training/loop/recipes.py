@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from alexnet_cy.contracts.records import record
+from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.network import Linear, Variant
 from alexnet_cy.training.data.augment import Augment
 from alexnet_cy.training.loop.schedules import ReduceLROnPlateau, StepLR
@@ -46,6 +47,41 @@ class Recipe:
     init: str
     dropout: float
     augment: Augment
+
+    def changed(
+        self,
+        *,
+        lr: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        init: str | None = None,
+        augment: Augment | None = None,
+    ) -> Recipe:
+        """Return the recipe with other values for those that are not None.
+
+        With other epochs a `StepLR` falls after the same shares of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A value is none; the message names it.
+        """
+        schedule, count = self.schedule, self.epochs
+        if epochs is not None:
+            count = as_count(epochs, "epochs")
+            if isinstance(schedule, StepLR):
+                schedule = replace(
+                    schedule, step=max(1, round(schedule.step * count / self.epochs))
+                )
+        return replace(
+            self,
+            sgd=self.sgd if lr is None else replace(self.sgd, lr=as_real(lr, "lr")),
+            schedule=schedule,
+            epochs=count,
+            batch_size=self.batch_size if batch_size is None else as_count(batch_size, "batch"),
+            init=self.init if init is None else init,
+            augment=self.augment if augment is None else augment,
+        )
 
     def settings(self) -> dict[str, object]:
         """Return every value, for people to read."""

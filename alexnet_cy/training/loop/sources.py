@@ -33,11 +33,13 @@ class PixelSource:
     Parameters
     ----------
     pixels : ndarray of uint8, shape (N, S, T, 3)
-    labels : ndarray of int, shape (N,)
+    labels : ndarray of int, shape (rows,)
     preparation : Preparation
         What is done with the pixels; its crop is what the network sees of them.
     augment : Augment, optional
         How views differ; without, each image is its middle.
+    rows : ndarray of int, shape (rows,), optional
+        Which of the pixels these images are; all if left out.
     """
 
     def __init__(
@@ -46,8 +48,11 @@ class PixelSource:
         labels: NDArray[Any],
         preparation: Preparation,
         augment: Augment | None = None,
+        *,
+        rows: NDArray[np.intp] | None = None,
     ) -> None:
         self._pixels = pixels
+        self._rows = np.arange(len(pixels)) if rows is None else rows
         self.labels = np.asarray(labels, np.int64)
         self._preparation = preparation
         self._augment = Augment(crop="centre", flip=False) if augment is None else augment
@@ -57,7 +62,7 @@ class PixelSource:
         height, width = self._preparation.preset.crop_size
         views = np.empty((len(rows), height, width, 3), np.uint8)
         for view, row in zip(views, rows.tolist(), strict=True):
-            self._augment.view(self._pixels[row], view, seed, epoch, row)
+            self._augment.view(self._pixels[self._rows[row]], view, seed, epoch, row)
         return self._preparation.network_input(views)
 
 

@@ -63,7 +63,7 @@ def read_state(path: str | os.PathLike[str]) -> State:
     try:
         with safe_open(name, "numpy") as file:
             metadata = file.metadata() or {}
-            for key in file.keys():  # noqa: SIM118  # it is no mapping
+            for key in file.keys():  # it is no mapping
                 kind = weights if key.startswith(WEIGHT) else velocities
                 kind[key.partition("/")[2]] = file.get_tensor(key)
     except (OSError, SafetensorError) as error:

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from alexnet_cy.training.step.network import TrainingNetwork
 from support.networks import narrow, random_weights
 
 from alexnet_cy import AlexNet
@@ -21,7 +22,6 @@ from alexnet_cy.training.loop.sgd import SGD
 from alexnet_cy.training.loop.sources import FeatureSource, PixelSource
 from alexnet_cy.training.loop.state_file import read_state
 from alexnet_cy.training.loop.trainer import Trainer
-from alexnet_cy.training.step.network import TrainingNetwork
 
 CLASSES = 3
 
@@ -194,7 +194,7 @@ def test_two_workers_take_the_steps_of_one():
 
 @pytest.mark.parametrize("worker", [(2, 2), (-1, 1), (0, 9)])
 def test_a_worker_that_cannot_be_is_refused(worker):
-    with pytest.raises(ValueError, match="^worker"):
+    with pytest.raises(ValueError, match=r"^worker"):
         trainer(reduce=lambda gradients: None, worker=worker)
 
 
