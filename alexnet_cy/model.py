@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,9 +40,14 @@ if TYPE_CHECKING:
     from alexnet_cy.training.finetuning import FineTuned
     from alexnet_cy.training.head.features import Progress
     from alexnet_cy.training.head.finetune import ClassWeight
+    from alexnet_cy.training.loop.recipes import Recipe
+    from alexnet_cy.training.loop.schedules import EarlyStopping
+    from alexnet_cy.training.loop.telling import StepReport
     from alexnet_cy.training.report.evaluation import Evaluation
 
 __all__ = ["AlexNet"]
+
+Trainable: TypeAlias = Literal["head", "fc", "all"]
 
 
 class AlexNet:
@@ -847,11 +852,17 @@ class AlexNet:
         threads: int | None = None,
         on_error: Literal["skip", "raise"] = "skip",
         progress: Progress | None = None,
+        trainable: Trainable = "head",
+        epochs: int | None = None,
+        lr: float | None = None,
+        batch_size: int | None = None,
+        on_step: Callable[[StepReport], None] | None = None,
     ) -> FineTuned[AlexNet]:
         """Learn other classes from a folder of photographs, with a new last layer.
 
         The network computes the features of every image once, those that its last layer reads; a
-        multinomial logistic regression on them is the new last layer. The rest does not change.
+        multinomial logistic regression on them is the new last layer. With `trainable` "head" the
+        rest does not change; otherwise training goes on from there.
 
         Parameters
         ----------
@@ -882,6 +893,13 @@ class AlexNet:
             An image that cannot be read is left out and named in the result, or is an error.
         progress : callable, optional
             Called with what is being done, how much of it is done, and how much there is.
+        trainable : {"head", "fc", "all"}
+            What learns: the last layer; all fully connected layers, on features of the last
+            pooling that are computed once; or every layer.
+        epochs, lr, batch_size : optional
+            For "fc" and "all", in place of the values of the recipe "finetune".
+        on_step : callable, optional
+            For "fc" and "all", called after each step.
 
         Returns
         -------
@@ -928,7 +946,117 @@ class AlexNet:
             threads=threads,
             strict=on_error == "raise",
             progress=progress or no_progress,
+            trainable=trainable,
+            epochs=epochs,
+            lr=lr,
+            batch_size=batch_size,
+            on_step=on_step,
         )
+
+    @classmethod
+    def train(
+        cls,
+        folder: str | PathLike[str] | ImageFolder,
+        out: str | PathLike[str] | None = None,
+        *,
+        variant: str | Variant = "caffe",
+        recipe: str | Recipe = "he",
+        epochs: int | None = None,
+        lr: float | None = None,
+        batch_size: int | None = None,
+        init: str | None = None,
+        augment: Augment | None = None,
+        val: float = 0.2,
+        val_folder: str | PathLike[str] | None = None,
+        class_weight: ClassWeight | None = None,
+        group_by: str | None = None,
+        early_stopping: EarlyStopping | None = None,
+        seed: int = 0,
+        preset: str | Preset | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        batch_block: int | None = None,
+        resume: bool = False,
+        time_limit_s: float | None = None,
+        on_error: Literal["skip", "raise"] = "skip",
+        progress: Progress | None = None,
+        on_step: Callable[[StepReport], None] | None = None,
+    ) -> FineTuned[AlexNet]:
+        """Train a network from its first weights on.
+
+        For a few thousand images, `finetune` of a network that has seen many is better and takes a
+        thousandth of the time; see docs/training.md.
+
+        Parameters
+        ----------
+        folder, val, val_folder, class_weight, group_by, seed, threads, on_error, progress
+            As for `finetune`.
+        out : path-like, optional
+            A folder for checkpoints and logs: ``best.safetensors``, ``last.safetensors``,
+            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``.
+        variant : str or Variant
+        recipe : str or Recipe
+            "he", or as others did it: "paper", "caffe", "caffenet", "torchvision".
+        epochs, lr, batch_size, init, augment : optional
+            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch".
+        early_stopping : EarlyStopping, optional
+        preset, mean, exif
+            As for `preprocess`.
+        batch_block : int, optional
+            Images whose activations are held at once, for less memory; the bits are the same.
+        resume : bool
+            Go on from the state in `out`, if there is one.
+        time_limit_s : float, optional
+            Save and return after the step that goes beyond it.
+        on_step : callable, optional
+            Called with a `StepReport` after each step.
+
+        Raises
+        ------
+        TrainingError
+            The loss is no number any more.
+        KeyboardInterrupt
+            Ctrl-C: after the step, and after saving.
+        ImageError, TypeError, ValueError, WeightsError, OSError
+            As for `finetune`; the state cannot be read; a file cannot be written.
+        """
+        from alexnet_cy.images.preparation import make_preparation
+        from alexnet_cy.training.finetune import no_progress
+        from alexnet_cy.training.loop.recipes import get_recipe
+        from alexnet_cy.training.loop.train import TrainArguments, train
+        from alexnet_cy.weights.caffe.mean import read_mean
+
+        if on_error not in ("skip", "raise"):
+            raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
+        known = get_variant(variant) if isinstance(variant, str) else variant
+        base = get_recipe(recipe) if isinstance(recipe, str) else recipe
+        arguments = TrainArguments(
+            base.changed(lr=lr, epochs=epochs, batch_size=batch_size, init=init, augment=augment),
+            out,
+            val,
+            val_folder,
+            class_weight,
+            group_by,
+            early_stopping,
+            seed,
+            threads,
+            batch_block,
+            resume,
+            on_error == "raise",
+            time_limit_s,
+        )
+        preparation = make_preparation(
+            known.preset if preset is None else preset,
+            mean=cast("Mean", read_mean(mean)),
+            exif=exif,
+            input_size=known.input_size,
+        )
+
+        def make(network: Variant, weights: Mapping[str, Any], trained: TrainedOn) -> AlexNet:
+            return cls(network, weights, source="trained", trained_on=trained)
+
+        return train(folder, known, preparation, make, arguments, progress or no_progress, on_step)
 
     def evaluate(
         self,

@@ -29,6 +29,7 @@ COMMANDS = (
     "explain",
     "finetune",
     "evaluate",
+    "train",
     "summary",
     "bench",
     "weights",
