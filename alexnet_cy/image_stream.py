@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.labels import Prediction, top_predictions
+from alexnet_cy.network import Softmax
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.runner import Runner
@@ -50,7 +52,7 @@ class FeatureBatch:
 
 @dataclass(frozen=True, slots=True)
 class PredictionBatch:
-    """What is in images that went through the network together.
+    """The values of images that went through the network together.
 
     Attributes
     ----------
@@ -83,15 +85,38 @@ def feature_batches(
 
 
 def prediction_batches(
-    runner: Runner, batches: Iterable[Batch], top: int, n_views: int, threads: int
+    runner: Runner,
+    batches: Iterable[Batch],
+    top: int,
+    n_views: int,
+    threads: int,
+    classes: tuple[str, ...] = (),
 ) -> Iterator[PredictionBatch]:
     """Name what is in batches of images; see `AlexNet.iter_predictions`."""
+    variant = runner.variant
+    if not (variant.num_classes and isinstance(variant.layers[-1], Softmax)):
+        raise ValueError(
+            f"variant {variant.name!r} ends with {variant.layers[-1].name}, which is no "
+            "probability of classes; ask for features"
+        )
+    return _predictions(runner, batches, top, n_views, threads, classes)
+
+
+def _predictions(
+    runner: Runner,
+    batches: Iterable[Batch],
+    top: int,
+    n_views: int,
+    threads: int,
+    classes: tuple[str, ...],
+) -> Iterator[PredictionBatch]:
     for batch in batches:
         [probabilities] = runner.forward(batch.x, None, threads).values()
         # Of ten crops, the mean of the probabilities: Caffe's rule (python/caffe/classifier.py).
-        shape = len(batch.names), n_views, probabilities.shape[1]
-        means = probabilities.reshape(shape).mean(axis=1)
-        predictions = [top_predictions(row, top) for row in means]
+        # Of several pixels, too.
+        shape = len(batch.names), n_views, probabilities.shape[1], prod(probabilities.shape[2:])
+        means = probabilities.reshape(shape).mean(axis=(1, 3))
+        predictions = [top_predictions(row, top, classes) for row in means]
         yield PredictionBatch(batch.indices, batch.names, predictions, batch.skipped)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from threading import Lock
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +13,11 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.engine.runner import Runner
+from alexnet_cy.errors import ImageError
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, get_variant
+from alexnet_cy.network import Variant, feature_names, get_variant
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.plan.plan import Plan
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from alexnet_cy.extraction.items import Collection
     from alexnet_cy.extraction.write import WrittenFeatures
     from alexnet_cy.image_stream import FeatureBatch, PredictionBatch
-    from alexnet_cy.images.batches import Batch, OnError
+    from alexnet_cy.images.batches import Batch, OnError, SkippedImage
     from alexnet_cy.images.decode import ImageSource
     from alexnet_cy.images.folder import Order
     from alexnet_cy.images.mean import Mean
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     from alexnet_cy.images.presets import Preset
     from alexnet_cy.labels import Prediction
     from alexnet_cy.origin import Origin, WeightsOfFile
+    from alexnet_cy.training.data.augment import Augment
+    from alexnet_cy.training.data.folder import ImageFolder
+    from alexnet_cy.training.finetuning import FineTuned
+    from alexnet_cy.training.head.features import Progress
+    from alexnet_cy.training.head.finetune import ClassWeight
+    from alexnet_cy.training.report.evaluation import Evaluation
 
 __all__ = ["AlexNet"]
 
@@ -48,25 +55,30 @@ class AlexNet:
     Parameters
     ----------
     variant : str or Variant
-        "caffe", "caffenet", "torchvision", "paper", "ungrouped" or "plain".
+        "caffe", "caffenet", "torchvision", "paper", "ungrouped", "plain" or "darknet"; or any other
+        network, as data.
     weights : mapping of str to array_like or TensorRef
         "conv1.weight" (O, I / groups, R, S), "conv1.bias" (O,), ..., "fc8.weight" (out, in),
         "fc8.bias" (out,), as `Variant.parameter_shapes` has them. Arrays are copied at once;
         tensors in a file are read when their layer first runs.
     algorithm : {"auto", "winograd", "direct", "im2col"}
-        How the convolutions are computed.
+        The algorithm of the convolutions.
     exact : bool
         Leave out Winograd's algorithm, whose rounding errors are larger (docs/numerics.md).
     source : str
         Where the weights come from, for people to read.
     allow_nonfinite : bool
         Take arrays with NaN or infinity, which are an error otherwise; see `load` for files.
+    trained_on : TrainedOn, optional
+        The names of the classes, and how images were prepared in training; `save` notes it in the
+        file and `load` reads it.
 
     Raises
     ------
     TypeError, ValueError
         A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
-        number is not finite; the message names the tensor.
+        number is not finite; the message names the tensor. Or `trained_on` has more or fewer
+        classes than the network.
     """
 
     def __init__(
@@ -78,25 +90,31 @@ class AlexNet:
         exact: bool = False,
         source: str = "arrays",
         allow_nonfinite: bool = False,
+        trained_on: TrainedOn | None = None,
     ) -> None:
         from alexnet_cy.origin import Origin
 
-        known = get_variant(variant) if isinstance(variant, str) else variant
+        known = get_variant(variant)
         self._runner = Runner(
             known, weights, algorithm=algorithm, exact=exact, allow_nonfinite=allow_nonfinite
         )
         self._origin = Origin(source, "arrays")
         self._file: WeightsOfFile | None = None
+        self._trained_on = TrainedOn() if trained_on is None else trained_on
+        names = self._trained_on.classes
+        if names and len(names) != known.num_classes:
+            raise ValueError(
+                f"trained_on: {len(names)} classes; the network has {known.num_classes}"
+            )
         self._weights_sha256: str | None = None
-        self._tune_lock = Lock()
 
     @classmethod
     def random(
         cls,
-        variant: str = "caffe",
+        variant: str | Variant = "caffe",
         *,
         seed: int = 0,
-        num_classes: int = 1000,
+        num_classes: int | None = None,
         algorithm: str = "auto",
         exact: bool = False,
     ) -> AlexNet:
@@ -108,23 +126,25 @@ class AlexNet:
 
         Parameters
         ----------
-        variant : str
+        variant : str or Variant
         seed : int
             The same seed gives the same weights.
-        num_classes : int
-            Neurons of the last layer.
+        num_classes : int, optional
+            Neurons of the classifier; the variant's own number if left out, 1000 of a named one.
         algorithm, exact
             As for the class.
 
         Raises
         ------
         TypeError, ValueError
-            The variant is unknown, or `seed` or `num_classes` is no such number.
+            The variant is unknown, or `seed` is negative or `num_classes` less than 1.
         """
         from alexnet_cy.network.random_weights import random_tensors
         from alexnet_cy.origin import Origin
 
-        network = get_variant(variant).with_num_classes(num_classes)
+        network = get_variant(variant)
+        if num_classes is not None:
+            network = network.with_num_classes(num_classes)
         weights = random_tensors(network, seed)
         net = cls(network, weights, algorithm=algorithm, exact=exact)
         net._origin = Origin(f"random, seed {seed}", "random")
@@ -134,7 +154,7 @@ class AlexNet:
     def load(
         cls,
         path: str | PathLike[str],
-        variant: str | None = None,
+        variant: str | Variant | None = None,
         *,
         algorithm: str = "auto",
         exact: bool = False,
@@ -143,34 +163,55 @@ class AlexNet:
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
-        The format is told by the file's content, and the variant is read from the file. Tensors
-        are read when their layer first runs: a network used up to conv5 never reads the others.
+        The format is told by the file's content. A file that describes its network (Caffe's,
+        ONNX) is taken as it is: any number of layers, of channels of an image, of classes. Of
+        others the shapes of the tensors tell the variant nearest to them, as far as they can, and
+        where the network ends. Tensors are read when their layer first runs: a network used up to
+        conv5 never reads the others.
 
         Parameters
         ----------
         path : str or PathLike
-        variant : str, optional
-            Forces the variant, for files that cannot tell it.
+        variant : str or Variant, optional
+            Chooses the variant, for files that do not record it. A name gives the settings that
+            the shapes leave open, and the file the layers; a `Variant` of your own may have other
+            strides, pools or sizes than the named ones, and is what the file has, layer by layer::
+
+                tiny = replace(VARIANTS["torchvision"], name="tiny", input_size=64, layers=...)
+                net = AlexNet.load("tiny.pth", variant=tiny)
         algorithm, exact
             As for the class.
         allow_nonfinite : bool
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
-            What `origin` and `repr` call the weights; the path if left out.
+            The name of the weights in `origin` and `repr`; the path if left out.
 
         Raises
         ------
         WeightsError
-            The file cannot be read, is no AlexNet, or does not fit the variant.
+            The file cannot be read, is no AlexNet, or does not fit the variant. A file that is
+            changed later is an error of the pass that reads from it; one that is replaced, as
+            `save` does it, is not: the network stays what was opened.
+
+        Warns
+        -----
+        AmbiguousVariantWarning
+            Several variants fit the file, it does not record which, and none was given; the
+            message names them.
         """
         from alexnet_cy.origin import Origin, WeightsOfFile
-        from alexnet_cy.weights import open_network
+        from alexnet_cy.weights import open_file, open_network
+        from alexnet_cy.weights.trained_on import trained_on
 
-        opened = open_network(path, variant, allow_nonfinite=allow_nonfinite)
-        net = cls(opened.variant, opened.tensors, algorithm=algorithm, exact=exact)
+        file = open_file(path)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
+        trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
+        net = cls(
+            opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
+        )
         note = opened.metadata.get("variant_note", "")
-        net._origin = Origin(str(path) if name is None else name, opened.format, note)
-        net._file = WeightsOfFile.of(path, allow_nonfinite)
+        net._origin = Origin(file.path if name is None else name, opened.format, note)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
         return net
 
     @classmethod
@@ -186,7 +227,7 @@ class AlexNet:
         ----------
         name : str
             "deep-compression" (8.9 MB), "caffe", "caffenet", "torchvision", "bvlcalexnet-12" or
-            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` tells more of them.
+            "caffenet-12" (244 MB each); ``alexnet-cy weights list`` describes them.
         algorithm, exact
             As for the class.
 
@@ -201,12 +242,12 @@ class AlexNet:
         """
         from alexnet_cy.origin import WeightsOfFile
         from alexnet_cy.published.bar import download_bar
-        from alexnet_cy.published.download import fetch
+        from alexnet_cy.published.download import fetch_stamp
 
         with download_bar(name) as progress:
-            path = fetch(name, progress=progress)
-        net = cls.load(path, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile.of(path, False, published=name)
+            stamp = fetch_stamp(name, progress=progress)
+        net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
+        net._file = WeightsOfFile(stamp, False, published=name)
         return net
 
     @property
@@ -215,9 +256,24 @@ class AlexNet:
         return self._runner.variant
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the values that can be asked for, in the order of the pass."""
+        return feature_names(self.variant)
+
+    @property
     def weights(self) -> Mapping[str, Float32Array]:
         """The weights by name, in their public layout; every access returns a fresh array."""
         return self._runner.weights
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """How the network was trained, as far as its weight file says."""
+        return self._trained_on
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes; none where the weights came without, as ImageNet's do."""
+        return self._trained_on.classes
 
     @property
     def origin(self) -> Origin:
@@ -226,10 +282,9 @@ class AlexNet:
 
     def __repr__(self) -> str:
         variant = self.variant
-        return (
-            f"<{type(self).__name__} {variant.name}, {variant.num_classes} classes, "
-            f"weights: {self._origin.name}>"
-        )
+        n_classes = variant.num_classes
+        end = f"{n_classes} classes" if n_classes else f"up to {variant.layers[-1].name}"
+        return f"<{type(self).__name__} {variant.name}, {end}, weights: {self._origin.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle a file that has not changed as its path, size and time; other weights whole."""
@@ -237,7 +292,7 @@ class AlexNet:
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
             weights = file
-        settings = runner.algorithm, runner.exact, dict(runner.tuned)
+        settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)
 
     @overload
@@ -259,10 +314,11 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch
-            As `preprocess` makes them, or `images.prepare`; N may be 0. For layers up to pool5 any
-            size works that the kernels fit; the fully connected layers need the size their weights
-            were made for (the torchvision variant takes any from 63 pixels up).
+        x : array_like, shape (N, C, H, W), or PixelBatch
+            As `preprocess` makes them, or `images.prepare`; N may be 0; C is 3 of all named
+            variants. For layers up to pool5 any size works that the kernels fit; the fully
+            connected layers need the size their weights were made for (the torchvision variant
+            takes any from 63 pixels up), unless they are convolutions.
         layers : sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names. The pass ends with the last of them.
@@ -273,7 +329,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities; or, for each name in `layers`, (N, C, H, W) or (N, F).
+            Probabilities, or the last layer's value if the network ends before them; or, for each
+            name in `layers`, (N, C, H, W) or (N, F).
 
         Raises
         ------
@@ -297,7 +354,7 @@ class AlexNet:
 
         Parameters
         ----------
-        x : array_like, shape (N, 3, H, W), or PixelBatch; N at least 1
+        x : array_like, shape (N, C, H, W), or PixelBatch; N at least 1
         layers, threads
             As for `forward`.
         repeats : int
@@ -330,7 +387,7 @@ class AlexNet:
         height, width : int, optional
             Of the images, in pixels; the variant's own size if left out.
         threads : int, optional
-            What the expected times are for, each on a processor of its own; None for the default.
+            Threads that the expected times assume, one a processor; None for the default.
             Neither it nor `batch` changes what is done.
         """
         return self._runner.plan(batch, layers, height, width, threads)
@@ -385,24 +442,29 @@ class AlexNet:
 
         runner = self._runner
         height, width = runner.image_size(height, width)
-        with self._tune_lock:  # two at once would time each other
-            tuning = tune(
+        batch, threads = as_count(batch, "batch"), resolve_threads(threads)
+        kept_in = times_file()
+
+        def measure() -> Tuning:
+            return tune(
                 runner.variant,
                 height,
                 width,
-                batch=as_count(batch, "batch"),
-                threads=resolve_threads(threads),
+                batch=batch,
+                threads=threads,
                 level=runner.level,
                 algorithm=runner.algorithm,
                 exact=runner.exact,
-                kept_in=times_file(),
+                kept_in=kept_in,
                 fresh=fresh,
             )
-            runner.use_algorithms(tuning.choices)
+
+        tuning = runner.tuning_turns.do(measure)  # two at once would time each other
+        runner.use_algorithms(tuning.choices)
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors, with the variant's name in its metadata.
+        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -415,8 +477,9 @@ class AlexNet:
             FIFO or a socket, which is left as it is.
         """
         from alexnet_cy.weights import safetensors
+        from alexnet_cy.weights.trained_on import metadata_of
 
-        safetensors.write(path, self.variant.name, self.weights)
+        safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
 
     def preprocess(
         self,
@@ -434,13 +497,15 @@ class AlexNet:
         images : path, bytes, file, PIL image, uint8 array (H, W, 3), or an iterable of them
             An array of strings, (N,) or (N, 1), is an iterable of paths.
         preset : str or Preset, optional
-            The variant's own if left out; see docs/images.md. "as-is" is the variant's own
-            arithmetic on images that are neither resized nor cropped.
+            The one that the weights were trained with if left out: as the file says, or else the
+            variant's own; see docs/images.md. "as-is" is the variant's own arithmetic on images
+            that are neither resized nor cropped.
         mean : optional
             Three numbers, or the per-pixel mean as an array or a .npy or .binaryproto file, instead
-            of the preset's.
+            of that of the training or of the preset.
         exif : bool
-            Turn photographs upright as their EXIF data says.
+            Turn photographs upright as their EXIF data says; so it is too where the file says that
+            the training did.
         input_size : int or (int, int), optional
             Pixels, square or (height, width), in place of the variant's; with "as-is" the size
             that the images must have. Layers up to pool5 take any that their kernels fit.
@@ -448,7 +513,8 @@ class AlexNet:
         Returns
         -------
         ndarray of float32, shape (N, 3, height, width)
-            Ten rows per image for the 10-crop presets.
+            Ten rows per image for the 10-crop presets; (N, 1, height, width) for a network of grey
+            images.
 
         Raises
         ------
@@ -495,12 +561,17 @@ class AlexNet:
                     "preset: a Preparation has its mean, exif and input_size; leave them out here"
                 )
             return preset
+        trained = self._trained_on
+        if preset is None:
+            preset = trained.preset or self.variant.preset
+            mean = trained.mean if mean is None else mean
         if isinstance(preset, str) and preset == "as-is":
             preset = get_preset(self.variant.preset).as_is()
         return make_preparation(
-            self.variant.preset if preset is None else preset,
+            preset,
             mean=cast("Mean", read_mean(mean)),
-            exif=exif,
+            exif=exif or trained.exif,
+            channels=self.variant.in_channels,
             input_size=self.variant.input_size if input_size is None else input_size,
         )
 
@@ -521,7 +592,7 @@ class AlexNet:
         images, preset, mean, exif
             As for `preprocess`; a 10-crop preset averages the probabilities of the ten views.
         top : int
-            How many classes, the most probable first.
+            The number of classes, the most probable first.
         threads : int, optional
 
         Returns
@@ -532,7 +603,8 @@ class AlexNet:
         Raises
         ------
         ImageError, TypeError, ValueError
-            As for `preprocess` and `forward`; `top` is less than 1.
+            As for `preprocess` and `forward`; `top` is less than 1; or the network ends before it
+            has probabilities of classes.
         """
         from alexnet_cy.images.sources import is_one_image
 
@@ -582,7 +654,9 @@ class AlexNet:
         )
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return prediction_batches(self._runner, batches, as_count(top, "top"), n_views, n_threads)
+        return prediction_batches(
+            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+        )
 
     @overload
     def features(  # type: ignore[overload-overlap]  # a str is a sequence of str too
@@ -639,7 +713,7 @@ class AlexNet:
         -------
         ndarray of float32, or dict of str to ndarray
             (N, 4096) for "fc7", (N, 256, 13, 13) for "conv5", ...; a row per image, also for one
-            image. With a 10-crop preset there is an axis of views behind the first:
+            image. With a 10-crop preset an axis of views follows the first:
             (N, 10, 4096).
 
         Raises
@@ -709,6 +783,152 @@ class AlexNet:
         batches = _batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
         return feature_batches(self._runner, batches, names, n_views, n_threads)
+
+    def finetune(
+        self,
+        folder: str | PathLike[str] | ImageFolder,
+        *,
+        val: float = 0.2,
+        val_folder: str | PathLike[str] | None = None,
+        views: int = 1,
+        augment: Augment | None = None,
+        class_weight: ClassWeight | None = None,
+        c: float | None = None,
+        group_by: str | None = None,
+        seed: int = 0,
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_error: Literal["skip", "raise"] = "skip",
+        progress: Progress | None = None,
+    ) -> FineTuned[AlexNet]:
+        """Learn other classes from a folder of photographs, with a new last layer.
+
+        The network computes the features of every image once, those that its last layer reads; a
+        multinomial logistic regression on them is the new last layer. The rest does not change.
+
+        Parameters
+        ----------
+        folder : path-like or ImageFolder
+            A folder for each class, called like it, with its images at any depth.
+        val : float
+            The share of each class that is not learnt from but measured with.
+        val_folder : path-like, optional
+            A folder of folders to measure with, in place of a share of `folder`.
+        views : int
+            Views of each image to learn from: itself as `preset` prepares it, and others by
+            `augment`.
+        augment : Augment, optional
+            ``Augment()``, random crops and mirror images, if left out.
+        class_weight : {"balanced"}, optional
+            Count all classes the same, however many images they have.
+        c : float, optional
+            scikit-learn's C of the regression, the larger the less the weights are held back;
+            chosen among three on a fifth of the images that are learnt from if left out.
+        group_by : str, optional
+            As for `ImageFolder`.
+        seed : int
+            Of the split and of the views.
+        preset, mean, exif
+            As for `preprocess`; with one view of an image, and one mean for each channel.
+        threads : int, optional
+        on_error : {"skip", "raise"}
+            An image that cannot be read is left out and named in the result, or is an error.
+        progress : callable, optional
+            Called with what is being done, how much of it is done, and how much there is.
+
+        Returns
+        -------
+        FineTuned
+            Its `net` names the new classes, and prepares images as here; its `evaluation` is of
+            images that were not learnt from.
+
+        Raises
+        ------
+        ImageError
+            As of `ImageFolder`; no image of a class can be read; with "raise", one cannot.
+        TypeError, ValueError
+            An argument does not fit; the message names it.
+        """
+        from alexnet_cy.training.finetune import finetune, no_progress
+
+        if on_error not in ("skip", "raise"):
+            raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
+
+        def make(variant: Variant, weights: Mapping[str, Any], trained: TrainedOn) -> AlexNet:
+            runner = self._runner
+            return AlexNet(
+                variant,
+                weights,
+                algorithm=runner.algorithm,
+                exact=runner.exact,
+                source=f"{self._origin.name}, fine-tuned",
+                trained_on=trained,
+            )
+
+        return finetune(
+            self,
+            folder,
+            self.preparation(preset, mean=mean, exif=exif),
+            make,
+            val=val,
+            val_folder=val_folder,
+            views=views,
+            augment=augment,
+            class_weight=class_weight,
+            c=c,
+            group_by=group_by,
+            seed=seed,
+            threads=threads,
+            strict=on_error == "raise",
+            progress=progress or no_progress,
+        )
+
+    def evaluate(
+        self,
+        folder: str | PathLike[str] | ImageFolder,
+        *,
+        preset: str | Preset | Preparation | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        on_skipped: Callable[[SkippedImage], None] | None = None,
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """Measure the network with images whose classes are known.
+
+        Parameters
+        ----------
+        folder : path-like or ImageFolder
+            A folder for each class, called as in `classes`, or by WordNet id for ImageNet's. Not
+            every class needs one.
+        preset, mean, exif
+            As for `preprocess`; of ten crops the mean of the probabilities counts.
+        threads : int, optional
+        on_skipped : callable, optional
+            Called with each image that cannot be read; without it such an image is an error.
+        progress : callable, optional
+            As for `finetune`.
+
+        Raises
+        ------
+        ImageError
+            As of `ImageFolder`; an image cannot be read; a folder is no class of the network.
+        TypeError, ValueError
+            An argument does not fit, or nobody said the names of the classes.
+        """
+        from alexnet_cy.training.finetune import evaluate, no_progress
+
+        prepared = self.preparation(preset, mean=mean, exif=exif)
+        evaluation, skipped = evaluate(
+            self, folder, prepared, threads=threads, progress=progress or no_progress
+        )
+        for image in skipped:
+            if on_skipped is None:
+                raise ImageError(image.error)
+            on_skipped(image)
+        return evaluation
 
     def write_features(
         self,
@@ -868,6 +1088,7 @@ def _restore(
     algorithm: str,
     exact: bool,
     tuned: Mapping[str, str],
+    trained_on: TrainedOn,
 ) -> AlexNet:
     """Make a pickled network anew, for the instruction-set level of this process."""
     from alexnet_cy.origin import WeightsOfFile
@@ -875,7 +1096,14 @@ def _restore(
     file = weights if isinstance(weights, WeightsOfFile) else None
     tensors = weights.tensors(variant) if isinstance(weights, WeightsOfFile) else weights
     # What was allowed once, or a file was opened with, is not asked about again.
-    net = kind(variant, tensors, algorithm=algorithm, exact=exact, allow_nonfinite=True)
+    net = kind(
+        variant,
+        tensors,
+        algorithm=algorithm,
+        exact=exact,
+        allow_nonfinite=True,
+        trained_on=trained_on,
+    )
     net._origin, net._file = origin, file
     net._runner.use_algorithms(tuned)
     return net

@@ -1,4 +1,5 @@
 """Convolution: weights packed once, work cut into tiles, tiles shared out over the threads."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free
 
@@ -6,6 +7,7 @@ from conv_cuts cimport COLUMN_PIXELS, Blocks, OutputTiles, cut_output, cut_patch
 from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
@@ -268,12 +270,18 @@ cdef class DirectConv2d(Bound):
             scratch_floats += COLUMN_PIXELS * self.cut.longest
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for tile in prange(
-            tiles.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            run_tile(
-                kernels, &self.conv, &tiles, tile, n_pixels, self.packed.group_channels,
-                self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(
+            tiles.n_tiles, <double> n_pixels * self.packed.out_channels * self.packed.depth
+        )
+        for first in range(0, tiles.n_tiles, piece):
+            last = min(first + piece, tiles.n_tiles)
+            for tile in prange(
+                first, last, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                run_tile(
+                    kernels, &self.conv, &tiles, tile, n_pixels, self.packed.group_channels,
+                    self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0

@@ -1,4 +1,5 @@
 """Fully connected layers: one packed copy of the weights for one image and for many."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
@@ -39,13 +40,14 @@ cdef class PackedLinear:
         So many have the system clear the memory of the weights.
     """
 
-    cdef object capsule, weight_memory, bias_memory
+    cdef readonly object capsule, weight_memory, bias_memory
     cdef const acy_kernels *kernels
     cdef float *weight
     cdef float *bias
     cdef readonly Py_ssize_t in_features, out_features
     cdef readonly bint finite
-    cdef Py_ssize_t padded_out_features, row_stride
+    cdef readonly Py_ssize_t row_stride
+    cdef Py_ssize_t padded_out_features
 
     def __cinit__(
         self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,
@@ -212,6 +214,7 @@ cdef class Linear(Bound):
                 self.packed, &self.x[first, 0], &self.y[first, 0],
                 min(N - first, ACY_LINEAR_IMAGES), self.relu, threads,
             )
+            PyErr_CheckSignals()
         return 0
 
 

@@ -15,7 +15,7 @@ from alexnet_cy.errors import ImageError
 
 if TYPE_CHECKING:
     from alexnet_cy.images.batches import SkippedImage
-    from alexnet_cy.images.folder import LeftOut
+    from alexnet_cy.images.folder import LeftOut, Order
     from alexnet_cy.images.preparation import Preparation
     from alexnet_cy.model import AlexNet
 
@@ -23,6 +23,7 @@ __all__ = [
     "Failure",
     "add_image_arguments",
     "chosen_preparation",
+    "expand_folders",
     "find_paths",
     "report_skipped",
 ]
@@ -107,29 +108,38 @@ def find_paths(args: argparse.Namespace) -> tuple[list[str], list[Failure], list
         A list cannot be read.
     """
     from alexnet_cy.extraction.lists import read_list
-    from alexnet_cy.images.folder import search_images
 
     if not args.images and not args.lists:
         raise UsageError("need an IMAGE, a folder of them, or a list with --from")
+    paths, failures, left_out = expand_folders(args.images, args.order)
+    for name in args.lists:
+        paths += read_list(sys.stdin if name == "-" else name, args.column, args.root)
+    if not args.quiet:
+        _report_left_out(left_out)
+    return paths, failures, left_out
+
+
+def expand_folders(
+    arguments: Iterable[str], order: Order = "name"
+) -> tuple[list[str], list[Failure], list[LeftOut]]:
+    """Replace folders by the images in them; report those that have none or cannot be listed."""
+    from alexnet_cy.images.folder import search_images
+
     paths: list[str] = []
     failures: list[Failure] = []
     left_out: list[LeftOut] = []
-    for argument in args.images:
+    for argument in arguments:
         if not os.path.isdir(argument):
             paths.append(argument)  # as it was typed, for the reports of its reader
             continue
         try:
-            found = search_images(argument, args.order)
+            found = search_images(argument, order)
             left_out += found.left_out
             if not found.paths:
                 raise ImageError(f"{argument!r}: no images in this folder")
             paths += found.paths
         except ImageError as error:
             failures.append(_report(argument, str(error)))
-    for name in args.lists:
-        paths += read_list(sys.stdin if name == "-" else name, args.column, args.root)
-    if not args.quiet:
-        _report_left_out(left_out)
     return paths, failures, left_out
 
 

@@ -28,7 +28,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def argument(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make a converter for argparse whose ValueError is told in its own words."""
+    """Make a converter for argparse that reports a ValueError in its own words."""
 
     def converted(text: str) -> Any:
         try:
@@ -62,7 +62,7 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
         help="a weight file of any format, or the name of a published one "
         "(alexnet-cy weights list); default: deep-compression, 8.9 MB, fetched on first use",
     )
-    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    add_variant_option(parser, "force the variant, for files that do not record it")
 
 
 def add_variant_option(

@@ -1,4 +1,4 @@
-"""The bar that shows how far a long command is."""
+"""Bars on stderr that show how far a long command is, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeAlias
 
-__all__ = ["progress_bar"]
+__all__ = ["Advance", "AdvancePart", "parts_bar", "progress_bar"]
 
 Advance: TypeAlias = Callable[[int, int], None]
+"""Called with the images done so far, and all images."""
+
+AdvancePart: TypeAlias = Callable[[str, int, int], None]
+"""Called with the name of a part, how much of it is done, and how much there is."""
 
 
 @contextmanager
@@ -55,5 +59,27 @@ def progress_bar() -> Iterator[Advance]:
             elapsed_s = now - first[1]
             rate = f"{(n_done - first[0]) / elapsed_s:.1f}" if elapsed_s else "-"
             bar.update(task, completed=n_done, total=n_images, rate=rate)
+
+        yield advance
+
+
+@contextmanager
+def parts_bar() -> Iterator[AdvancePart]:
+    """Show how far each part is, one below the other."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda name, done, total: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        tasks: dict[str, int] = {}
+
+        def advance(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done)  # type: ignore[arg-type]  # TaskID is an int
 
         yield advance

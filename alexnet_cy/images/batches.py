@@ -23,8 +23,8 @@ VIEWS_AT_A_TIME = 64
 folder of any length needs the memory of this many."""
 
 OnError: TypeAlias = Literal["raise", "skip", "nan"]
-"""What an image that cannot be read does: end the loop, be left out and named, or keep its place
-and be named."""
+"""The effect of an image that cannot be read: end the loop, be left out and named, or keep its
+place and be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,13 @@ class _Readers:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
     def __enter__(self) -> _Readers:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._pool is not None:
+        if self._pool is not None and self._process == os.getpid():
             self._pool.shutdown(cancel_futures=True)
 
     def fill(
@@ -162,7 +163,8 @@ class _Readers:
 
         if self._threads == 1 or len(sources) == 1:
             return [fill_one(i) for i in range(len(sources))]
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():  # a forked child has no threads
+            self._process = os.getpid()
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="alexnet_cy-decode")
         # If Ctrl-C comes while this waits, `map` takes back what has not begun.
         return list(self._pool.map(fill_one, range(len(sources))))

@@ -114,7 +114,7 @@ def search_images(
 
 
 def natural_key(name: str) -> tuple[list[Any], list[Any], str]:
-    """Sort names as people count: numbers by value, the ending last; equal ones as written."""
+    """Sort names as people count: numbers by their value, the ending last; then as written."""
     stem, ending = os.path.splitext(name)
     return _counted(stem), _counted(ending), name
 

@@ -18,7 +18,7 @@ KINDS_OF_PATHS = "UTOS"
 
 
 def is_one_image(images: ImageSource | Iterable[ImageSource]) -> bool:
-    """Tell one image from a collection of them.
+    """Distinguish one image from a collection.
 
     A uint8 array (N, H, W, C) is a collection, and so is an array of strings or objects; any other
     array is one image; so are paths, bytes, open files and PIL images. Everything else that can be

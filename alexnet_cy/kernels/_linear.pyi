@@ -3,11 +3,16 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._runtime import AlignedMemory
 
 class PackedLinear:
     in_features: int
     out_features: int
     finite: bool
+    capsule: object
+    weight_memory: AlignedMemory
+    bias_memory: AlignedMemory
+    row_stride: int
     def __new__(
         cls,
         out_features: int,

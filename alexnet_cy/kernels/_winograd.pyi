@@ -45,3 +45,6 @@ class WinogradConv2d(Bound):
         columns: NDArray[np.intp],
         relu: bool,
     ) -> Self: ...
+
+class TransformWeights(Bound):
+    def __new__(cls, packed: PackedWinograd) -> Self: ...

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from alexnet_cy.machine.unfinished import hold
+
 __all__ = ["move_into_place", "replace_file", "resolve_output"]
 
 _KINDS = (
@@ -123,6 +125,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
     """
     target = resolve_output(path)
     temporary, mode = _make_beside(target)
+    descriptor = hold(temporary)
     try:
         yield temporary
         os.chmod(temporary, mode)  # some libraries write a file of their own in its place
@@ -131,6 +134,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    finally:
+        os.close(descriptor)
 
 
 def _make_beside(target: str) -> tuple[str, int]:

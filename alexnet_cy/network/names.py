@@ -1,7 +1,7 @@
-"""What the values inside a network are called, and what else people call them.
+"""Names of the values inside a network, and their aliases elsewhere.
 
 The name of a convolution or fully connected layer means its value after the ReLU, as in Caffe,
-where the ReLU works in place; "_pre" behind the name means the value before it. fc8 has no ReLU:
+where the ReLU works in place; "_pre" after the name means the value before it. fc8 has no ReLU:
 "fc8" is the logits, and "fc8_pre", which is the same value, is understood as "fc8". torchvision's
 node names are understood for every variant that has the layer; `network/aliases.py` has the names
 of other tools.
@@ -57,7 +57,7 @@ and the dropout behind it, which does nothing at inference."""
 
 
 def feature_names(variant: Variant) -> tuple[str, ...]:
-    """List the values that can be asked for, in the order in which the pass makes them.
+    """List the values that can be requested, in the order in which the pass makes them.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def resolve_layer(variant: Variant, name: str, names: str | None = None) -> str:
     Raises
     ------
     TypeError
-        If `name` is no string.
+        If `name` is not a string.
     ValueError
         If the network has no such value, and the message suggests a name and lists all of ours; if
         the name means different values to different tools, and the message has them; if there is
@@ -113,7 +113,7 @@ def resolve_layer(variant: Variant, name: str, names: str | None = None) -> str:
         return layer_name  # it has no ReLU, else its "_pre" would be among the names
     raise ValueError(
         f"variant {variant.name!r} has no layer {name!r}{_suggestion(name, own)}; "
-        f"its layers are {', '.join(own)}"
+        f"its layers are {', '.join(own)}, and there the network ends"
     )
 
 
@@ -142,7 +142,7 @@ def _meaning(variant: Variant, name: str, own: tuple[str, ...], scheme: str | No
         meanings = ", or ".join(f"{us!r} ({why})" for us, why in TWO_MEANINGS[key].items())
         raise ValueError(f"the layer {name!r} may mean {meanings}: write which")
     for other, table in SCHEMES.items():
-        if key in table and key not in ALIASES:
+        if key in table and key not in ALIASES and layer_of_feature(table[key]) in own:
             raise ValueError(
                 f"variant {variant.name!r} has no layer {name!r}; {other} means {table[key]!r} by "
                 f"it: write that, or names={other!r} (--names {other})"

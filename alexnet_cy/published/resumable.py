@@ -49,7 +49,7 @@ class ResumableDownload:
     Parameters
     ----------
     file : PublishedFile
-        What is fetched: its size and its hash.
+        The file to fetch: its size and its hash.
     part : Path
         Where the bytes are kept until they are complete.
     timeout_s : float

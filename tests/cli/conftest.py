@@ -19,7 +19,10 @@ from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS, Conv, Layer, Linear, Variant
 
 # Modules that look variants up and would otherwise have the large ones.
-HOLDERS = ("network.variants", "weights.loader", "weights.caffe.variant", "weights.onnx.read")
+HOLDERS = (
+    *("network.variants", "network.templates", "network.recognition", "weights.variant_choice"),
+    *("weights.writing", "weights.caffe.variant", "weights.onnx.read"),
+)
 
 
 @dataclass(frozen=True)

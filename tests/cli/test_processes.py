@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import alexnet_cy
+from alexnet_cy.cli.signals import ended_by_signals
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,11 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(
     ("sent", "status", "message"),
-    [(signal.SIGINT, 130, "alexnet-cy: interrupted\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "alexnet-cy: interrupted\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+    ],
 )
 def test_signal_leaves_what_is_done(
     features_run: subprocess.Popen[str],
@@ -90,6 +95,17 @@ def test_signal_leaves_what_is_done(
     assert folder.name == "features.npz.unfinished"
     done = int(re.findall(r"(\d+) images are done and kept in", err)[0])
     assert np.load(folder / "pool1.npy", mmap_mode="r").shape == (done, 96, 27, 27)
+
+
+def test_what_ignores_a_closed_terminal_goes_on() -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_reader_that_goes_early() -> None:

@@ -95,7 +95,8 @@ def test_a_near_miss_gets_a_suggestion_and_the_list():
         resolve_layer(CAFFE, "conv_5")
     with pytest.raises(ValueError, match=r"\(did you mean 'features.12'\?\)"):
         resolve_layer(TORCHVISION, "features_12")
-    with pytest.raises(ValueError, match=r"no layer 'zzz'; its layers are conv1_pre, .*, prob$"):
+    end = "prob, and there the network ends"
+    with pytest.raises(ValueError, match=rf"no layer 'zzz'; its layers are conv1_pre, .*, {end}$"):
         resolve_layer(CAFFE, "zzz")
 
 

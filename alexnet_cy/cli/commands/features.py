@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter
-from types import FrameType
 from typing import TYPE_CHECKING, get_args
 
 from alexnet_cy.cli.failures import CommandError, UsageError, note
@@ -57,7 +54,6 @@ where it was when the same command is given again.
 """
 
 ON_ERROR: dict[str, OnError] = {"skip": "skip", "nan": "nan", "stop": "raise"}
-TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -143,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         note(RANDOM_NOTE)
     started = perf_counter()
     collection = replace(collect(paths, args.order), left_out=left_out)
-    with _ended_by_sigterm(), _told_what_is_kept(output), progress_bar() as advance:
+    with _told_what_is_kept(output), progress_bar() as advance:
         written = net.write_features(
             collection,
             args.output,
@@ -235,23 +231,6 @@ def _told_what_is_kept(output: str) -> Iterator[None]:
 
 def _announce(text: str) -> None:
     note(printable(text))
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that it leaves nothing behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(TERMINATED)
-
-    previous = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _print_summary(

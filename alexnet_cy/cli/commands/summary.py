@@ -142,7 +142,7 @@ def _settings(layer: Layer) -> str:
 
 
 def _window(layer: Conv | MaxPool) -> str:
-    """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 behind."""
+    """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 after."""
     text = shape_text(layer.kernel_size)
     if layer.stride != (1, 1):
         down, across = layer.stride

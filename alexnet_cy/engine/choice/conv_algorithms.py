@@ -57,7 +57,7 @@ def able_algorithms(problem: ConvProblem, *, exact: bool = False) -> tuple[str, 
 
 
 def requested_algorithm(requested: str = "auto") -> tuple[str, str]:
-    """Tell who says which algorithm is taken.
+    """Return what decided the algorithm.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def choose_algorithm(
     level : str, optional
         The instruction-set level that it is for; the one in force if left out.
     tuned : str, optional
-        What measurements say.
+        The measurements.
 
     Raises
     ------
@@ -136,5 +136,5 @@ def _cost_ms(problem: ConvProblem, algorithm: str, level: str) -> float:
 
 
 def takes_blocks(problem: ConvProblem, algorithm: str) -> bool:
-    """Tell whether the algorithm wants its input cut into blocks (`_layout.space_to_depth`)."""
+    """Return whether the algorithm needs its input cut into blocks (`_layout.space_to_depth`)."""
     return algorithm == "winograd" and problem.stride != (1, 1)

@@ -16,7 +16,7 @@ from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import run_all
 from alexnet_cy.kernels._runtime import involuntary_switches, note_pass
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "Take"]
 
 # A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
@@ -24,6 +24,12 @@ SLOW = 1.5
 
 Clock = Callable[[str, float], None]
 """Called with a step's name and its seconds."""
+
+Take = Callable[[str, Float32Array, slice], None]
+"""Called with a feature's name, its values for some of the images, and which images these are.
+
+The values are (N, H, W, C) or (N, F), and stand only until the call returns.
+"""
 
 
 class Executor:
@@ -58,8 +64,36 @@ class Executor:
         dict of str to ndarray
             For every feature of the plan, (N, C, H, W) or (N, F).
         """
-        plan, n_images = self.plan, images.shape[0]
+        n_images = images.shape[0]
         results = {name: np.empty((n_images, *shape), np.float32) for name, shape in self._outputs}
+
+        def copy(feature: str, values: Float32Array, part: slice) -> None:
+            if values.ndim == 4:
+                _layout.NhwcToNchw(values, results[feature][part]).run(threads)
+            else:
+                results[feature][part] = values
+
+        self.visit(images, threads, copy, clock)
+        return results
+
+    def visit(
+        self,
+        images: Float32Array | PixelBatch,
+        threads: int,
+        take: Take,
+        clock: Clock | None = None,
+    ) -> None:
+        """Run the pass, and show every feature where it lies before its memory is used again.
+
+        Parameters
+        ----------
+        images, threads, clock
+            As for `run`.
+        take : callable
+            See `Take`; up to `Plan.trunk_block` images at a time come out of the trunk, up to
+            `Plan.head_block` out of the fully connected layers.
+        """
+        plan, n_images = self.plan, images.shape[0]
         switches, began = involuntary_switches(), perf_counter()
         workspace = self._take_workspace(min(plan.trunk_block, n_images))
         for start in range(0, n_images, plan.head_block):
@@ -69,16 +103,15 @@ class Executor:
                 started = perf_counter()
                 trunk = workspace.trunk(part.stop - part.start)
                 trunk.take_images(images[part], threads)
-                _run_steps(trunk.steps, results, part, threads, clock, started)
+                _run_steps(trunk.steps, take, part, threads, clock, started)
                 if plan.head:
                     head = workspace.head(trunk, stop - start)
                     head.take(trunk, first - start, threads)
             if plan.head:
                 rows = slice(start, stop)
-                _run_steps(head.steps, results, rows, threads, clock, perf_counter())
+                _run_steps(head.steps, take, rows, threads, clock, perf_counter())
         self._idle.append(workspace)
         self._note(n_images, threads, perf_counter() - began, involuntary_switches() - switches)
-        return results
 
     def _note(self, n_images: int, threads: int, seconds: float, switches: int) -> None:
         """Let OpenMP's threads wait briefly for one another while the machine is busy."""
@@ -106,21 +139,18 @@ class Executor:
 
 def _run_steps(
     steps: BoundSteps,
-    results: dict[str, Float32Array],
+    take: Take,
     part: slice,
     threads: int,
     clock: Clock | None,
     started: float,
 ) -> None:
-    """Run steps for the images of `part`, and hand out what was asked for."""
+    """Run steps for the images of `part`, and return the values requested."""
     for stretch in steps.stretches if clock is None else steps.single:
         run_all(stretch.kernels, threads)
         last = stretch.last
         for feature in last.step.features:
-            if last.result.ndim == 4:
-                _layout.NhwcToNchw(last.result, results[feature][part]).run(threads)
-            else:
-                results[feature][part] = last.result
+            take(feature, last.result, part)
         if clock is not None:
             ended = perf_counter()
             clock(last.step.name, ended - started)

@@ -1,7 +1,7 @@
 """A plan bound to memory: every step with the views it reads and writes, made once and run often.
 
 A view takes Python a few microseconds to make, and a pass needs dozens: bound anew for every pass
-of one image they took 0.4 ms of seven. Kernels that are bound run one behind the other in one call.
+of one image they took 0.4 ms of seven. Bound kernels run one after the other in one call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BoundStep:
         What computes it, one after the other; the first of several writes zeros about the result,
         where another step may have written.
     result : ndarray of float32
-        What it writes, (N, H, W, C) without padding or (N, F).
+        The memory it writes, (N, H, W, C) without padding or (N, F).
     """
 
     step: Step
@@ -47,7 +47,7 @@ class BoundStep:
 
 @record(frozen=True, slots=True)
 class Stretch:
-    """Steps that run in one call: up to one whose result is asked for, or to the last.
+    """Steps that run in one call: up to one whose result is requested, or to the last.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class BoundSteps:
     stretches : tuple of Stretch
         The longest there can be.
     result : ndarray of float32
-        What the last step writes.
+        The result of the last step.
     """
 
     def __init__(self, steps: Iterable[BoundStep]) -> None:
@@ -120,7 +120,7 @@ class Trunk:
 
     @property
     def features(self) -> int:
-        """How many floats of an image the last step writes."""
+        """The floats of an image that the last step writes."""
         return prod(self.steps.result.shape[1:])
 
     def take_images(self, images: Float32Array | PixelBatch, threads: int) -> None:

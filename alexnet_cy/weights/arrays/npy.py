@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["MAX_HEADER_BYTES", "read", "read_header"]
 
