@@ -15,7 +15,7 @@ from PIL import Image
 
 import alexnet_cy
 
-N_KILLS, N_IMAGES = 20, 600
+N_KILLS, N_IMAGES = 20, 300
 
 
 def start(images: Path, output: Path) -> subprocess.Popen[bytes]:
@@ -24,7 +24,7 @@ def start(images: Path, output: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("killed.py")), str(images), str(output)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
 
 
@@ -46,7 +46,7 @@ def test_killed_at_random_moments(tmp_path: Path, name: str) -> None:
     output.parent.mkdir()
     began = time.monotonic()
     process = start(images, whole)
-    assert process.wait() == 0, process.stderr.read()
+    assert process.wait() == 0
     took_s = time.monotonic() - began
     moments = random.Random(1)
     kills, resumed = 0, False
@@ -63,13 +63,13 @@ def test_killed_at_random_moments(tmp_path: Path, name: str) -> None:
             kills += 1
             resumed |= (output.parent / f"{name}.unfinished").exists()
         else:
-            assert process.returncode == 0, process.stderr.read()
+            assert process.returncode == 0
             assert_same(output, whole)
-        process.communicate()
+        process.wait()
     assert resumed
     if not output.exists() or (output.parent / f"{name}.unfinished").exists():
         process = start(images, output)
-        assert process.wait() == 0, process.stderr.read()
+        assert process.wait() == 0
     assert_same(output, whole)
     assert [path.name for path in output.parent.iterdir()] == [name]
 
