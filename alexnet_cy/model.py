@@ -112,6 +112,7 @@ class AlexNet:
                 f"trained_on: {len(names)} classes; the network has {known.num_classes}"
             )
         self._weights_sha256: str | None = None
+        self._packed_path = ""
 
     @classmethod
     def random(
@@ -292,7 +293,12 @@ class AlexNet:
         return f"<{type(self).__name__} {variant.name}, {end}, weights: {self._origin.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle a file that has not changed as its path, size and time; other weights whole."""
+        """Pickle a file that has not changed as its path, size and time; other weights whole.
+
+        Of packed weights, the path and the hash travel.
+        """
+        if self._packed_path:
+            return _restore_packed, (type(self), self._packed_path, self._weights_sha256)
         runner, file = self._runner, self._file
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
@@ -530,6 +536,66 @@ class AlexNet:
         from alexnet_cy.weights.trained_on import metadata_of
 
         safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
+
+    def save_packed(self, path: str | PathLike[str]) -> None:
+        """Write the weights as the kernels take them, for `load_packed` on this machine.
+
+        Processes that load the file share one copy of it, read-only: eight of them hold 300 MB
+        together, where each would hold as much. It is a cache: for this version and this
+        instruction-set level alone, and no format to keep weights in.
+
+        Parameters
+        ----------
+        path : path-like
+            Written whole or not at all, as by `save`. Processes that use a former file keep it.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        WeightsError
+            The file that the weights come from cannot be read.
+        """
+        from alexnet_cy.shared_weights import save_packed
+        from alexnet_cy.weights.trained_on import metadata_of
+
+        more = {
+            "network": self.identity(),
+            "note": self._origin.note,
+            "trained_on": metadata_of(self._trained_on),
+        }
+        save_packed(self._runner, path, more)
+
+    @classmethod
+    def load_packed(cls, path: str | PathLike[str]) -> AlexNet:
+        """Load a network that `save_packed` has written, in milliseconds and without copying it.
+
+        The file is mapped into memory: nobody may write into it meanwhile. Its SHA-256 is checked
+        when it is loaded for the first time, and its size and time from then on.
+
+        Raises
+        ------
+        WeightsError
+            It is no such file, is damaged, or is for another version or instruction-set level.
+        OSError
+            It cannot be opened.
+        """
+        from os import fsdecode
+        from os.path import abspath
+
+        from alexnet_cy.origin import Origin
+        from alexnet_cy.shared_weights import open_packed
+        from alexnet_cy.weights.trained_on import trained_on
+
+        runner, header = open_packed(path)
+        name, network = fsdecode(path), header["network"]
+        net = cls.__new__(cls)
+        net._runner, net._file = runner, None
+        net._origin = Origin(network["weights"], network["format"], header["note"])
+        net._trained_on = trained_on(name, header["trained_on"], runner.variant.num_classes)
+        net._weights_sha256 = network["weights_sha256"]
+        net._packed_path = abspath(name)
+        return net
 
     def preprocess(
         self,
@@ -1251,6 +1317,16 @@ def _batches(
     from alexnet_cy.images.batches import read_batches
 
     return read_batches(images, prepared, threads=threads, on_error=on_error)
+
+
+def _restore_packed(kind: type[AlexNet], path: str, weights_sha256: str) -> AlexNet:
+    """Load packed weights in another process of this machine."""
+    from alexnet_cy.errors import WeightsError
+
+    net = kind.load_packed(path)
+    if net._weights_sha256 != weights_sha256:
+        raise WeightsError(f"{path!r}: a network was sent as this file, which has changed since")
+    return net
 
 
 def _restore(
