@@ -137,6 +137,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
         "a MATLAB file (.mat, as of MatConvNet) is not read; load it with scipy.io.loadmat, and "
         "save the arrays as conv1.weight, conv1.bias, ... with numpy.savez",
     ),
+    (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (
         _is_deep_compression,
         Format("deep-compression", "deep_compression", takes_variant=True),
