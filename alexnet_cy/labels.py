@@ -30,7 +30,8 @@ class Prediction(NamedTuple):
     wnid : str
         WordNet id, such as "n02123045"; empty for a network of other classes than ImageNet's.
     label : str
-        The first word of the synset, such as "tabby"; "class 17" for a network of other classes.
+        The first word of the synset, such as "tabby"; for a network of other classes the name that
+        its weight file has for it, or else "class 17".
     probability : float
         0 to 1.
     """
@@ -70,7 +71,7 @@ def imagenet_classes() -> tuple[ImageNetClass, ...]:
 
 
 def top_predictions(
-    probabilities_row: ArrayLike, top: int, labels: Sequence[str] = ()
+    probabilities_row: ArrayLike, top: int, classes: Sequence[str] = ()
 ) -> list[Prediction]:
     """Name the most probable classes of one image.
 
@@ -79,33 +80,35 @@ def top_predictions(
     probabilities_row : array_like, shape (classes,)
         One row of what `AlexNet.forward` returns.
     top : int
-        How many at most, from 1 up; there are no more than classes.
-    labels : sequence of str, optional
-        The names of the classes, if the file of the weights has them.
+        The largest number, from 1 up; there are no more than classes.
+    classes : sequence of str
+        The names of the classes, where the network has names of its own.
 
     Returns
     -------
     list of Prediction
-        The most probable first; of equal ones, the one with the lower number first. Without
-        labels 1000 classes are taken for ImageNet's.
+        The most probable first; of equal ones, the one with the lower number first. 1000 classes
+        without names are taken for ImageNet's.
 
     Raises
     ------
     TypeError
-        `top` is no integer, or the probabilities are no array.
+        `top` is not an integer, or the probabilities are not an array.
     ValueError
-        `top` is less than 1, or the probabilities are no vector.
+        `top` is less than 1, the probabilities are not a vector, or there are more or fewer names.
     """
     row = np.asarray(as_array(probabilities_row, "probabilities_row"))
     if row.ndim != 1:
         raise ValueError(f"probabilities_row: need shape (classes,), got {row.shape}")
+    if classes and len(classes) != len(row):
+        raise ValueError(f"classes: {len(row)} names are needed, got {len(classes)}")
     order = np.argsort(-row, kind="stable")[: as_count(top, "top")]
-    return [_name(int(number), len(row), float(row[number]), labels) for number in order]
+    return [_name(int(number), len(row), float(row[number]), classes) for number in order]
 
 
-def _name(number: int, n_classes: int, probability: float, labels: Sequence[str]) -> Prediction:
-    if len(labels) == n_classes:
-        return Prediction("", labels[number], probability)
+def _name(number: int, n_classes: int, probability: float, classes: Sequence[str]) -> Prediction:
+    if classes:
+        return Prediction("", classes[number], probability)
     if n_classes != IMAGENET_CLASSES:
         return Prediction("", f"class {number}", probability)
     known = imagenet_classes()[number]

@@ -131,6 +131,8 @@ typedef struct {
     ptrdiff_t row_stride, pixel_stride;
 } acy_image;
 
+#include "training.h"
+
 typedef struct {
     const char *name; /* "x86-64-v3" */
     int lanes;        /* floats in a vector */
@@ -201,13 +203,26 @@ typedef struct {
     /* y = max(x, 0), NaN stays NaN; x and y may be the same. */
     void (*relu)(const float *x, float *y, ptrdiff_t n);
 
+    /* Rows [row_begin, row_end) of the distances of two images of one size, [H][W]:
+     *     distance = sum_c weight[c] * (a[c] / |a| - b[c] / |b|)^2,
+     *     |x| = sqrt(sum_c x[c]^2) + epsilon
+     * The bits are the same for (a, b) and (b, a). */
+    void (*unit_distance)(const acy_image *a, const acy_image *b, const float *weight,
+                          float epsilon, float *distance, ptrdiff_t row_begin, ptrdiff_t row_end);
+
     /* The machine's limits. `multiply_add` does `steps` multiply-adds on each of `fma_floats`
      * floats that never leave the registers; `read_all` reads n floats, n a multiple of 128.
      * What they return only keeps the compiler from leaving the work out. */
     int fma_floats;
     float (*multiply_add)(ptrdiff_t steps);
     float (*read_all)(const float *x, ptrdiff_t n);
+
+    acy_training training;
 } acy_kernels;
+
+static inline const acy_training *acy_training_of(const acy_kernels *kernels) {
+    return &kernels->training;
+}
 
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
 #define ACY_CONV_PIXELS 256

@@ -48,11 +48,21 @@ ACY_INLINE void vf_store_first(float *p, vf v, ptrdiff_t n) {
     memcpy(p, &v, (size_t)n * sizeof(float));
 }
 
-/* Of the lanes of low and, behind them, those of high, the ACY_LANES from lane `first` on. */
+/* Of the lanes of low and, after them, those of high, the ACY_LANES from lane `first` on. */
 ACY_INLINE vf vf_from_pair(vf low, vf high, const int first) {
     vi lanes;
     ACY_UNROLL for (int lane = 0; lane < ACY_LANES; lane++) lanes[lane] = first + lane;
     return __builtin_shuffle(low, high, lanes);
+}
+
+/* x, in a way that keeps the compiler from fusing the product that x may be with an addition. */
+ACY_INLINE vf vf_rounded(vf x) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(x));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(x));
+#endif
+    return x;
 }
 
 ACY_INLINE vf vf_select(vi mask, vf if_true, vf if_false) {

@@ -17,7 +17,7 @@ __all__ = ["ArrayTensor", "TensorRef"]
 
 
 class TensorRef(ABC):
-    """One array, read only when asked for; several threads may ask at once.
+    """One array, read only on demand; several threads may read at once.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
         The mean makes no array of itself.
     ValueError
         The preset does more than subtract a mean from pixels 0..255; the mean has another shape,
-        values that are no finite numbers, or cannot be read. The message begins with ``mean:``.
+        values that are not finite, or cannot be read. The message begins with ``mean:``.
     """
     if mean is None:
         return np.array(preset.mean, np.float32).reshape(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""How images become the network's input: a preset, a mean and an orientation, checked once."""
+"""Preparation of images for the network: a preset, a mean and an orientation, checked once."""
 
 from __future__ import annotations
 

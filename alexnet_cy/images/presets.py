@@ -18,7 +18,7 @@ from typing import Literal, SupportsIndex, TypeAlias, get_args
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
-Resize: TypeAlias = Literal["warp", "short-side"]
+Resize: TypeAlias = Literal["warp", "short-side", "none"]
 Resampling: TypeAlias = Literal["opencv-bilinear", "pillow-bilinear"]
 Crops: TypeAlias = Literal["centre", "pycaffe-10", "torchvision-10"]
 CropRounding: TypeAlias = Literal["floor", "half-even"]
@@ -39,11 +39,12 @@ class Preset:
         Key in `PRESETS`; a variation may keep it or take another.
     title : str
         One line for people.
-    resize : {"warp", "short-side"}
+    resize : {"warp", "short-side", "none"}
         "warp": both sides to `resize_size`, the aspect ratio lost. "short-side": the shorter side
-        to `resize_size`, the longer to int(resize_size * long / short).
+        to `resize_size`, the longer to int(resize_size * long / short). "none": images of
+        `crop_size` are taken as they are, and others refused.
     resize_size : int or None
-        Pixels. None, for "warp" only: straight to `crop_size`.
+        Pixels. None, for "warp": straight to `crop_size`; for "none".
     resampling : {"opencv-bilinear", "pillow-bilinear"}
         Whose 8-bit bilinear arithmetic: OpenCV's ``INTER_LINEAR`` reads four pixels whatever the
         scale, Pillow's ``BILINEAR`` averages over all of them (antialias) when it shrinks.
@@ -64,7 +65,7 @@ class Preset:
     mean, std : tuple of float
         Subtracted, and divided by, after that; one for each channel.
     source : str
-        What defines these figures.
+        The definition of these figures.
 
     Raises
     ------
@@ -121,6 +122,17 @@ class Preset:
         if self.subtracts_mean_only:
             std = (1.0,)
         return replace(self, channel_order="grey", mean=mean, std=std)
+
+    def as_is(self) -> Preset:
+        """Return the same arithmetic for images that are neither resized nor cropped."""
+        return replace(
+            self,
+            name="as-is",
+            title=f"the pixels as they are, with the arithmetic of {self.name}",
+            resize="none",
+            resize_size=None,
+            crops="centre",
+        )
 
     def suits_weights_of(self, other: Preset) -> bool:
         """Whether pixels come out as weights made for another preset expect them.
@@ -193,8 +205,10 @@ class Preset:
         height, width = self.crop_size
         if min(height, width) < 1:
             raise ValueError(f"crop_size: expected at least 1 pixel, got {self.crop_size}")
+        if self.resize == "none" and (self.resize_size is not None or self.crops != "centre"):
+            raise ValueError("resize: 'none' has no resize_size, and one view of an image")
         if self.resize_size is None:
-            if self.resize != "warp":
+            if self.resize == "short-side":
                 raise ValueError(f"resize_size: {self.resize!r} needs a size, got None")
         elif max(height, width) > self.resize_size:
             raise ValueError(

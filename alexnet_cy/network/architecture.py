@@ -204,7 +204,7 @@ class Variant:
         Raises
         ------
         TypeError
-            If `height` or `width` is no integer.
+            If `height` or `width` is not an integer.
         ValueError
             If one is less than 1, there is no layer `last`, or a layer up to `last` cannot take
             what an image of that size gives it; the message says which, and which size works.
@@ -289,7 +289,7 @@ class Variant:
                 )
 
     def _fits(self, size: int, last_layer: Layer) -> bool:
-        """Tell whether a square image of this size goes through the layers up to `last_layer`."""
+        """Return whether a square image of this size goes through the layers up to `last_layer`."""
         try:
             self._check_linear_inputs(tuple(self._walk(size, size, last_layer)))
         except ValueError:

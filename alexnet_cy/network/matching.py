@@ -38,7 +38,7 @@ def compare_shapes(expected: Shapes, shapes: Shapes) -> list[str]:
     -------
     list of str
         One line for each tensor that is missing, of another shape, or not part of the network;
-        where the shape tells what may have happened, the line says so.
+        where the shape suggests what happened, the line says so.
     """
     lines = []
     for name, wanted in expected.items():

@@ -35,7 +35,7 @@ def shape_text(shape: Shape) -> str:
 
 
 class _WithoutParameters:
-    """What the layers share that learn nothing and whose arithmetic is not counted."""
+    """The base of layers that learn nothing and whose arithmetic is not counted."""
 
     __slots__ = ()
 

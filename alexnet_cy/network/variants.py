@@ -48,7 +48,7 @@ def _pool_before_norm(layers: Layers) -> Layers:
 
 
 def _insert_after(layers: Layers, name: str, inserted: Layer) -> Layers:
-    """Insert a layer behind the layer called `name`."""
+    """Insert a layer after the layer called `name`."""
     place = [layer.name for layer in layers].index(name) + 1
     return (*layers[:place], inserted, *layers[place:])
 

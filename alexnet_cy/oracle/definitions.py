@@ -176,7 +176,7 @@ def local_response_norm(
     Raises
     ------
     TypeError, ValueError
-        If `x` has no four axes, or `size` is no whole number from 1 up.
+        If `x` has no four axes, or `size` is not a whole number from 1 up.
     """
     images = _as_array("x", x, 4, dtype)
     size = as_count(size, "size")
@@ -322,7 +322,7 @@ def window_pixels(
     kernel, stride, padding, ceil_mode
         As in `max_pool2d`.
     fill : float
-        What stands outside the images.
+        The value outside the images.
 
     Returns
     -------

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.names import PRE_SUFFIX, layer_of_feature, resolve_layer
+from alexnet_cy.network.names import PRE_SUFFIX, is_flat_name, layer_of_feature, resolve_layer
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Shape
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.oracle.baseline import baseline_layer, conv2d_im2col, conv2d_loops
@@ -156,7 +156,7 @@ def forward(
     Returns
     -------
     ndarray, shape (N, classes), or dict
-        Probabilities; if `layers` is given, for each name asked for, the value of that layer, of
+        Probabilities; if `layers` is given, for each name, the value of that layer, of
         shape (N, C, H, W) or (N, F).
 
     Raises
@@ -174,7 +174,12 @@ def forward(
     asked = [last] if layers is None else layers
     canonical = {name: resolve_layer(network, name) for name in asked}
     features = _features(network, weights, np.asarray(x, dtype), set(canonical.values()))
-    values = {name: features[feature] for name, feature in canonical.items()}
+    values = {
+        name: features[feature].reshape(len(features[feature]), -1)
+        if is_flat_name(name)
+        else features[feature]
+        for name, feature in canonical.items()
+    }
     return values[last] if layers is None else values
 
 

@@ -9,26 +9,24 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.bounds import MAX_CLASSES
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.variant_choice import choose_variant
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
+
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
 
@@ -49,8 +47,6 @@ class LoadedNetwork:
         The path of the file.
     metadata : mapping of str to str
         What else the file says; "variant_note" tells where several variants fit and one was taken.
-    labels : tuple of str
-        The names of the classes, if the file has them.
     """
 
     variant: Variant
@@ -58,7 +54,6 @@ class LoadedNetwork:
     format: str
     path: str
     metadata: Mapping[str, str]
-    labels: tuple[str, ...] = ()
 
 
 def open_network(
@@ -79,9 +74,10 @@ def open_network(
     path : path-like
         The file; its format is told by its content.
     variant : str or Variant, optional
-        Forces a variant. A name gives the settings that the file does not tell, and the file the
-        number and width of layers. A file that describes its network must describe this one; one
-        that only names another is taken for this one, with a warning, if all shapes fit.
+        Forces a variant, where the file does not tell it: a name gives the settings, and the file
+        the number and width of layers. One that contradicts a graph is an
+        error; one that contradicts a name noted in the file is taken, with a warning, if all shapes
+        fit.
     allow_nonfinite : bool
         Whether tensors with NaN or infinity can be read.
 
@@ -101,7 +97,7 @@ def open_network(
     Warns
     -----
     AmbiguousVariantWarning
-        None was asked for, and several fit, or only the shapes of the nearest one do not.
+        Several variants fit and none was asked for.
     UserWarning
         The variant asked for is not the one noted in the file; or the tensors have PyTorch's names
         and the variant goes with Caffe's images.
@@ -109,22 +105,17 @@ def open_network(
     forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
     content = read_file(opened, forced)
-    tensors = _with_biases(content.tensors)
-    choice = choose_variant(opened.path, replace(content, tensors=tensors), variant)
+    choice = choose_variant(opened.path, content, variant)
     if choice.warning is not None:
         warnings.warn(choice.warning, stacklevel=3)  # whoever called AlexNet.load
     tensors = {
-        name: tensors[name]
-        if allow_nonfinite
-        else FiniteTensor(f"{opened.path!r}: {name}", tensors[name])
-        for name in choice.variant.parameter_shapes()
+        name: tensor if allow_nonfinite else FiniteTensor(f"{opened.path!r}: {name}", tensor)
+        for name, tensor in choice.tensors.items()
     }
     metadata = dict(content.metadata)
     if choice.note:
         metadata["variant_note"] = choice.note
-    return LoadedNetwork(
-        choice.variant, tensors, content.format, opened.path, metadata, content.labels
-    )
+    return LoadedNetwork(choice.variant, tensors, content.format, opened.path, metadata)
 
 
 def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
@@ -219,18 +210,3 @@ def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> 
             f"{name}: the value at {index} is {value}; weights must be finite "
             "(allow_nonfinite=True loads them all the same)"
         )
-
-
-def _with_biases(tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
-    """Add biases of zero where no layer of a kind, convolution or fully connected, has any."""
-    complete = dict(tensors)
-    for kind in ("conv", "fc"):
-        names = [name for name in tensors if name.startswith(kind)]
-        if not any(name.endswith(".bias") for name in names):
-            for name in names:
-                layer, _, ending = name.rpartition(".")
-                shape = tensors[name].shape
-                if ending == "weight" and shape and 0 < shape[0] <= MAX_CLASSES:
-                    zeros = np.zeros(shape[0], np.float32)
-                    complete[f"{layer}.bias"] = ArrayTensor(zeros)
-    return complete

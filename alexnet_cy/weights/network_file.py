@@ -38,8 +38,6 @@ class NetworkFile:
     network : Variant or None
         The network with all of its layers and settings, if the file has them; None if it has
         tensors only.
-    labels : tuple of str
-        The names of the classes, if the file has them, in the order of the classifier's neurons.
     """
 
     format: str
@@ -47,4 +45,3 @@ class NetworkFile:
     variant: str | None
     metadata: Mapping[str, str]
     network: Variant | None = None
-    labels: tuple[str, ...] = ()

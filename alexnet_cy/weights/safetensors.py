@@ -1,7 +1,7 @@
 """Reader and writer of ``.safetensors``.
 
 A file is an unsigned 64-bit length, that many bytes of JSON, and the numbers, row-major and
-little-endian, one tensor behind the other without gaps (github.com/huggingface/safetensors, README,
+little-endian, one tensor after the other without gaps (github.com/huggingface/safetensors, README,
 section "Format"). The writer is that of the safetensors package. The reader is our own: the
 package opens the file a second time and by default maps it, reads no bfloat16 without an extension
 of NumPy, and accepts repeated names.
@@ -78,8 +78,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         }
     )
     noted, network = noted_network(file.path, metadata)
-    metadata |= named.metadata
-    return NetworkFile("safetensors", named.tensors, noted or named.variant, metadata, network)
+    variant = noted or named.variant
+    return NetworkFile("safetensors", named.tensors, variant, metadata | named.metadata, network)
 
 
 def write(
@@ -187,7 +187,7 @@ def _check_entry(file: WeightsFile, name: str, entry: object) -> _Entry:
             raise WeightsError(f"{what}: needs dtype, shape and two data_offsets")
     if rest:
         raise WeightsError(f"{what}: has keys besides dtype, shape and data_offsets")
-    # bool is an int to Python, and true is no number to JSON.
+    # bool is an int to Python, and true is not a number to JSON.
     if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
         raise WeightsError(f"{what}: shape and data_offsets must be integers of at least 0")
     is_counter = dtype in _COUNTER_BYTES and len(shape) < 2

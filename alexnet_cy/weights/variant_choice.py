@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError
 from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.bounds import MAX_CLASSES
 from alexnet_cy.network.matching import (
     closest_variant,
     compare_shapes,
@@ -26,12 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "choose_variant"]
 
-Shapes: TypeAlias = "Mapping[str, tuple[int, ...]]"
-
-# The formats whose files have the whole network, even where their readers only name it.
+# The formats whose files have the whole network, layer by layer.
 _WITH_GRAPH = frozenset({"caffemodel", "onnx"})
 # The formats in which PyTorch's users keep a state dict and nothing about the network.
 _STATE_DICTS = frozenset({"torch", "safetensors"})
+
+
+Shapes: TypeAlias = "Mapping[str, tuple[int, ...]]"
+_Decision: TypeAlias = tuple[Variant, str, "Warning | None"]
 
 
 class Choice(NamedTuple):
@@ -41,13 +47,16 @@ class Choice(NamedTuple):
     ----------
     variant : Variant
         With the file's number of classes.
+    tensors : mapping of str to TensorRef
+        One for each entry of ``variant.parameter_shapes()``, in that order and of that shape.
     note : str
-        Which variants the file fits besides, or what was assumed; empty if nothing.
+        Which variants the file fits besides; empty if none.
     warning : Warning or None
         What users must hear of.
     """
 
     variant: Variant
+    tensors: Mapping[str, TensorRef]
     note: str = ""
     warning: Warning | None = None
 
@@ -69,79 +78,84 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
     ValueError, WeightsError
         As of `loader.open_network`.
     """
-    shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
+    tensors = _with_biases(content.tensors)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
     forced = None if asked is None else get_variant(asked)
     if content.network is not None:
-        return Choice(_as_the_file_has_it(path, content.network, forced, shapes))
-    if forced is not None:
-        return _take_asked(path, content, forced, shapes, by_name=isinstance(asked, str))
-    if content.variant is not None:
+        variant, note, warning = _as_described(path, content.network, forced, shapes), "", None
+    elif forced is not None:
+        variant, note, warning = _take_asked(path, content, forced, shapes)
+        if warning is None and isinstance(asked, str):  # a Variant says what it wants
+            doubt = _doubt_of_images(content, variant)
+            warning = UserWarning(f"{path!r}: {doubt}") if doubt else None
+    elif content.variant is not None:
         told = VARIANTS.get(content.variant)
         if told is None:
             raise WeightsError(
                 f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
                 f"{', '.join(VARIANTS)}, and variant= forces one"
             )
-        return Choice(_fit(path, content, told, shapes, "is the one the file tells of"))
-    return _guess(path, content, shapes)
+        is_free = content.format not in _WITH_GRAPH
+        why = "is the one the file tells of"
+        variant = _fit(path, told, shapes, why, advise=is_free)
+        note, warning = "", None
+    else:
+        variant, note, warning = _guess(path, content, shapes)
+    in_order = {name: tensors[name] for name in variant.parameter_shapes()}
+    return Choice(variant, in_order, note, warning)
 
 
-def _take_asked(
-    path: str, content: NetworkFile, forced: Variant, shapes: Shapes, *, by_name: bool
-) -> Choice:
-    """Take the variant asked for; whoever has written it himself has chosen its preset."""
-    is_other = content.variant not in (None, forced.name)
-    if is_other and content.format in _WITH_GRAPH:
+def _as_described(path: str, network: Variant, forced: Variant | None, shapes: Shapes) -> Variant:
+    """Return the network of a file that describes it; another one is an error."""
+    if forced is not None:
+        differences = differing_settings(network, forced)
+        if differences:
+            raise WeightsError(
+                f"{path!r}: describes its network, {network.name!r}, and {forced.name!r}, which "
+                f"was asked for, is another: {'; '.join(differences[:6])}; leave variant= out: "
+                "the results of another network would be wrong"
+            )
+        network = fit_classes(forced, shapes)
+    mismatches = compare_shapes(network.parameter_shapes(), shapes)
+    if mismatches:
+        raise WeightsError(f"{path!r}: does not fit the network it has; {describe(mismatches)}")
+    return network
+
+
+def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes) -> _Decision:
+    """Take the variant asked for."""
+    if content.format in _WITH_GRAPH and content.variant not in (None, forced.name):
         raise WeightsError(
             f"{path!r}: its graph is that of variant {content.variant!r}, but {forced.name!r} was "
             "asked for; leave variant= out: the results of another variant would be wrong"
         )
-    fitted = _fit(path, content, forced, shapes, "was asked for")
-    if is_other:
-        text = (
+    variant = _fit(path, forced, shapes, "was asked for")
+    warning = None
+    if content.variant not in (None, forced.name):
+        warning = UserWarning(
             f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
             "the shapes are the same, the results are not"
         )
-        return Choice(fitted, warning=UserWarning(text))
-    doubt = _doubt_of_images(content, fitted) if by_name else ""
-    return Choice(fitted, warning=UserWarning(f"{path!r}: {doubt}") if doubt else None)
+    return variant, "", warning
 
 
-def _as_the_file_has_it(
-    path: str, network: Variant, forced: Variant | None, shapes: Shapes
-) -> Variant:
-    """Return the network of a file that describes it; another one is an error."""
-    differences = [] if forced is None else differing_settings(network, forced)
-    if forced is not None and differences:
-        raise WeightsError(
-            f"{path!r}: describes a network of its own, and variant {forced.name!r}, which was "
-            f"asked for, is another one: {'; '.join(differences)}"
-        )
-    taken = network if forced is None else fit_classes(forced, shapes)
-    mismatches = compare_shapes(taken.parameter_shapes(), shapes)
-    if mismatches:
-        raise WeightsError(f"{path!r}: does not fit its own network; {describe(mismatches)}")
-    return taken
-
-
-def _guess(path: str, content: NetworkFile, shapes: Shapes) -> Choice:
+def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
     """Choose the first of the named networks that are nearest to the file's shapes."""
     fitting = fitting_templates(shapes)
     if not fitting:
         closest = closest_variant(VARIANTS.values(), shapes)
-        return Choice(_fit(path, content, closest, shapes, "is the closest"))
+        return _fit(path, closest, shapes, "is the closest"), "", None
     chosen, *others = fitting
-    doubt = _doubt_of_images(content, chosen)
-    note = ""
+    doubt, note = _doubt_of_images(content, chosen), ""
     if others:
-        names = ", ".join(repr(variant.name) for variant in others)
+        names = ", ".join(repr(_base(variant)) for variant in others)
         note = (
-            f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the "
+            f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the "
             "same shapes and give other results; variant= chooses one of them, or a Variant of "
             "your own"
         )
     elif not _has_named_trunk(chosen) or "model" in content.metadata:
-        name = chosen.name.removesuffix(LIKE)
+        name = _base(chosen)
         note = (
             f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
             f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
@@ -149,9 +163,9 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> Choice:
         )
     text = "; ".join(part for part in (note, doubt) if part)
     if not text:
-        return Choice(chosen)
+        return chosen, "", None
     kind = AmbiguousVariantWarning if note else UserWarning
-    return Choice(chosen, note, kind(f"{path!r}: {text}"))
+    return chosen, note, kind(f"{path!r}: {text}")
 
 
 def _has_named_trunk(network: Variant) -> bool:
@@ -171,12 +185,12 @@ def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:
     if not is_state_dict or variant.channel_order != "BGR":
         return ""
     return (
-        f"images are prepared as for {variant.name!r}, by preset {variant.preset!r} (BGR, 0 to "
+        f"images are prepared as for {_base(variant)!r}, by preset {variant.preset!r} (BGR, 0 to "
         "255); a network that PyTorch trained wants preset='torchvision' most often"
     )
 
 
-def _fit(path: str, content: NetworkFile, variant: Variant, shapes: Shapes, why: str) -> Variant:
+def _fit(path: str, variant: Variant, shapes: Shapes, why: str, *, advise: bool = True) -> Variant:
     """Return the network that a variant makes of the shapes; WeightsError if it makes none."""
     mismatches = list_mismatches(variant, shapes)
     if not mismatches:
@@ -184,12 +198,30 @@ def _fit(path: str, content: NetworkFile, variant: Variant, shapes: Shapes, why:
     fitting = fitting_templates(shapes)
     if variant == VARIANTS.get(variant.name):
         for network in fitting:
-            if network.name.removesuffix(LIKE) == variant.name:
+            if _base(network) == variant.name:
                 return network
-    names = [repr(network.name.removesuffix(LIKE)) for network in fitting]
-    is_free = names and content.format not in _WITH_GRAPH
-    advice = f"; it fits {', '.join(names)}, which variant= forces" if is_free else ""
+    names = [repr(_base(network)) for network in fitting]
+    advice = f"; it fits {', '.join(names)}, which variant= forces" if names and advise else ""
     raise WeightsError(
         f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
         f"{describe(mismatches)}"
     )
+
+
+def _base(variant: Variant) -> str:
+    return variant.name.removesuffix(LIKE)
+
+
+def _with_biases(tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
+    """Add biases of zero where no layer of a kind, convolution or fully connected, has any."""
+    complete = dict(tensors)
+    for kind in ("conv", "fc"):
+        names = [name for name in tensors if name.startswith(kind)]
+        if any(name.endswith(".bias") for name in names):
+            continue
+        for name in names:
+            layer, _, ending = name.rpartition(".")
+            shape = tensors[name].shape
+            if ending == "weight" and shape and 0 < shape[0] <= MAX_CLASSES:
+                complete[f"{layer}.bias"] = ArrayTensor(np.zeros(shape[0], np.float32))
+    return complete

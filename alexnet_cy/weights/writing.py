@@ -144,7 +144,7 @@ def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDA
     Raises
     ------
     TypeError
-        A tensor is no float32 array.
+        A tensor is not a float32 array.
     """
     checked = {}
     for name, tensor in tensors.items():
@@ -163,7 +163,7 @@ def file_metadata(variant: str | Variant, metadata: Mapping[str, str] | None) ->
     Raises
     ------
     TypeError
-        A key or a value is no str.
+        A key or a value is not a str.
     """
     noted = dict(metadata or {})
     if isinstance(variant, Variant):

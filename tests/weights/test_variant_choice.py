@@ -61,7 +61,8 @@ def test_other_formats_are_caffes_as_often_as_not(format_name):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_a_file_tells_is_taken_silently(name):
     content = content_of(shapes_of(name), "safetensors", name)
-    assert choose_variant("x", content, None) == (get_variant(name), "", None)
+    choice = choose_variant("x", content, None)
+    assert (choice.variant, choice.note, choice.warning) == (get_variant(name), "", None)
 
 
 def test_a_network_with_torchvisions_names_is_torchvisions():

@@ -64,7 +64,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a trial gives.
+    """The result of a trial.
 
     Attributes
     ----------
@@ -106,7 +106,11 @@ def run(args: argparse.Namespace) -> int:
     rows = _probabilities(net, image, trials, args.threads)
     answers = [
         # Total variation distance: 1/2 * sum over i of |p[i] - q[i]|
-        Answer(trial, top_predictions(row, args.top), float(np.abs(row - rows[0]).sum() / 2))
+        Answer(
+            trial,
+            top_predictions(row, args.top, net.classes),
+            float(np.abs(row - rows[0]).sum() / 2),
+        )
         for trial, row in zip(trials, rows, strict=True)
     ]
     if args.json:

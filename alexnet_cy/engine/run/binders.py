@@ -40,7 +40,7 @@ def bind_step(step: Step, packed: PackedWeights, source: Buffer, target: Buffer)
     step : Step
     packed : PackedWeights
     source, target : Buffer
-        What it reads and what it writes; the same for a step in place.
+        The memory it reads and the memory it writes; the same for a step in place.
     """
     if step.relu_only:  # over the padding as well: max(0, 0) is 0
         x, y = source.whole.reshape(-1), target.whole.reshape(-1)

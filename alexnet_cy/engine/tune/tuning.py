@@ -58,12 +58,12 @@ class TunedLayer:
 
 @record(frozen=True, slots=True)
 class Tuning:
-    """What `AlexNet.tune` has found out. Prints as a table.
+    """The result of `AlexNet.tune`. Prints as a table.
 
     Attributes
     ----------
     batch, threads : int
-        What was measured.
+        The conditions of the measurement.
     layers : tuple of TunedLayer
         The convolutions in order.
     measured : bool

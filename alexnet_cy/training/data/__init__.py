@@ -1,0 +1,1 @@
+"""What a network learns from: images with their classes, split, and drawn by counted numbers."""
