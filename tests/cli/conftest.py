@@ -21,10 +21,8 @@ from alexnet_cy.network import VARIANTS, Conv, Layer, Linear, Variant
 
 # Modules that look variants up and would otherwise have the large ones.
 HOLDERS = (
-    "network.variants",
-    "weights.variant_choice",
-    "weights.caffe.variant",
-    "weights.onnx.read",
+    *("network.variants", "network.templates", "network.recognition", "weights.variant_choice"),
+    *("weights.writing", "weights.caffe.variant", "weights.onnx.read"),
 )
 
 

@@ -80,7 +80,6 @@ def test_a_safetensors_header_may_have_any_length(tmp_path, detected):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (b"\x89HDF\r\n\x1a\n" + bytes(600), "HDF5"),
         (b"\x1f\x8b\x08\0" + bytes(600), "gzip"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"\n<!DOCTYPE html><html><head><title>404</title>", "a web page"),
@@ -139,3 +138,12 @@ def test_no_message_sends_people_to_unsafe_loading():
     texts = [kind for _, kind in _SIGNATURES if isinstance(kind, str)]
     assert len(texts) > 15
     assert not any("allow_pickle" in text for text in texts)
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_a_file_of_one_byte_or_two(tmp_path, first):
+    path = tmp_path / "short"
+    for data in (bytes([first]), bytes([first, 0xA6])):
+        path.write_bytes(data)
+        with pytest.raises(WeightsError):
+            open_network(path)

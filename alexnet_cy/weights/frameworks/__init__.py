@@ -1,1 +1,1 @@
-"""Files of other frameworks: what is not read is named, with what to do about it."""
+"""Files of other frameworks: HDF5 and MXNet are read; others are named, with what to do."""

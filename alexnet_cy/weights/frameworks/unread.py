@@ -38,7 +38,7 @@ def _is_tar(head: bytes) -> bool:
 
 def _is_message_pack(head: bytes) -> bool:
     """Find a map of MessagePack whose first key is a short text, as flax writes it."""
-    return head[:1] > b"\x80" and head[:1] <= b"\x8f" and 0xA0 < head[1:2][0] <= 0xBF
+    return b"\x80" < head[:1] <= b"\x8f" and b"\xa0" < head[1:2] <= b"\xbf"
 
 
 def _is_torch7(head: bytes) -> bool:
