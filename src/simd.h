@@ -48,7 +48,7 @@ ACY_INLINE void vf_store_first(float *p, vf v, ptrdiff_t n) {
     memcpy(p, &v, (size_t)n * sizeof(float));
 }
 
-/* Of the lanes of low and, behind them, those of high, the ACY_LANES from lane `first` on. */
+/* Of the lanes of low and, after them, those of high, the ACY_LANES from lane `first` on. */
 ACY_INLINE vf vf_from_pair(vf low, vf high, const int first) {
     vi lanes;
     ACY_UNROLL for (int lane = 0; lane < ACY_LANES; lane++) lanes[lane] = first + lane;

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe.blobs import parameter_ref
 from alexnet_cy.weights.caffe.layers import LayerGraph, list_layers
@@ -21,6 +21,7 @@ from alexnet_cy.weights.caffe.roles import assign_roles
 from alexnet_cy.weights.caffe.settings import file_settings
 from alexnet_cy.weights.caffe.variant import choose_variant
 from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.protobuf.wire import read_message
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ _FLOOR = 1  # PoolingParameter.RoundMode
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -50,11 +50,11 @@ def write(
     WeightsError
         The variant pads more at one end than at the other, which Caffe cannot be told.
     """
-    variant = get_variant(variant_name)
+    network = get_variant(variant)
     arrays = checked_tensors(tensors)
     noted = metadata or {}
-    layers = list(_layers(variant, arrays, noted.get("layer.fc8", "fc8")))
-    net = CAFFE.message_class("NetParameter")(name=noted.get("name", variant.title))
+    layers = list(_layers(network, arrays, noted.get("layer.fc8", "fc8")))
+    net = CAFFE.message_class("NetParameter")(name=noted.get("name", network.title))
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         stream.write(net.SerializeToString())
         for layer, parameters in layers:

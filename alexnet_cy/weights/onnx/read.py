@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor, NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.key_names import LAYER_NAMES
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.onnx.chain import follow
 from alexnet_cy.weights.onnx.graph import Graph
 from alexnet_cy.weights.onnx.match import match

@@ -42,7 +42,7 @@ _Attribute: TypeAlias = "int | float | tuple[int, ...]"
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -52,20 +52,20 @@ def write(
     returns "prob" (N, classes). Every value inside has the name of its layer; ``conv1_pre`` is
     conv1 before its ReLU.
     """
-    variant = get_variant(variant_name)
-    arrays = _arrays(variant, checked_tensors(tensors))
+    network = get_variant(variant)
+    arrays = _arrays(network, checked_tensors(tensors))
     model = ONNX.message_class("ModelProto")(ir_version=IR_VERSION, producer_name="alexnet_cy")
     model.opset_import.add(domain="", version=OPSET_VERSION)
-    for key, value in file_metadata(variant_name, metadata).items():
+    for key, value in file_metadata(network, metadata).items():
         model.metadata_props.add(key=key, value=value)
-    graph_start = ONNX.message_class("GraphProto")(name=variant.title)
-    graph_start.node.extend(_nodes(variant, arrays))
+    graph_start = ONNX.message_class("GraphProto")(name=network.title)
+    graph_start.node.extend(_nodes(network, arrays))
     parts = [graph_start.SerializeToString()]
     for name, array in arrays.items():
         tensor = _tensor_start(name, array)
         length = len(tensor) + array.nbytes
         parts += [encode_key(_INITIALIZER) + encode_varint(length) + tensor, array.data.cast("B")]
-    parts.append(_values(variant, arrays).SerializeToString())
+    parts.append(_values(network, arrays).SerializeToString())
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         stream.write(model.SerializeToString())
         stream.write(encode_key(_GRAPH) + encode_varint(sum(map(len, parts))))

@@ -5,7 +5,7 @@ wants all of it in memory at once: for a file of 243,861,050 bytes it takes 0.3 
 tensor can be read and 698 MB beyond the interpreter at its peak (protobuf 7.36.2, upb), even with
 the numbers declared as bytes. So the file is walked here, field by field: payloads are stepped
 over, and only their places are noted. What is left goes to the library. The same file then takes
-1 ms, and memory that cannot be told from none.
+1 ms, and no measurable memory.
 
 The walk checks everything that the library would, and more, so that a hostile file can cost
 neither time nor memory: see `read_message`.

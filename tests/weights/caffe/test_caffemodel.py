@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.weights.network_file import NetworkFile
 
 TENSORS = random_tensors(TINY["caffe"])
 OLD = Encoding(v1=True, legacy_shapes=True, training=True)
@@ -210,7 +210,7 @@ def test_a_file_that_shrinks_after_it_was_opened(tmp_path: Path) -> None:
     path = write_caffemodel(tmp_path / "network", TINY["caffe"], TENSORS, TODAY)
     network = caffemodel.read(path)
     os.truncate(path, 100)
-    with pytest.raises(WeightsError, match="truncated"):
+    with pytest.raises(WeightsError, match="changed since it was opened"):
         network.tensors["fc8.bias"].read()
 
 

@@ -1,4 +1,4 @@
-"""How much of the machine others used meanwhile: timings beside neighbours mean little."""
+"""The share of the machine that others used meanwhile: timings on a shared machine mean little."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
-__all__ = ["Neighbours", "WatchNeighbours"]
+__all__ = ["OtherLoad", "WatchOtherLoad"]
 
 # Fields of the first line of /proc/stat, behind its name (proc_stat(5)): user, nice, system, idle,
 # iowait, irq, softirq, steal. The guests' times are part of user and nice.
@@ -15,8 +15,8 @@ STEAL_FIELD = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
-    """What others took during a measurement, in processors: 1.0 is one processor all the time.
+class OtherLoad:
+    """The load of others during a measurement, in processors: 1.0 is one processor all the time.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Neighbours:
     host: float
 
 
-class WatchNeighbours:
+class WatchOtherLoad:
     """Watches from its making on; `result` is None where the system does not count (not Linux)."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class WatchNeighbours:
         self._own_s = process_time()
         self._ticks = _machine_ticks()
 
-    def result(self) -> Neighbours | None:
+    def result(self) -> OtherLoad | None:
         """Return what others took since the watch was made."""
         now = _machine_ticks()
         if self._ticks is None or now is None:
@@ -49,7 +49,7 @@ class WatchNeighbours:
             (after - before) / os.sysconf("SC_CLK_TCK")
             for before, after in zip(self._ticks, now, strict=True)
         )
-        return Neighbours(max(0.0, busy_s - own_s) / elapsed_s, steal_s / elapsed_s)
+        return OtherLoad(max(0.0, busy_s - own_s) / elapsed_s, steal_s / elapsed_s)
 
 
 def _machine_ticks() -> tuple[int, int] | None:
