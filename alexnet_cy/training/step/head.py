@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.scalars import as_real
+from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.kernels.training._dropout import dropout
 from alexnet_cy.network import Linear, Variant
 from alexnet_cy.training.step.weights.linear_weights import LinearWeights
@@ -32,11 +32,22 @@ class Draws:
     indices : ndarray of int64, shape (N,)
         The place of each image in its data set: not in the batch, so that neither the size of a
         batch nor the order of its images changes what an image loses.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `seed` is no whole number of 64 bits, or `epoch` none of 32.
     """
 
     seed: int
     epoch: int
     indices: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        """Check the numbers: the kernel's counters have so many bits."""
+        for name, bits in (("seed", 64), ("epoch", 32)):
+            if as_count(getattr(self, name), name, minimum=0) >= 2**bits:
+                raise ValueError(f"{name}: need a number below 2**{bits}")
 
 
 class Head:
@@ -86,11 +97,6 @@ class Head:
     def input_gradient(self) -> Float32Array:
         """The gradient by `inputs`."""
         return self._gradients[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of activations and gradients."""
-        return sum(array.nbytes for array in (*self._values, *self._gradients))
 
     def forward(self, draws: Draws | None, count: int, threads: int) -> Float32Array:
         """Return the logits of the first `count` images, (count, classes).

@@ -127,11 +127,12 @@ class Passes:
         count = len(images)
 
         def on_layer(layer: LinearWeights, x: Float32Array, e: Float32Array) -> None:
-            for kernel in layer.bind_weight_gradient(x, e, accumulate=accumulate):
-                kernel.run(self._threads)
-            if rates is not None:
-                for parameter in (layer.weight, layer.bias):
-                    parameter.update(rates[parameter.name], self._threads)
+            if rates is None:
+                for kernel in layer.bind_weight_gradient(x, e, accumulate=accumulate):
+                    kernel.run(self._threads)
+            else:
+                both = rates[layer.weight.name], rates[layer.bias.name]
+                layer.update(x, e, both, self._threads)
             if clock is not None:
                 clock(f"{layer.layer.name} weights")
 

@@ -46,11 +46,6 @@ class Buffer:
         """Return some images alone."""
         return self._whole[images, self._down, self._across]
 
-    @property
-    def nbytes(self) -> int:
-        """Return the bytes of all images."""
-        return self._whole.nbytes
-
 
 class TrunkMemory:
     """Memory of the stages.
@@ -101,13 +96,6 @@ class TrunkMemory:
     def winners(self, stage: Stage, images: slice) -> NDArray[np.uint8]:
         """Return which pixel of each window of a pooling was the largest."""
         return self._winners[stage.name][images if stage.passes_on else _from_zero(images)]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all."""
-        buffers = [*self._values.values(), *self._gradients.values()]
-        winners = sum(array.nbytes for array in self._winners.values())
-        return winners + sum(buffer.nbytes for buffer in buffers)
 
 
 def _held(stages: Sequence[Stage]) -> set[str]:

@@ -5,11 +5,12 @@ import pytest
 from numpy.testing import assert_allclose
 from support.decisions import decisions
 from support.networks import images, random_weights
-from support.torch_network import torch_gradients
+from support.torch_network import torch_gradients, torch_logits
 
 from alexnet_cy.network import VARIANTS, get_variant
 from alexnet_cy.oracle.backward import loss_and_gradients
 from alexnet_cy.training.step.network import TrainingNetwork
+from alexnet_cy.training.step.rate import Rate
 
 # Of each tensor's largest value (docs/training.md).
 LARGEST, RMS = 1e-4, 3e-5
@@ -70,3 +71,32 @@ def test_against_torch_autograd(thin_variant, name):
         scale = np.abs(expected[name]).max()
         assert np.mean(np.abs(gradient - expected[name]) > 1e-4 * scale) < 0.05, name
         assert_allclose(gradient, expected[name], atol=0.05 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("formula", ["pytorch", "caffe"])
+def test_ten_steps_are_those_of_torch(thin_variant, formula):
+    torch = pytest.importorskip("torch")
+    variant = thin_variant("torchvision")
+    weights = random_weights(variant)
+    weights["fc8.weight"] *= np.float32(0.02)
+    x, labels = images(variant, 4)[:, :, :96, :96].copy(), np.array([3, 7, 0, 3])
+    net = TrainingNetwork(variant, weights)
+    rates = dict.fromkeys(net.parameters, Rate(0.002, 5e-4, 0.9, formula))
+    leaves = {
+        name: torch.tensor(array, dtype=torch.float64, requires_grad=True)
+        for name, array in weights.items()
+    }
+    sgd = torch.optim.SGD(leaves.values(), 0.002, momentum=0.9, weight_decay=5e-4)
+    truth, inputs = torch.tensor(labels), torch.tensor(x, dtype=torch.float64)
+    for _ in range(10):
+        loss = torch.nn.functional.cross_entropy(
+            torch_logits(torch, variant, leaves, inputs), truth
+        )
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        assert net.step(x, labels, rates).loss == pytest.approx(loss.item(), rel=1e-3)
+    for name, array in net.weights().items():
+        expected = leaves[name].detach().numpy()
+        moved = np.abs(expected - weights[name]).max()
+        assert np.abs(array - expected).max() <= 0.02 * moved, name

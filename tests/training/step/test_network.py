@@ -227,6 +227,8 @@ def test_a_trunk_has_nothing_to_learn(thin_variant):
         ({"indices": np.array([1, -2, 3])}, "indices: need whole numbers from 0 up"),
         ({"class_weights": np.ones(3)}, r"class_weights: need shape \(11,\)"),
         ({"class_weights": -np.ones(11)}, "class_weights: need finite numbers"),
+        ({"epoch": -1}, "epoch: need a whole number from 0 up"),
+        ({"epoch": 2**32}, r"epoch: need a number below 2\*\*32"),
         ({"divisor": 0.0}, "divisor: need a number above 0"),
         ({"x": np.zeros((3, 1, 67, 67), np.float32)}, r"x: need shape \(N, 3, H, W\)"),
         ({"x": np.zeros((0, 3, 67, 67), np.float32), "labels": np.zeros(0, int)}, "at least one"),
