@@ -85,23 +85,19 @@ def network(paths: list[str], threads: int) -> None:
 
 
 def pytorch(paths: list[str], threads: int) -> None:
-    """Do the same by torchvision's transforms, a DataLoader and a model cut at fc7.
+    """Do the same by PyTorch, a DataLoader and a model cut at fc7.
 
-    As people tune it for a processor: `threads` workers decode while as many threads compute.
+    As people tune it for a processor: `threads` workers decode while as many threads compute. The
+    network and the transforms are torchvision's, written out: Resize(256), CenterCrop(224),
+    ToTensor, Normalize on PIL images.
     """
     import torch
     from PIL import Image
-    from torchvision import models, transforms
+    from torch import nn
 
     torch.set_num_threads(threads)
-    prepare = transforms.Compose(
-        [
-            transforms.Resize(256),
-            transforms.CenterCrop(224),
-            transforms.ToTensor(),
-            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        ]
-    )
+    mean = torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)
+    std = torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1)
 
     class Files(torch.utils.data.Dataset):  # type: ignore[misc]
         def __len__(self) -> int:
@@ -109,10 +105,25 @@ def pytorch(paths: list[str], threads: int) -> None:
 
         def __getitem__(self, i: int) -> object:
             with Image.open(paths[i]) as image:
-                return prepare(image.convert("RGB"))
+                width, height = image.size
+                short = min(width, height)
+                size = 256 * width // short, 256 * height // short
+                small = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+            left, top = round((size[0] - 224) / 2), round((size[1] - 224) / 2)
+            pixels = np.array(small.crop((left, top, left + 224, top + 224)))
+            x = torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float().div(255)
+            return x.sub_(mean).div_(std)
 
-    model = models.alexnet(weights=None).eval()
-    model.classifier = model.classifier[:6]
+    layers: list[nn.Module] = []
+    for c, k, size, stride, padding, pool in (
+        (3, 64, 11, 4, 2, True), (64, 192, 5, 1, 2, True), (192, 384, 3, 1, 1, False),
+        (384, 256, 3, 1, 1, False), (256, 256, 3, 1, 1, True),
+    ):  # fmt: skip
+        layers += [nn.Conv2d(c, k, size, stride, padding), nn.ReLU(inplace=True)]
+        layers += [nn.MaxPool2d(3, 2)] if pool else []
+    layers += [nn.AdaptiveAvgPool2d(6), nn.Flatten()]
+    layers += [nn.Linear(9216, 4096), nn.ReLU(inplace=True), nn.Linear(4096, 4096), nn.ReLU()]
+    model = nn.Sequential(*layers).eval()
     with torch.inference_mode(), tempfile.TemporaryDirectory() as folder:
         for _ in range(2):
             model(torch.zeros(BATCH, 3, 224, 224))

@@ -5,11 +5,14 @@ import sys
 from support.networks import narrow, random_weights
 
 import alexnet_cy.extraction.unfinished
+import alexnet_cy.images.batches
 from alexnet_cy import AlexNet
 
-alexnet_cy.extraction.unfinished.COMMIT_EVERY_S = 0.02
+# Many batches and commits, so that a kill falls into any of their steps.
+alexnet_cy.extraction.unfinished.COMMIT_EVERY_S = 0.0
+alexnet_cy.images.batches.VIEWS_AT_A_TIME = 4
 
 if __name__ == "__main__":
     images, output = sys.argv[1:]
-    network = AlexNet(narrow("torchvision"), random_weights(narrow("torchvision")))
-    network.write_features(images, output, ["conv5", "fc7"], dtype="float16")
+    network = AlexNet(narrow("plain"), random_weights(narrow("plain")))
+    network.write_features(images, output, ["conv1", "pool1"], pool="max", dtype="float16")

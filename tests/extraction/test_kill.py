@@ -15,7 +15,7 @@ from PIL import Image
 
 import alexnet_cy
 
-N_KILLS, N_IMAGES = 20, 300
+N_KILLS, N_IMAGES = 20, 200
 
 
 def start(images: Path, output: Path) -> subprocess.Popen[bytes]:
