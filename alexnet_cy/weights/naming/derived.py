@@ -39,7 +39,8 @@ class PrunedWeight(TensorRef):
 
     def read(self) -> NDArray[np.float32]:
         """Read both and multiply."""
-        return np.multiply(self._weight.read(), self._mask.read())
+        with np.errstate(over="ignore", invalid="ignore"):  # the loader refuses what is no number
+            return np.multiply(self._weight.read(), self._mask.read())
 
 
 class NormedWeight(TensorRef):
@@ -57,11 +58,11 @@ class NormedWeight(TensorRef):
         """Read both; the arithmetic is in float64."""
         direction = self._direction.read().astype(np.float64)
         rows = direction.reshape(len(direction), -1)
-        norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        length = self._length.read().reshape(-1).astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):  # the loader refuses what is no number
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            length = self._length.read().reshape(-1).astype(np.float64)
             rows *= (length / norm)[:, None]
-        return direction.astype(np.float32)
+            return direction.astype(np.float32)
 
 
 class BatchNorm(NamedTuple):
@@ -149,5 +150,6 @@ class ScaledTensor(TensorRef):
 
     def read(self) -> NDArray[np.float32]:
         """Read and scale."""
-        scaled: NDArray[np.float32] = self._tensor.read() * self._factor
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled: NDArray[np.float32] = self._tensor.read() * self._factor
         return scaled
