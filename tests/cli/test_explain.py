@@ -87,13 +87,14 @@ def test_table_and_warning(run: Run, weights_of: WeightsOf, photographs: Path) -
     assert lines[3].split()[:4] == ["preset", "caffe", "0.0", "%"]
     marked = [line for line in lines if "(!)" in line]
     assert [line.split()[1] for line in marked] == [
+        "caffe-rgb",
         "torchvision",
         "torchvision-10crop",
         "torchvision-warp",
     ]
     assert outcome.err == (
-        "alexnet-cy: warning: (!) not for variant 'caffe': torchvision, torchvision-10crop, "
-        "torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
+        "alexnet-cy: warning: (!) not for variant 'caffe': caffe-rgb, torchvision, "
+        "torchvision-10crop, torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
     )
 
 
