@@ -40,7 +40,7 @@ def open_fake(monkeypatch, tmp_path):
 
     def open_shapes(shapes, told=None, **options):
         content = fake(shapes, told, {"origin": "a test"})
-        monkeypatch.setattr(loader, "read_file", lambda path, variant=None: content)
+        monkeypatch.setattr(loader, "read_file", lambda path, variant=None, head=None: content)
         return open_network(path, **options)
 
     return open_shapes
