@@ -30,6 +30,7 @@ from setuptools.errors import CompileError, LinkError
 MODULES = (
     "_runtime",
     "_turns",
+    "_pieces",
     "_bound",
     "_layout",
     "_conv",
@@ -41,6 +42,14 @@ MODULES = (
     "_limits",
     "_winograd",
     "_winograd_streaming",
+    "training._conv_gradients",
+    "training._dropout",
+    "training._linear_gradients",
+    "training._loss",
+    "training._lrn_gradients",
+    "training._pool_gradients",
+    "training._update",
+    "training._winograd_gradients",
 )
 
 PACKAGE = "alexnet_cy.kernels"
@@ -204,7 +213,7 @@ class BuildPackage(build_py):
     def run(self) -> None:
         """Remove what has no source any more, then build as usual."""
         built = Path(self.build_lib, "alexnet_cy")
-        modules = {Path("kernels", name) for name in (*MODULES, "_cyutility")}
+        modules = {Path("kernels", *name.split(".")) for name in (*MODULES, "_cyutility")}
         for path in [path for path in built.rglob("*") if path.is_file()]:
             inside = path.relative_to(built)
             module = inside.parent / inside.name.partition(".")[0]
@@ -228,7 +237,7 @@ def wanted_levels() -> list[IsaLevel]:
 
 def extension(name: str) -> Extension:
     """Describe one module of src; only _runtime links what implements the contract."""
-    sources = [f"src/{name}.pyx"]
+    sources = [f"src/{name.replace('.', '/')}.pyx"]
     if name == "_runtime":
         sources += ["src/machine/cpu.c", "src/machine/waiting.c"]
     depends = [str(path) for path in Path("src").rglob("*.h")]

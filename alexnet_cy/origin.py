@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alexnet_cy.contracts.records import record
@@ -9,10 +10,13 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.file_stamp import FileStamp
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network import Variant
 
-__all__ = ["Origin", "WeightsOfFile"]
+__all__ = ["Origin", "WeightsOfFile", "hash_of_weights"]
 
 
 @record(frozen=True, slots=True)
@@ -85,3 +89,30 @@ class WeightsOfFile:
         wanted, now = PUBLISHED[self.published], FileStamp.of(self.stamp.path)
         is_right = file_hash(now.path, wanted.hash_name) == wanted.hash_hex
         return now if is_right else self.stamp
+
+
+def hash_of_weights(
+    origin: Origin, file: WeightsOfFile | None, weights: Mapping[str, NDArray[np.float32]]
+) -> str:
+    """Return the SHA-256 of a weight file, as sha256sum prints it; or of arrays by their names.
+
+    Of random weights it is that of the seed, which says which weights they are.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read any more.
+    """
+    if file is not None:
+        from alexnet_cy.published.checksum import file_hash
+
+        return file_hash(file.stamp.path, "sha256")
+    from hashlib import sha256
+
+    if origin.format == "random":
+        return sha256(origin.name.encode()).hexdigest()
+    digest = sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()

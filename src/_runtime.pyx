@@ -245,6 +245,21 @@ def waits_briefly():
 
 # ---------------------------------------------------------------------------------------- memory
 
+cdef Py_ssize_t granted_before_refusal = -1
+
+
+def refuse_after(Py_ssize_t count):
+    """Grant memory so many times, then refuse it once, so that tests see what becomes of that."""
+    global granted_before_refusal
+    granted_before_refusal = count
+
+
+cdef bint is_refused() noexcept:
+    global granted_before_refusal
+    granted_before_refusal = max(granted_before_refusal - 1, -2)
+    return granted_before_refusal == -1
+
+
 cdef class AlignedMemory:
     """Zero-filled memory of `nbytes` bytes that starts on a page, with the buffer protocol.
 
@@ -258,7 +273,7 @@ cdef class AlignedMemory:
         if nbytes > PY_SSIZE_T_MAX:
             raise MemoryError(f"cannot allocate {nbytes} bytes")
         self.nbytes = nbytes
-        self.memory = acy_map(max(self.nbytes, 1))
+        self.memory = NULL if is_refused() else acy_map(max(self.nbytes, 1))
         if self.memory is NULL:
             raise MemoryError(f"cannot allocate {nbytes / 1e6:.1f} MB")
 

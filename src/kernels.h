@@ -131,6 +131,8 @@ typedef struct {
     ptrdiff_t row_stride, pixel_stride;
 } acy_image;
 
+#include "training.h"
+
 typedef struct {
     const char *name; /* "x86-64-v3" */
     int lanes;        /* floats in a vector */
@@ -214,7 +216,13 @@ typedef struct {
     int fma_floats;
     float (*multiply_add)(ptrdiff_t steps);
     float (*read_all)(const float *x, ptrdiff_t n);
+
+    acy_training training;
 } acy_kernels;
+
+static inline const acy_training *acy_training_of(const acy_kernels *kernels) {
+    return &kernels->training;
+}
 
 /* Output pixels of one call of `conv`: their pointers live on the stack (2 x 2 KiB). */
 #define ACY_CONV_PIXELS 256

@@ -27,9 +27,15 @@ def setup_assignments(repository):
     return found
 
 
+def modules_below(folder, suffix):
+    """The dotted names of the files below a folder."""
+    files = folder.rglob(f"_*{suffix}")
+    return sorted(".".join(path.relative_to(folder).with_suffix("").parts) for path in files)
+
+
 def test_every_module_is_built(repository, setup_assignments):
     names = setup_assignments["MODULES"]
-    assert sorted(names) == sorted(path.stem for path in (repository / "src").glob("*.pyx"))
+    assert sorted(names) == modules_below(repository / "src", ".pyx")
     for name in names:
         module = importlib.import_module(f"alexnet_cy.kernels.{name}")
         assert not module.__file__.endswith(".py")
@@ -37,8 +43,8 @@ def test_every_module_is_built(repository, setup_assignments):
 
 
 def test_every_module_has_a_stub(repository, setup_assignments):
-    stubs = {path.stem for path in (repository / "alexnet_cy" / "kernels").glob("_*.pyi")}
-    assert stubs == set(setup_assignments["MODULES"])
+    stubs = modules_below(repository / "alexnet_cy" / "kernels", ".pyi")
+    assert stubs == sorted(setup_assignments["MODULES"])
     assert (repository / "alexnet_cy" / "py.typed").is_file()
 
 

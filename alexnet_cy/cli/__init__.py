@@ -14,6 +14,7 @@ from importlib import import_module
 
 from alexnet_cy.cli.failures import CommandError, UsageError, describe, reported_warnings
 from alexnet_cy.cli.parser import build_parser
+from alexnet_cy.cli.signals import ended_by_signals
 from alexnet_cy.cli.streams import flush_stdout, open_missing_streams, silence, write_line
 from alexnet_cy.errors import AlexNetError
 
@@ -22,7 +23,13 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = (
     "classify",
     "features",
+    "lpips",
+    "rdm",
+    "neighbours",
     "explain",
+    "finetune",
+    "evaluate",
+    "train",
     "summary",
     "bench",
     "weights",
@@ -61,13 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0; 1 if something failed, in part or wholly; 2 if the arguments make no
         sense; 130 after Ctrl-C; 141 if nobody reads the output any more.
+
+    Raises
+    ------
+    SystemExit
+        Ended by SIGHUP (129) or SIGTERM (143).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
     try:
         if sys.stdout is None:
             raise CommandError("standard output is closed")
-        with reported_warnings():
+        with reported_warnings(), ended_by_signals():
             status = _run(arguments)
             sys.stdout.flush()
             return status

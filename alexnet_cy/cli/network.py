@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
 
@@ -61,12 +62,15 @@ def fetch_published(name: str) -> FileStamp:
         It cannot be fetched; the advice has the commands that fetch it by hand.
     """
     from alexnet_cy.published.bar import download_bar
-    from alexnet_cy.published.download import fetch_stamp, how_to_get
+    from alexnet_cy.published.download import fetch_stamp, how_to_get, part_of
     from alexnet_cy.published.registry import PublishedFile, get_published
 
     def announce(file: PublishedFile, path: Path) -> None:
         size = f"{file.size_mb} MB, license: {file.license}"
         note(f"fetching {name} ({size}) from {file.urls[0]} to {printable(path)}")
+        with suppress(OSError):
+            here = part_of(path).stat().st_size
+            note(f"{here / 1e6:.1f} MB are here, of a download that broke off: it is continued")
 
     try:
         with download_bar(name) as progress:

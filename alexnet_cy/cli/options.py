@@ -85,7 +85,7 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         type=argument(_preset_name),
         metavar="NAME",
         help="preprocessing (default: the variant's own): caffe, caffe-10crop, warp, torchvision, "
-        "torchvision-10crop, torchvision-warp",
+        "torchvision-10crop, torchvision-warp; as-is: neither resized nor cropped",
     )
     parser.add_argument(
         "--mean",
@@ -149,4 +149,4 @@ def _threads(text: str) -> int:
 def _preset_name(text: str) -> str:
     from alexnet_cy.images import get_preset
 
-    return get_preset(text).name
+    return text if text == "as-is" else get_preset(text).name

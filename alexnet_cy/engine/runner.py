@@ -20,6 +20,7 @@ from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
 from alexnet_cy.engine.plan.plan import Plan
 from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
 from alexnet_cy.kernels._runtime import kernels_of
 from alexnet_cy.kernels._turns import Turns
 from alexnet_cy.machine.levels import active_level
@@ -84,6 +85,7 @@ class Runner:
         tensors = given_tensors(weights, variant, allow_nonfinite=allow_nonfinite)
         self._packed = PackedWeights(variant, tensors, kernels_of(self.level))
         self._executors: dict[object, Executor] = {}
+        self._idle = IdleWorkspaces()
         self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
         self.tuning_turns = Turns()
         self._packed.pack_now(
@@ -96,9 +98,23 @@ class Runner:
         return WeightsView(self._packed)
 
     @property
+    def packed(self) -> PackedWeights:
+        """The weights as the kernels take them."""
+        return self._packed
+
+    @property
     def tuned(self) -> Mapping[str, str]:
         """The measured choice of algorithm by convolution; empty before `use_algorithms`."""
         return self._tuned
+
+    def choices(self) -> dict[str, object]:
+        """Return all that decides how convolutions are computed, as JSON can hold it."""
+        forced = os.environ.get(CONV_VARIABLE)
+        return {
+            "algorithm": forced or self.algorithm,
+            "exact": self.exact,
+            "tuned": {} if forced else dict(self._tuned),
+        }
 
     def use_algorithms(self, tuned: Mapping[str, str]) -> None:
         """Compute each convolution by the algorithm named here, in passes from now on."""
@@ -199,7 +215,7 @@ class Runner:
                 tuned=tuned,
                 level=self.level,
             )
-            executor = self._executors.setdefault(key, Executor(plan, self._packed))
+            executor = self._executors.setdefault(key, Executor(plan, self._packed, self._idle))
             for old in list(self._executors.copy())[:-KEPT_PLANS]:  # each step is atomic
                 self._executors.pop(old, None)
         return executor

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from alexnet_cy.errors import ImageError
+from alexnet_cy.images.pnm import check_pnm
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -118,12 +119,13 @@ def _seekable_within(file: IO[bytes], max_bytes: int) -> IO[bytes]:
 def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
     from PIL import Image, UnidentifiedImageError, WebPImagePlugin  # noqa: F401  (registers WEBP)
 
-    file.seek(0)
+    check_pnm(file)
     formats: tuple[str, ...] = FORMATS
     if file.read(4) in TIFF_STARTS:
         from PIL import TiffImagePlugin  # noqa: F401  (registers TIFF; slow to import)
 
         formats = ("TIFF",)
+    file.seek(0)
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:

@@ -3,11 +3,16 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._runtime import AlignedMemory
 
 class PackedLinear:
     in_features: int
     out_features: int
     finite: bool
+    capsule: object
+    weight_memory: AlignedMemory | memoryview
+    bias_memory: AlignedMemory | memoryview
+    row_stride: int
     def __new__(
         cls,
         out_features: int,
@@ -15,6 +20,7 @@ class PackedLinear:
         bias: NDArray[np.float32] | None,
         kernels: object,
         threads: int,
+        packed: tuple[memoryview, memoryview, bool] | None = None,
     ) -> Self: ...
     def pack_rows(self, first: int, rows: NDArray[np.float32]) -> bool: ...
     @property

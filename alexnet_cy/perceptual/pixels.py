@@ -57,13 +57,26 @@ class Scaling:
 
     def __init__(self, version: str) -> None:
         shift, scale = (SHIFT, SCALE) if version == "0.1" else ((0.0,) * 3, (1.0,) * 3)
-        self._shift = np.array(shift)[:, None]
-        self._scale = np.array(scale)[:, None]
-        self._table = self._scaled(np.broadcast_to(np.arange(256) / 127.5 - 1, (3, 256)))
+        self._shift = np.array(shift)
+        self._scale = np.array(scale)
+        factor, offset = self._line((0, 255))
+        self._table = (factor[:, None] * np.arange(256) + offset[:, None]).astype(np.float32)
 
-    def _scaled(self, x: NDArray[np.floating[Any]]) -> Float32Array:
-        """Scale x, (3, n) in [-1, 1], in float64; round once."""
-        scaled: Float32Array = ((x - self._shift) / self._scale).astype(np.float32)
+    def _line(self, data_range: DataRange) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return a and b for each channel, of which a x + b is (y - shift) / scale.
+
+        y is x brought to [-1, 1]: 2 (x - low) / (high - low) - 1.
+        """
+        low, high = data_range
+        factor = 2 / (high - low) / self._scale
+        return factor, -factor * low - (1 + self._shift) / self._scale
+
+    def _scaled(self, x: NDArray[np.floating[Any]], data_range: DataRange) -> Float32Array:
+        """Scale x, (3, H, W), in float32 and without memory for anything in between."""
+        scaled: Float32Array = np.empty(x.shape, np.float32)
+        for channel, out, factor, offset in zip(x, scaled, *self._line(data_range), strict=True):
+            np.multiply(channel, factor, out=out, casting="same_kind")
+            out += np.float32(offset)
         return scaled
 
     def read(self, image: Any, name: str, data_range: DataRange | None) -> Pixels:
@@ -85,6 +98,8 @@ class Scaling:
             array = np.asarray(as_array(image, name))
             if array.dtype != np.uint8:
                 return self._floats(array, name, data_range)
+            if array.ndim == 3 and array.shape[2] == 3:
+                return array  # nothing to decode, and nothing to copy
             image = array
         try:
             return np.asarray(decode(image))
@@ -116,8 +131,7 @@ class Scaling:
                 f"{name}: values go from {smallest:.6g} to {largest:.6g}, outside data_range "
                 f"({low:g}, {high:g}); give the range they have, or clip them"
             )
-        x = (array.reshape(3, -1).astype(np.float64) - low) * (2 / (high - low)) - 1
-        return self._scaled(x).reshape(array.shape)
+        return self._scaled(array, data_range)
 
     def batch(self, images: Sequence[Pixels]) -> PixelBatch | Float32Array:
         """Return images of one size as the trunk takes them; bytes stay bytes if all are."""

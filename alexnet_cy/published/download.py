@@ -23,7 +23,7 @@ from alexnet_cy.published.checksum import GIT_BLOB, file_hash
 from alexnet_cy.published.registry import PublishedFile, get_published, torch_checkpoints
 from alexnet_cy.published.resumable import DownloadError, Progress, ResumableDownload
 
-__all__ = ["fetch", "fetch_stamp", "find_here", "how_to_get", "places"]
+__all__ = ["fetch", "fetch_stamp", "find_here", "how_to_get", "part_of", "places"]
 
 TIMEOUT_S = 30.0
 
@@ -40,6 +40,11 @@ def places(file: PublishedFile) -> list[Path]:
     if file.variant == "torchvision":
         return [torch_checkpoints() / file.file_name, own]
     return [own]
+
+
+def part_of(path: Path) -> Path:
+    """Return where the bytes of a file are kept until they are complete."""
+    return path.with_name(f"{path.name}.part")
 
 
 def find_here(file: PublishedFile) -> FileStamp | None:
@@ -129,8 +134,7 @@ def fetch_stamp(
             stamp = FileStamp.of(path)
             if file_hash(path, file.hash_name) == file.hash_hex:
                 return stamp  # by the process that this one has waited for
-        part = path.with_name(f"{path.name}.part")
-        download = ResumableDownload(file, part, timeout_s=timeout_s, progress=progress)
+        download = ResumableDownload(file, part_of(path), timeout_s=timeout_s, progress=progress)
         failure = DownloadError(f"{file.name}: no address is known")
         for url in file.urls:
             try:

@@ -18,12 +18,14 @@ from alexnet_cy.network.matching import (
     list_mismatches,
 )
 from alexnet_cy.network.recognition import differing_settings
+from alexnet_cy.network.specs import LRN, Conv, MaxPool
 from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from alexnet_cy.network.specs import Layer
     from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["Choice", "choose_variant"]
@@ -144,16 +146,37 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
         closest = closest_variant(VARIANTS.values(), shapes)
         return _fit(path, closest, shapes, "is the closest"), "", None
     chosen, *others = fitting
-    doubt = _doubt_of_images(content, chosen)
-    if not others:
-        return chosen, "", UserWarning(f"{path!r}: {doubt}") if doubt else None
-    names = ", ".join(repr(_base(variant)) for variant in others)
-    note = (
-        f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the same "
-        "shapes and give other results; variant= chooses one of them, or a Variant of your own"
-    )
-    text = f"{path!r}: {note}; {doubt}" if doubt else f"{path!r}: {note}"
-    return chosen, note, AmbiguousVariantWarning(text)
+    doubt, note = _doubt_of_images(content, chosen), ""
+    if others:
+        names = ", ".join(repr(_base(variant)) for variant in others)
+        note = (
+            f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the "
+            "same shapes and give other results; variant= chooses one of them, or a Variant of "
+            "your own"
+        )
+    elif not _has_named_trunk(chosen) or "model" in content.metadata:
+        name = _base(chosen)
+        note = (
+            f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
+            f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
+            "right, and a Variant of your own what else is"
+        )
+    text = "; ".join(part for part in (note, doubt) if part)
+    if not text:
+        return chosen, "", None
+    kind = AmbiguousVariantWarning if note else UserWarning
+    return chosen, note, kind(f"{path!r}: {text}")
+
+
+def _has_named_trunk(network: Variant) -> bool:
+    """Tell whether the layers up to the head are those of the network it is named after."""
+    named = VARIANTS[network.name.removesuffix(LIKE)]
+    trunk = _trunk(network)
+    return trunk == _trunk(named)[: len(trunk)]
+
+
+def _trunk(network: Variant) -> list[Layer]:
+    return [layer for layer in network.layers if isinstance(layer, Conv | MaxPool | LRN)]
 
 
 def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:

@@ -27,6 +27,18 @@
 #include "unit_distance.h"
 #include "winograd.h"
 
+#include "training/outer.h"
+#include "training/pool.h"
+#include "training/sgd.h"
+
+#include "training/conv.h"
+#include "training/dropout.h"
+#include "training/linear_data.h"
+#include "training/linear_weights.h"
+#include "training/loss.h"
+#include "training/lrn.h"
+#include "training/winograd.h"
+
 /* The accumulators, one row of b and one broadcast element of a must fit the registers. */
 _Static_assert(ACY_TILE_ROWS *ACY_TILE_VECTORS + ACY_TILE_VECTORS + 1 <= ACY_REGISTERS,
                "the register tile spills");
@@ -57,4 +69,25 @@ const acy_kernels ACY_LEVEL = {
     .fma_floats = FMA_CHAINS * ACY_LANES,
     .multiply_add = multiply_add,
     .read_all = read_all,
+    .training =
+        {
+            .winograd_error = winograd_error,
+            .winograd_products = winograd_products,
+            .winograd_kernel = winograd_kernel,
+            .conv_gradient = conv_gradient,
+            .channel_sums = channel_sums,
+            .linear_panel = linear_panel,
+            .linear_gradient = linear_gradient,
+            .linear_data = linear_data,
+            .max_pool_winners = max_pool_winners,
+            .norm_and_pool_winners = norm_and_pool_winners,
+            .max_pool_gradient = max_pool_gradient,
+            .adaptive_avg_pool_gradient = adaptive_avg_pool_gradient,
+            .relu_gradient = relu_gradient,
+            .norm_gradient = norm_gradient,
+            .norm_and_pool_gradient = norm_and_pool_gradient,
+            .cross_entropy = cross_entropy,
+            .dropout = dropout,
+            .sgd = sgd,
+        },
 };

@@ -28,6 +28,19 @@ cdef inline int check_images(float[:, :, :, :] x, float[:, :, :, :] y) except -1
     return check_contiguous(x, y)
 
 
+cdef inline int check_same_shape(
+    float[:, :, :, :] x, float[:, :, :, :] y, str names
+) except -1:
+    """Refuse arrays of two shapes, or with gaps between channels."""
+    cdef int axis
+    for axis in range(4):
+        if x.shape[axis] != y.shape[axis]:
+            raise ValueError(f"{names}: shapes differ")
+    if x.strides[3] != sizeof(float) or y.strides[3] != sizeof(float):
+        raise ValueError(f"{names}: channels must be contiguous")
+    return 0
+
+
 cdef inline acy_pool_window pool_window(
     tuple kernel_size, tuple stride, tuple padding
 ) except *:

@@ -286,10 +286,9 @@ def test_a_full_size_network(tmp_path):
 
 
 def test_a_name_that_nothing_is_written_to():
-    message = (
-        "need a name that ends in .safetensors or .npz or .onnx or .caffemodel for float32, got"
-    )
-    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.pth'"):
-        find_writer("x.pth")
+    endings = ".safetensors or .npz or .onnx or .caffemodel or .pth"
+    message = f"need a name that ends in {endings} for float32, got"
+    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.txt'"):
+        find_writer("x.txt")
     with pytest.raises(ValueError, match=r"ends in \.safetensors for float16, got 'x.npz'"):
         find_writer("x.npz", "float16")

@@ -110,3 +110,17 @@ def test_python_hears_of_it_at_the_line_that_loads(ambiguous):
 def test_the_command_line_says_it_once(ambiguous, capsys):
     assert main(["weights", "verify", str(ambiguous)]) == 0
     assert capsys.readouterr().err.count("taken for 'caffe'") == 1
+
+
+def test_other_widths_are_told_from_no_named_network():
+    shapes = shapes_of("torchvision") | {
+        "conv2.weight": (200, 64, 5, 5),
+        "conv2.bias": (200,),
+        "conv3.weight": (384, 200, 3, 3),
+    }
+    choice = choose_variant("x", content_of(shapes), None)
+    assert choice.variant.name == "torchvision-like"
+    assert type(choice.warning) is AmbiguousVariantWarning
+    assert "strides, padding, pooling and normalisation are those of" in choice.note
+    assert choose_variant("x", content_of(shapes), "torchvision").warning is None
+    assert choose_variant("x", content_of(shapes, variant="torchvision"), None).warning is None

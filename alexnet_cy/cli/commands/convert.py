@@ -15,7 +15,8 @@ __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
-.npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
+.npz, .onnx, .caffemodel or .pth, a state dict that torchvision's AlexNet loads if the network is
+torchvision's. As float32 the values keep every bit of what is loaded from IN; as
 float16, for .safetensors, the file has half the size and every value is rounded to 11 bits.
 """
 
@@ -34,12 +35,19 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
     )
+    parser.add_argument(
+        "--until",
+        metavar="LAYER",
+        help="write the network up to this layer only, such as conv5: enough for lpips, and for "
+        "features of these layers",
+    )
     add_overwrite_option(parser)
     add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
+    from alexnet_cy.network.parts import part_until
     from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
     from alexnet_cy.weights.writing import find_writer, write_network
@@ -53,15 +61,16 @@ def run(args: argparse.Namespace) -> int:
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
     metadata.pop("variant_note", None)
-    tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
-    write_network(args.target, network.variant, tensors, metadata, dtype=args.dtype)
+    kept = network.variant if args.until is None else part_until(network.variant, args.until)
+    tensors = {name: network.tensors[name].read() for name in kept.parameter_shapes()}
+    write_network(args.target, kept, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,
         "target": args.target,
         "dtype": args.dtype,
-        "variant": network.variant.name,
-        "classes": network.variant.num_classes,
+        "variant": kept.name,
+        "classes": kept.num_classes,
         "bytes": os.stat(args.target).st_size,
     }
     if args.json:

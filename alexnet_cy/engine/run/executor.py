@@ -11,6 +11,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.plan import Plan
+from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
 from alexnet_cy.engine.run.workspace import BoundSteps, Workspace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import run_all
@@ -37,13 +38,22 @@ class Executor:
 
     Every pass takes a workspace of its own and leaves it here for the next one of the same size,
     so a second pass touches no new memory and makes no view anew.
+
+    Parameters
+    ----------
+    plan : Plan
+    packed : PackedWeights
+    idle : IdleWorkspaces, optional
+        Where workspaces wait, those of other plans too; a place of its own if left out.
     """
 
-    def __init__(self, plan: Plan, packed: PackedWeights) -> None:
+    def __init__(
+        self, plan: Plan, packed: PackedWeights, idle: IdleWorkspaces | None = None
+    ) -> None:
         self.plan = plan
         self.packed = packed
         self._outputs = [(name, step.output_shape) for step in plan.steps for name in step.features]
-        self._idle: list[Workspace] = []
+        self._idle = IdleWorkspaces() if idle is None else idle
         self._fastest_s: dict[tuple[int, int], float] = {}
 
     def run(
@@ -110,7 +120,7 @@ class Executor:
             if plan.head:
                 rows = slice(start, stop)
                 _run_steps(head.steps, take, rows, threads, clock, perf_counter())
-        self._idle.append(workspace)
+        self._idle.keep(self, workspace)
         self._note(n_images, threads, perf_counter() - began, involuntary_switches() - switches)
 
     def _note(self, n_images: int, threads: int, seconds: float, switches: int) -> None:
@@ -129,12 +139,13 @@ class Executor:
             self.run(images, threads)
 
     def _take_workspace(self, block: int) -> Workspace:
-        """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
-        try:
-            workspace = self._idle.pop()
-        except IndexError:
-            return Workspace(self.plan, self.packed, block)
-        return workspace if workspace.block == block else Workspace(self.plan, self.packed, block)
+        """Reuse an idle workspace of the block's size, or make one."""
+        return self._idle.take(self, block) or Workspace(self.plan, self.packed, block)
+
+    @property
+    def idle(self) -> list[Workspace]:
+        """The workspaces that wait for the next pass, the oldest first."""
+        return self._idle.of(self)
 
 
 def _run_steps(

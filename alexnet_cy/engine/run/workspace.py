@@ -166,6 +166,11 @@ class Head:
             vectors = y
         self.steps = BoundSteps(steps)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its activations."""
+        return self._vectors.nbytes + sum(step.last.result.nbytes for step in self.steps.single)
+
     def take(self, trunk: Trunk, first: int, threads: int) -> None:
         """Flatten what a trunk of this workspace has made of the images from `first` on."""
         key = first, trunk.n_images
@@ -197,6 +202,12 @@ class Workspace:
         self._arena = aligned_zeros((plan.arena_floats * block,))
         self._trunks: dict[int, Trunk] = {}
         self._head: Head | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its activations."""
+        head = self._head
+        return self._arena.nbytes + (0 if head is None else head.nbytes)
 
     def trunk(self, n_images: int) -> Trunk:
         """Return the trunk for at most `block` images."""

@@ -23,6 +23,7 @@ __all__ = [
     "FoldedWeight",
     "NormedWeight",
     "PrunedWeight",
+    "ScaledTensor",
 ]
 
 
@@ -134,3 +135,19 @@ class FoldedBias(TensorRef):
             return self._norm.fold(None if self._bias is None else self._bias.read()).astype(
                 np.float32
             )
+
+
+class ScaledTensor(TensorRef):
+    """A tensor times a power of two, which changes no bit of the fractions."""
+
+    __slots__ = ("_factor", "_tensor")
+
+    def __init__(self, tensor: TensorRef, factor: float) -> None:
+        super().__init__(tensor.shape, tensor.dtype, tensor.stored_bytes)
+        self._tensor = tensor
+        self._factor = np.float32(factor)
+
+    def read(self) -> NDArray[np.float32]:
+        """Read and scale."""
+        scaled: NDArray[np.float32] = self._tensor.read() * self._factor
+        return scaled

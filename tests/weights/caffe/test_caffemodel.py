@@ -215,7 +215,7 @@ def test_a_file_that_shrinks_after_it_was_opened(tmp_path: Path) -> None:
     path = write_caffemodel(tmp_path / "network", TINY["caffe"], TENSORS, TODAY)
     network = caffemodel.read(path)
     os.truncate(path, 100)
-    with pytest.raises(WeightsError, match=r"truncated|has been changed"):
+    with pytest.raises(WeightsError, match="changed since it was opened"):
         network.tensors["fc8.bias"].read()
 
 

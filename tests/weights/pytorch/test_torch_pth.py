@@ -91,11 +91,11 @@ def test_tensors_of_every_layout_are_read(container, tmp_path, torch):
         "slice": base[1:, :, 1:3],
         "steps": base[:, ::2, :, 1::3],
         "transposed": base.transpose(0, 3),
-        "last": base[1, 2, 3, 4],
+        "last": base[1, 2, 3, 4:],
         "column": base[0, 0, :, 2],
         "channels_last": base.contiguous(memory_format=torch.channels_last),
         "empty": base[:0],
-        "one": base[:1, :1, :1, :1],
+        "single": base[:1, :1, :1, :1],
     }
     path = tmp_path / "saved.pth"
     for change in (lambda t: t, torch.Tensor.half, torch.Tensor.bfloat16, torch.Tensor.double):
@@ -150,13 +150,6 @@ def test_a_file_without_checksums_is_read(tmp_path, torch):
     finally:
         torch.serialization.set_crc32_options(before)
     assert_same_bits(read_all(path), tensors)
-
-
-def test_a_whole_model_is_refused_with_advice(tmp_path, torch):
-    path = tmp_path / "model.pth"
-    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 3)), path)
-    with pytest.raises(WeightsError, match=r"NEWOBJ at byte .* save net.state_dict\(\) alone"):
-        read(path)
 
 
 def test_a_script_is_refused_with_advice(tmp_path, torch):

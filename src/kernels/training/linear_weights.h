@@ -1,0 +1,41 @@
+/* The gradient of a fully connected layer's weights: c[k][o] (+)= sum_n x[n][k] e[n][o]. */
+
+/* packed[n][width] of one panel of e, zero beyond the last output. */
+static void linear_panel(const float *e, ptrdiff_t n_images, ptrdiff_t out_features,
+                         ptrdiff_t panel, float *packed) {
+    const ptrdiff_t o = panel * ACY_PANEL_WIDTH, width = width_of_panel(out_features, panel);
+    for (ptrdiff_t n = 0; n < n_images; n++)
+        copy_padded(e + n * out_features + o, out_features - o, width, packed + n * width);
+}
+
+enum { STRIP_STRIDE = ACY_LINEAR_STRIP + 16 }; /* an odd number of cache lines */
+
+static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdiff_t end,
+                            ptrdiff_t panel_begin, ptrdiff_t panel_end, float *scratch) {
+    /* The inputs of the strip side by side: in x they may be a multiple of 4096 bytes apart. */
+    for (ptrdiff_t n = 0; n < g->n_images; n++)
+        memcpy(scratch + n * STRIP_STRIDE, g->x + n * g->x_stride + begin,
+               (size_t)(end - begin) * sizeof(float));
+    acy_row_pair pairs[ACY_OUTER_STEPS];
+    const ptrdiff_t n_tiles = (end - begin + ACY_TILE_ROWS - 1) / ACY_TILE_ROWS;
+    for (ptrdiff_t tile = 0; tile < n_tiles; tile++) {
+        const ptrdiff_t first = tile * (end - begin) / n_tiles;
+        const ptrdiff_t rows = (tile + 1) * (end - begin) / n_tiles - first;
+        for (ptrdiff_t panel = panel_begin; panel < panel_end; panel++) {
+            const ptrdiff_t o = panel * ACY_PANEL_WIDTH;
+            const ptrdiff_t width = width_of_panel(g->out_features, panel);
+            const float *const e = g->e + o * g->n_images;
+            float *const c = g->gradient + (begin + first) * g->row_stride + o;
+            for (ptrdiff_t from = 0; from < g->n_images; from += ACY_OUTER_STEPS) {
+                const ptrdiff_t left = g->n_images - from;
+                const ptrdiff_t n = left < ACY_OUTER_STEPS ? left : ACY_OUTER_STEPS;
+                for (ptrdiff_t i = 0; i < n; i++) {
+                    pairs[i].a = scratch + (from + i) * STRIP_STRIDE + first;
+                    pairs[i].b = e + (from + i) * width;
+                }
+                outer_tiles[rows - 1][width / ACY_LANES - 1](pairs, n, 0, 0, c, g->row_stride,
+                                                             g->accumulate || from > 0);
+            }
+        }
+    }
+}

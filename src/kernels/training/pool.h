@@ -1,0 +1,179 @@
+/* Max pooling that keeps its winners, and the ways back through pooling and ReLU. */
+
+typedef uint8_t bytes_unaligned __attribute__((vector_size(ACY_LANES), aligned(1), may_alias));
+
+/* The bytes of `n` places, as whole numbers; the other lanes are zero. */
+ACY_INLINE vi load_places(const uint8_t *from, ptrdiff_t n) {
+    uint8_t bytes[ACY_LANES] ACY_ALIGNED = {0};
+    if (n < ACY_LANES) {
+        memcpy(bytes, from, (size_t)n);
+        from = bytes;
+    }
+    return __builtin_convertvector(*(const bytes_unaligned *)from, vi);
+}
+ACY_INLINE void store_places(uint8_t *to, vi places, ptrdiff_t n) {
+    const bytes_unaligned bytes = __builtin_convertvector(places, bytes_unaligned);
+    memcpy(to, &bytes, (size_t)(n < ACY_LANES ? n : ACY_LANES));
+}
+ACY_INLINE vi vi_set(int32_t x) { return x - (vi){0}; }
+
+/* max_pool_row, with the place in its window of the first maximum, or of the first NaN: places are
+ * numbered row by row, those outside the image too. */
+static void max_pool_winners_row(const acy_image *input, ptrdiff_t ring, acy_range rows,
+                                 const acy_image *output, uint8_t *winners,
+                                 const acy_pool_window *window, ptrdiff_t p) {
+    const ptrdiff_t channels = input->channels;
+    const ptrdiff_t top = p * window->stride_h - window->padding_top;
+    float *y = output->data + p * output->row_stride;
+    winners += p * output->width * channels;
+    for (ptrdiff_t q = 0; q < output->width; q++, y += output->pixel_stride, winners += channels) {
+        const acy_range columns =
+            window_range(q, window->stride_w, window->padding_left, window->kernel_w, input->width);
+        const ptrdiff_t left = q * window->stride_w - window->padding_left;
+        for (ptrdiff_t c = 0; c < channels; c += ACY_LANES) {
+            const ptrdiff_t n = channels - c;
+            const float *const x = input->data + c;
+            ptrdiff_t row = rows.begin % ring;
+            vf largest =
+                load_channels(x + row * input->row_stride + columns.begin * input->pixel_stride, n);
+            vi winner =
+                vi_set((int32_t)((rows.begin - top) * window->kernel_w + columns.begin - left));
+            for (ptrdiff_t h = rows.begin; h < rows.end; h++) {
+                for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
+                    const vf here =
+                        load_channels(x + row * input->row_stride + w * input->pixel_stride, n);
+                    const vi place = vi_set((int32_t)((h - top) * window->kernel_w + w - left));
+                    const vi wins = (here > largest) | ((here != here) & (largest == largest));
+                    winner = (place & wins) | (winner & ~wins);
+                    largest = vf_max(largest, here);
+                }
+                if (++row == ring) row = 0;
+            }
+            store_channels(y + c, largest, n);
+            store_places(winners + c, winner, n);
+        }
+    }
+}
+
+static void max_pool_winners(const acy_image *input, const acy_image *output, uint8_t *winners,
+                             const acy_pool_window *window, ptrdiff_t row_begin,
+                             ptrdiff_t row_end) {
+    for (ptrdiff_t p = row_begin; p < row_end; p++)
+        max_pool_winners_row(input, input->height, window_rows(window, p, input->height), output,
+                             winners, window, p);
+}
+
+static void norm_and_pool_winners(const acy_image *input, const acy_image *output, uint8_t *winners,
+                                  const acy_norm *norm, const acy_pool_window *window,
+                                  ptrdiff_t row_begin, ptrdiff_t row_end, float *scratch) {
+    const ptrdiff_t ring = window->kernel_h;
+    acy_image normed = *input;
+    normed.data = scratch;
+    normed.pixel_stride = input->channels;
+    normed.row_stride = input->width * input->channels;
+    ptrdiff_t done = 0; /* rows before this one have been normalised, or are not needed */
+    for (ptrdiff_t p = row_begin; p < row_end; p++) {
+        const acy_range rows = window_rows(window, p, input->height);
+        for (ptrdiff_t h = rows.begin > done ? rows.begin : done; h < rows.end; h++) {
+            acy_image from = *input, to = normed;
+            from.data += h * input->row_stride;
+            to.data += h % ring * normed.row_stride;
+            local_response_norm(&from, &to, norm, 0, 1, scratch + ring * normed.row_stride);
+        }
+        done = rows.end;
+        max_pool_winners_row(&normed, ring, rows, output, winners, window, p);
+    }
+}
+
+/* The outputs whose windows hold the input row (or column) i: begin <= p < end. */
+ACY_INLINE acy_range windows_over(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t padding,
+                                  ptrdiff_t kernel, ptrdiff_t n_windows) {
+    const ptrdiff_t last = i + padding, first = last - kernel + 1;
+    const ptrdiff_t begin = first <= 0 ? 0 : (first + stride - 1) / stride;
+    const ptrdiff_t end = last / stride + 1;
+    return (acy_range){begin, end < n_windows ? end : n_windows};
+}
+
+/* dx[w, c] = sum over the windows that hold (h, w), of dy[p, q, c] where (h, w) has won. */
+static void max_pool_gradient_row(const acy_image *dy, const uint8_t *winners, const acy_image *dx,
+                                  const float *mask, ptrdiff_t mask_pixel,
+                                  const acy_pool_window *window, ptrdiff_t h, float *out) {
+    const ptrdiff_t channels = dy->channels;
+    const acy_range rows =
+        windows_over(h, window->stride_h, window->padding_top, window->kernel_h, dy->height);
+    for (ptrdiff_t w = 0; w < dx->width; w++, out += dx->pixel_stride) {
+        const acy_range columns =
+            windows_over(w, window->stride_w, window->padding_left, window->kernel_w, dy->width);
+        for (ptrdiff_t c = 0; c < channels; c += ACY_LANES) {
+            const ptrdiff_t n = channels - c;
+            vf sum = vf_zero();
+            for (ptrdiff_t p = rows.begin; p < rows.end; p++) {
+                const ptrdiff_t down = h + window->padding_top - p * window->stride_h;
+                for (ptrdiff_t q = columns.begin; q < columns.end; q++) {
+                    const ptrdiff_t across = w + window->padding_left - q * window->stride_w;
+                    const vi won = load_places(winners + (p * dy->width + q) * channels + c, n) ==
+                                   vi_set((int32_t)(down * window->kernel_w + across));
+                    const vf share =
+                        load_channels(dy->data + p * dy->row_stride + q * dy->pixel_stride + c, n);
+                    sum += (vf)(won & (vi)share);
+                }
+            }
+            if (mask) {
+                const vi passes = load_channels(mask + w * mask_pixel + c, n) > vf_zero();
+                sum = (vf)(passes & (vi)sum);
+            }
+            store_channels(out + c, sum, n);
+        }
+    }
+}
+
+static void max_pool_gradient(const acy_image *dy, const uint8_t *winners, const acy_image *dx,
+                              const acy_image *mask, const acy_pool_window *window,
+                              ptrdiff_t row_begin, ptrdiff_t row_end) {
+    for (ptrdiff_t h = row_begin; h < row_end; h++)
+        max_pool_gradient_row(dy, winners, dx, mask ? mask->data + h * mask->row_stride : NULL,
+                              mask ? mask->pixel_stride : 0, window, h,
+                              dx->data + h * dx->row_stride);
+}
+
+/* dx[h, w, c] = sum of dy[p, q, c] / area(p, q) over the parts (p, q) that hold (h, w). */
+static void adaptive_avg_pool_gradient(const acy_image *dy, const acy_image *dx,
+                                       ptrdiff_t row_begin, ptrdiff_t row_end) {
+    for (ptrdiff_t h = row_begin; h < row_end; h++)
+        for (ptrdiff_t w = 0; w < dx->width; w++)
+            for (ptrdiff_t c = 0; c < dx->channels; c += ACY_LANES) {
+                const ptrdiff_t left = dx->channels - c;
+                vf sum = vf_zero();
+                /* the first part with an end beyond h, and on while parts begin at or before h */
+                for (ptrdiff_t p = h * dy->height / dx->height;
+                     p < dy->height && p * dx->height / dy->height <= h; p++) {
+                    const ptrdiff_t h_begin = p * dx->height / dy->height;
+                    const ptrdiff_t h_end = ((p + 1) * dx->height + dy->height - 1) / dy->height;
+                    for (ptrdiff_t q = w * dy->width / dx->width;
+                         q < dy->width && q * dx->width / dy->width <= w; q++) {
+                        const ptrdiff_t w_begin = q * dx->width / dy->width;
+                        const ptrdiff_t w_end = ((q + 1) * dx->width + dy->width - 1) / dy->width;
+                        const float area = (float)((h_end - h_begin) * (w_end - w_begin));
+                        sum += load_channels(
+                                   dy->data + p * dy->row_stride + q * dy->pixel_stride + c, left) /
+                               area;
+                    }
+                }
+                store_channels(dx->data + h * dx->row_stride + w * dx->pixel_stride + c, sum, left);
+            }
+}
+
+static void relu_gradient(const acy_image *y, const acy_image *dy, const acy_image *dx, float scale,
+                          ptrdiff_t row_begin, ptrdiff_t row_end) {
+    for (ptrdiff_t h = row_begin; h < row_end; h++)
+        for (ptrdiff_t w = 0; w < dx->width; w++) {
+            const float *const at = y->data + h * y->row_stride + w * y->pixel_stride;
+            const float *const from = dy->data + h * dy->row_stride + w * dy->pixel_stride;
+            float *const to = dx->data + h * dx->row_stride + w * dx->pixel_stride;
+            for (ptrdiff_t c = 0; c < dx->channels; c += ACY_LANES) {
+                const ptrdiff_t n = dx->channels - c;
+                const vi passes = load_channels(at + c, n) > vf_zero();
+                store_channels(to + c, (vf)(passes & (vi)(load_channels(from + c, n) * scale)), n);
+            }
+        }
+}

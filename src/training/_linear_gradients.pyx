@@ -1,0 +1,189 @@
+"""What a fully connected layer learns and hands back: its gradients by weights and by inputs."""
+from cython.parallel cimport prange, threadid
+
+from kernels cimport acy_kernels, kernels_in
+from cache_lines cimport odd_lines
+from training_kernels cimport (
+    ACY_LINEAR_DOTS, ACY_LINEAR_STRIP, acy_linear_gradient, acy_training, acy_training_of,
+    check_length,
+)
+
+from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
+
+import numpy as np
+
+cdef enum:
+    # Errors of a range of panels, at most: 512 KiB, half of an L2 cache.
+    RANGE_FLOATS = 131072
+    # Inputs of one call of linear_data.
+    DATA_INPUTS = 48
+
+
+cdef int check_pair(
+    like, const float[:, ::1] x, const float[:, ::1] e, str name
+) except -1:
+    if (
+        x.shape[1] != like.in_features or e.shape[1] != like.out_features
+        or e.shape[0] != x.shape[0]
+    ):
+        raise ValueError(f"{name}, e: shapes do not match the weights")
+    return 0
+
+
+cdef class LinearDataGradient(Bound):
+    """dx[n, k] = scale * sum over o of e[n, o] weight[o, k] where mask[n, k] > 0, else 0.
+
+    Bound to its arrays. With the inputs x as the mask, which are behind a ReLU and perhaps dropout,
+    dx is the gradient in front of these, `scale` being 1 / (1 - p).
+
+    Parameters
+    ----------
+    packed : PackedLinear
+    e : float32, shape (N, O), C-contiguous
+    dx : float32, shape (N, I), C-contiguous
+    mask : float32, shape (N, I), C-contiguous, or None
+    scale : float
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights.
+    """
+
+    cdef object packed
+    cdef const acy_kernels *kernels
+    cdef const float[::1] weight
+    cdef const float[:, ::1] e, mask
+    cdef float[:, ::1] dx
+    cdef Py_ssize_t row_stride
+    cdef float scale
+
+    def __cinit__(
+        self, packed, const float[:, ::1] e, float[:, ::1] dx, const float[:, ::1] mask,
+        double scale
+    ):
+        check_pair(packed, dx, e, "dx")
+        if mask is not None and (mask.shape[0] != dx.shape[0] or mask.shape[1] != dx.shape[1]):
+            raise ValueError("mask: shape is not that of dx")
+        self.packed = packed
+        self.kernels = kernels_in(packed.capsule)
+        self.weight = np.frombuffer(packed.weight_memory, np.float32)
+        self.row_stride = packed.row_stride
+        self.e = e
+        self.dx = dx
+        self.mask = mask
+        self.scale = <float> scale
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        cdef Py_ssize_t N = self.e.shape[0], O = self.e.shape[1], depth = self.dx.shape[1]
+        cdef Py_ssize_t e_stride = odd_lines(O), first, n, o
+        if N == 0:
+            return 0
+        cdef Py_ssize_t scratch_floats = ACY_LINEAR_DOTS * N * self.kernels.lanes
+        cdef int n_threads = threads_for(min(threads, (depth + DATA_INPUTS - 1) // DATA_INPUTS))
+        cdef AlignedMemory memory = take_scratch(4 * (N * e_stride + n_threads * scratch_floats))
+        cdef float *padded = <float *> memory.memory
+        cdef float *scratch = padded + N * e_stride
+        cdef const float *mask = &self.mask[0, 0] if self.mask is not None else NULL
+        with nogil:
+            for n in range(N):
+                for o in range(O):
+                    padded[n * e_stride + o] = self.e[n, o]
+                for o in range(O, e_stride):
+                    padded[n * e_stride + o] = 0
+            for first in prange(
+                0, depth, DATA_INPUTS, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                acy_training_of(self.kernels).linear_data(
+                    padded, e_stride, N, &self.weight[0], self.row_stride, O, mask, self.scale,
+                    &self.dx[0, 0], depth, first, min(first + DATA_INPUTS, depth),
+                    scratch + threadid() * scratch_floats,
+                )
+        give_back(memory)
+        return 0
+
+
+cdef int add_products(
+    const acy_kernels *kernels, acy_linear_gradient *call, const float[:, ::1] x,
+    const float[:, ::1] e, Py_ssize_t threads
+) except -1:
+    """Fill in x and e; share strips of inputs and ranges of panels out over the threads."""
+    cdef const acy_training *training = acy_training_of(kernels)
+    cdef Py_ssize_t N = x.shape[0], depth = x.shape[1], wide = kernels.panel_width
+    cdef Py_ssize_t n_panels = (e.shape[1] + wide - 1) // wide
+    cdef Py_ssize_t ranges = (N * e.shape[1] + RANGE_FLOATS - 1) // RANGE_FLOATS
+    ranges = min(max(ranges, 1), n_panels)
+    cdef Py_ssize_t strips = (depth + ACY_LINEAR_STRIP - 1) // ACY_LINEAR_STRIP
+    cdef Py_ssize_t n_tasks = ranges * strips, task, part, strip
+    cdef Py_ssize_t scratch_floats = N * (ACY_LINEAR_STRIP + 16)
+    cdef int n_threads = threads_for(min(threads, n_tasks))
+    cdef AlignedMemory memory = take_scratch(
+        4 * (N * n_panels * wide + n_threads * scratch_floats)
+    )
+    cdef float *panels = <float *> memory.memory
+    cdef float *scratch = panels + N * n_panels * wide
+    call.n_images = N
+    call.out_features = e.shape[1]
+    call.x = &x[0, 0] if N else NULL
+    call.x_stride = depth
+    call.e = panels
+    with nogil:
+        for task in prange(
+            n_panels if N else 0, num_threads=n_threads, schedule="static"
+        ):
+            training.linear_panel(&e[0, 0], N, e.shape[1], task, panels + task * wide * N)
+        for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic", chunksize=1):
+            part = task // strips
+            strip = task % strips
+            training.linear_gradient(
+                call, strip * ACY_LINEAR_STRIP, min((strip + 1) * ACY_LINEAR_STRIP, depth),
+                part * n_panels // ranges, (part + 1) * n_panels // ranges,
+                scratch + threadid() * scratch_floats,
+            )
+    give_back(memory)
+    return 0
+
+
+cdef class LinearWeightGradient(Bound):
+    """gradient[k, o] (+)= sum over n of x[n, k] e[n, o], bound to its arrays; images ascending.
+
+    Parameters
+    ----------
+    like : PackedLinear
+        Gives the shape and the layout; its weights are not read.
+    x : float32, shape (N, I), C-contiguous
+    e : float32, shape (N, O), C-contiguous
+    gradient : float32, flat
+        In the layout of ``like.weight_memory``, and as long. Of the padding of a row, what belongs
+        to the last vector becomes zero, and the rest stays.
+    accumulate : bool
+        Add to what `gradient` holds, or write it anew.
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights.
+    """
+
+    cdef const acy_kernels *kernels
+    cdef const float[:, ::1] x, e
+    cdef float[::1] gradient
+    cdef acy_linear_gradient call
+
+    def __cinit__(
+        self, like, const float[:, ::1] x, const float[:, ::1] e, float[::1] gradient,
+        bint accumulate
+    ):
+        check_pair(like, x, e, "x")
+        check_length(gradient, like.row_stride * like.in_features, "gradient")
+        self.kernels = kernels_in(like.capsule)
+        self.x = x
+        self.e = e
+        self.gradient = gradient
+        self.call.gradient = &gradient[0]
+        self.call.row_stride = like.row_stride
+        self.call.accumulate = accumulate
+
+    cdef int compute(self, Py_ssize_t threads) except -1:
+        return add_products(self.kernels, &self.call, self.x, self.e, threads)

@@ -1,0 +1,68 @@
+"""The gradients of a fully connected layer."""
+
+import numpy as np
+import pytest
+from support.closeness import assert_close_sum, assert_same_bits
+from support.gradient_calls import linear_weight_gradient
+from support.samples import around, normal, small_integers
+
+from alexnet_cy.contracts.tensors import ArrayTensor
+from alexnet_cy.engine.packed.linear_packing import pack_linear
+from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
+from alexnet_cy.oracle.gradients import linear_gradients
+
+IMAGES = [1, 2, 5, 33, 130]
+INPUTS = [1, 5, 47, 97, 200]
+
+
+def data_gradient(weight, e, kernels, mask=None, scale=1.0, threads=1):
+    packed = pack_linear(ArrayTensor(weight), None, kernels, 1)
+    dx = np.full((len(e), weight.shape[1]), np.nan, np.float32)
+    LinearDataGradient(packed, e, dx, mask, scale).run(threads)
+    return dx
+
+
+@pytest.mark.parametrize("images", IMAGES)
+@pytest.mark.parametrize("inputs", INPUTS)
+def test_small_integers_are_exact(kernels, tile, images, inputs):
+    for outputs in sorted({1, *around(tile[0], tile[2], 3 * tile[2])}):
+        x, e = small_integers(0, images, inputs), small_integers(1, images, outputs)
+        weight = small_integers(2, outputs, inputs)
+        dx, dweight, _ = linear_gradients(x, weight, e)
+        np.testing.assert_array_equal(linear_weight_gradient(x, e, kernels), dweight)
+        np.testing.assert_array_equal(data_gradient(weight, e, kernels), dx)
+
+
+def test_near_the_definition(kernels):
+    x, e, weight = normal(0, 70, 130), normal(1, 70, 1000), normal(2, 1000, 130)
+    dx, dweight, _ = linear_gradients(x, weight, e)
+    dx_of, dweight_of, _ = linear_gradients(np.abs(x), np.abs(weight), np.abs(e))
+    assert_close_sum(data_gradient(weight, e, kernels), dx, 1000, dx_of)
+    assert_close_sum(linear_weight_gradient(x, e, kernels), dweight, 70, dweight_of)
+
+
+def test_the_mask_and_the_scale(kernels):
+    weight, e = small_integers(0, 9, 37), small_integers(1, 6, 9)
+    mask = small_integers(2, 6, 37)
+    mask[0, :4] = [np.nan, -0.0, np.inf, 1e-45]
+    computed = data_gradient(weight, e, kernels, mask, 2.0)
+    exact = np.where(mask > 0, 2 * (e.astype(np.float64) @ weight), 0)
+    np.testing.assert_array_equal(computed, exact)
+
+
+def test_bits_do_not_depend_on_threads_blocks_and_company(kernels):
+    x, e, weight = normal(0, 135, 300), normal(1, 135, 77), normal(2, 77, 300)
+    dweight, dx = linear_weight_gradient(x, e, kernels), data_gradient(weight, e, kernels)
+    for threads, block in ((2, None), (3, 1), (7, 50), (2, 128)):
+        assert_same_bits(
+            linear_weight_gradient(x, e, kernels, threads=threads, block=block), dweight
+        )
+        assert_same_bits(data_gradient(weight, e, kernels, threads=threads), dx)
+    for part in (slice(0, 1), slice(3, 8), slice(100, 135)):
+        assert_same_bits(data_gradient(weight, e[part], kernels), dx[part])
+
+
+def test_no_images(kernels):
+    x, e = np.zeros((0, 5), np.float32), np.zeros((0, 7), np.float32)
+    assert_same_bits(linear_weight_gradient(x, e, kernels), np.zeros((7, 5), np.float32))
+    assert data_gradient(np.zeros((7, 5), np.float32), e, kernels).shape == (0, 5)
