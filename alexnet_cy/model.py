@@ -166,6 +166,7 @@ class AlexNet:
         exact: bool = False,
         allow_nonfinite: bool = False,
         name: str | None = None,
+        head: str | None = None,
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
@@ -191,6 +192,8 @@ class AlexNet:
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
             The name of the weights in `origin` and `repr`; the path if left out.
+        head : str, optional
+            The layer to end with, by its name in a Caffe file that has several ends: "fc8_age".
 
         Raises
         ------
@@ -210,14 +213,14 @@ class AlexNet:
         from alexnet_cy.weights.trained_on import trained_on
 
         file = open_file(path)
-        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite, head=head)
         trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
         net = cls(
             opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
         )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(file.path if name is None else name, opened.format, note)
-        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite, head=head)
         return net
 
     @classmethod

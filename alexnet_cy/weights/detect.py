@@ -51,11 +51,14 @@ class Format(NamedTuple):
         The module below `alexnet_cy.weights` whose ``read`` reads it.
     takes_variant : bool
         Whether ``read`` takes a variant, because the file has no shapes.
+    takes_head : bool
+        Whether ``read`` takes the layer to end with, because there may be several ends.
     """
 
     name: str
     module: str
     takes_variant: bool = False
+    takes_head: bool = False
 
 
 def detect(file: WeightsFile) -> Format:
@@ -147,7 +150,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_is_blob, "a mean image (binaryproto), not a network"),
     *UNREAD,
     (_starts(b"\x08"), Format("onnx", "onnx.read")),
-    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffe.read")),
+    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffe.read", takes_head=True)),
 )
 
 FORMATS = tuple(kind for _, kind in _SIGNATURES if isinstance(kind, Format))

@@ -22,7 +22,7 @@ from alexnet_cy.network import VARIANTS, Conv, Layer, Linear, Variant
 # Modules that look variants up and would otherwise have the large ones.
 HOLDERS = (
     *("network.variants", "network.templates", "network.recognition", "weights.variant_choice"),
-    *("weights.writing", "weights.caffe.variant"),
+    "weights.writing",
 )
 
 

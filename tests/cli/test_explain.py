@@ -62,7 +62,8 @@ def test_trials(
     assert presets[0]["title"] == variant
     assert {trial["title"] for trial in presets} == set(PRESETS)
     fitting = {trial["title"] for trial in presets if trial["fits"]}
-    assert fitting == {p.name for p in PRESETS.values() if p.std == PRESETS[variant].std}
+    suiting = {p.name for p in PRESETS.values() if p.suits_weights_of(PRESETS[variant])}
+    assert fitting == suiting
 
     net = AlexNet.load(weights)
     own = PRESETS[variant]
@@ -94,7 +95,7 @@ def test_table_and_warning(run: Run, weights_of: WeightsOf, photographs: Path) -
     ]
     assert outcome.err == (
         "alexnet-cy: warning: (!) not for variant 'caffe': caffe-rgb, torchvision, "
-        "torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
+        "torchvision-10crop, torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
     )
 
 

@@ -40,7 +40,7 @@ def _unfit_attributes() -> dict[str, tuple[bytes, str]]:
         "conv2 with two pads": (attribute("Conv", "pads", (2, 2), 1), "pads: expected"),
         "conv3 in two groups": (
             attribute("Conv", "group", 2, 2),
-            r"its weight has shape \(4, 4, 1, 2\), an image needs",
+            r"its weight has shape \(4, 4, 1, 3\), an image needs",
         ),
         "conv2 in one group": (
             attribute("Conv", "group", 1, 1),
