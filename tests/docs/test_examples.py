@@ -25,6 +25,7 @@ SCRIPTS = {
         "0.png",
         ["preprocessing", "as trained ", "RGB for BGR", "no mean", "pixels 0", "aspect ratio"],
     ),
+    "train_on_several_machines.py": ("", ["process 0 of 1: 100.0 % of the unseen"]),
     "convolution_and_oracle.py": ("", ["algorithm", "direct", "im2col", "winograd"]),
 }
 

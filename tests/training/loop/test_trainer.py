@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import pytest
-from alexnet_cy.training.step.network import TrainingNetwork
 from support.networks import narrow, random_weights
 
 from alexnet_cy import AlexNet
@@ -22,6 +21,7 @@ from alexnet_cy.training.loop.sgd import SGD
 from alexnet_cy.training.loop.sources import FeatureSource, PixelSource
 from alexnet_cy.training.loop.state_file import read_state
 from alexnet_cy.training.loop.trainer import Trainer
+from alexnet_cy.training.step.network import TrainingNetwork
 
 CLASSES = 3
 
