@@ -49,6 +49,7 @@ SCRIPTS = {
         "0.png 1.png 2.png --batch 2 --layer pool5",
         [f"{i}.png: (256, 6, 6), largest " for i in range(3)],
     ),
+    "train_on_several_machines.py": ("", ["process 0 of 1: 100.0 % of the unseen"]),
     "convolution_and_oracle.py": ("", ["algorithm", "direct", "im2col", "winograd"]),
 }
 
