@@ -127,6 +127,8 @@ class Passes:
         count = len(images)
 
         def on_layer(layer: LinearWeights, x: Float32Array, e: Float32Array) -> None:
+            if clock is not None:
+                clock(f"{layer.layer.name} data")
             if rates is None:
                 for kernel in layer.bind_weight_gradient(x, e, accumulate=accumulate):
                     kernel.run(self._threads)
@@ -142,8 +144,6 @@ class Passes:
             one.layer.name in self._layers.learning for one in self._layers.linears
         ):
             head.backward(draws, count, self._threads, to_inputs=to_inputs, on_layer=on_layer)
-        if clock is not None:
-            clock("fc data")
         rows = head.input_gradient[:count]
         if trunk is None or not into_trunk:
             if input_gradient_of is not None:

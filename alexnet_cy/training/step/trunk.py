@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
 import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.plan.plan import TRUNK_BLOCK
+from alexnet_cy.engine.run.pace import Pace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import Bound, run_all
+from alexnet_cy.kernels._runtime import involuntary_switches
 from alexnet_cy.kernels.training import _pool_gradients
 from alexnet_cy.training.step.batch import blocks_of
 from alexnet_cy.training.step.image_input import Images, lay_out
@@ -46,6 +49,7 @@ class Trunk:
         self.n_images = n_images
         self._block = min(block, n_images)
         self._kernels = kernels
+        self._pace = Pace()
         for stage in stages:
             if stage.conv is not None and stage.passes_on:
                 stage.conv.prepare_data_gradient()
@@ -70,6 +74,7 @@ class Trunk:
         clock : callable, optional
         """
         for part in blocks_of(len(images), self._block):
+            switches, began = involuntary_switches(), perf_counter()
             self._lay_out(images, part, threads)
             key = part.start, part.stop
             if key not in self._forward:
@@ -81,6 +86,7 @@ class Trunk:
             _, last = self.memory.activation(self.stages[-1].target, part)
             out = rows[part].reshape(-1, *self._out_shape)
             _layout.NhwcToNchw(last, out).run(threads)
+            self._note("forward", part, threads, began, switches)
             if clock is not None:
                 clock("flatten")
 
@@ -111,6 +117,7 @@ class Trunk:
             them, (N, H, W, C) without padding.
         """
         for part in blocks_of(len(images), self._block):
+            switches, began = involuntary_switches(), perf_counter()
             self._take_gradient(rows[part], part, threads)
             reads_images = self.stages[0].learns
             if reads_images and len(images) > self._block:
@@ -125,11 +132,18 @@ class Trunk:
                     if stage.learns or stage.passes_on
                 )
             self._run_backward(self._backward[key], threads, clock)
+            self._note("backward", part, threads, began, switches)
             if on_input is not None:
                 n_images = part.stop - part.start
                 _, dx = self.memory.gradient(self.stages[0].source, n_images)
                 on_input(part, dx)
             accumulate = True
+
+    def _note(self, what: str, part: slice, threads: int, began: float, switches: int) -> None:
+        """Let OpenMP's threads wait briefly while the machine is busy; a block counts as a pass."""
+        kind = what, part.stop - part.start, threads
+        lost = involuntary_switches() - switches
+        self._pace.note(kind, threads, perf_counter() - began, lost)
 
     def _take_gradient(self, rows: Float32Array, part: slice, threads: int) -> None:
         """Lay the gradient by the last value out, in front of its ReLU."""
