@@ -135,11 +135,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
     (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "frameworks.hdf5")),
-    (
-        _starts(b"MATLAB "),
-        "a MATLAB file (.mat, as of MatConvNet) is not read; load it with scipy.io.loadmat, and "
-        "save the arrays as conv1.weight, conv1.bias, ... with numpy.savez",
-    ),
+    (_starts(b"MATLAB "), Format("matconvnet", "frameworks.matconvnet")),
     (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (
         _is_deep_compression,
