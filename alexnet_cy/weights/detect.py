@@ -120,6 +120,11 @@ def _is_deep_compression(head: bytes) -> bool:
     return all(0 < count <= _MAX_LAYER_COUNT for count in _LAYER_COUNTS.unpack_from(head))
 
 
+def _is_darknet(head: bytes) -> bool:
+    """Find Darknet's version 0.1.0 or 0.2.0."""
+    return head[:12] in (struct.pack("<3i", 0, 1, 0), struct.pack("<3i", 0, 2, 0))
+
+
 def _is_blob(head: bytes) -> bool:
     """Find Caffe's BlobProto: num and channels, or the data, or the shape first."""
     return (head[:1] == b"\x08" and head[2:3] == b"\x10") or head[:1] in (b"\x2a", b"\x3a")
@@ -141,6 +146,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
         _is_deep_compression,
         Format("deep-compression", "deep_compression", takes_variant=True),
     ),
+    (_is_darknet, Format("darknet", "frameworks.darknet", takes_variant=True)),
     (_is_torch, Format("torch", "pytorch.read")),
     (_is_pickle, Format("pickle", "arrays.pickled")),
     (_is_blob, "a mean image (binaryproto), not a network"),
