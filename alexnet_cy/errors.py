@@ -21,3 +21,7 @@ class AmbiguousVariantWarning(UserWarning):
     The networks have tensors of the same shapes and give different results; the message names
     them all, and the one that was taken. ``variant=`` chooses, and silences the warning.
     """
+
+
+class TrainingError(AlexNetError):
+    """A training cannot go on: its loss is no number any more; the message says what to change."""

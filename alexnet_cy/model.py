@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,9 +40,14 @@ if TYPE_CHECKING:
     from alexnet_cy.training.finetuning import FineTuned
     from alexnet_cy.training.head.features import Progress
     from alexnet_cy.training.head.finetune import ClassWeight
+    from alexnet_cy.training.loop.recipes import Recipe
+    from alexnet_cy.training.loop.schedules import EarlyStopping
+    from alexnet_cy.training.loop.telling import StepReport
     from alexnet_cy.training.report.evaluation import Evaluation
 
 __all__ = ["AlexNet"]
+
+Trainable: TypeAlias = Literal["head", "fc", "all"]
 
 
 class AlexNet:
@@ -107,6 +112,7 @@ class AlexNet:
                 f"trained_on: {len(names)} classes; the network has {known.num_classes}"
             )
         self._weights_sha256: str | None = None
+        self._packed_path = ""
 
     @classmethod
     def random(
@@ -160,6 +166,7 @@ class AlexNet:
         exact: bool = False,
         allow_nonfinite: bool = False,
         name: str | None = None,
+        head: str | None = None,
     ) -> AlexNet:
         """Load a weight file of any supported format; see docs/weights.md.
 
@@ -185,6 +192,8 @@ class AlexNet:
             Take weights that are NaN or infinite, which are an error otherwise.
         name : str, optional
             The name of the weights in `origin` and `repr`; the path if left out.
+        head : str, optional
+            The layer to end with, by its name in a Caffe file that has several ends: "fc8_age".
 
         Raises
         ------
@@ -204,14 +213,14 @@ class AlexNet:
         from alexnet_cy.weights.trained_on import trained_on
 
         file = open_file(path)
-        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite)
+        opened = open_network(file, variant, allow_nonfinite=allow_nonfinite, head=head)
         trained = trained_on(opened.path, opened.metadata, opened.variant.num_classes)
         net = cls(
             opened.variant, opened.tensors, algorithm=algorithm, exact=exact, trained_on=trained
         )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(file.path if name is None else name, opened.format, note)
-        net._file = WeightsOfFile(file.stamp, allow_nonfinite)
+        net._file = WeightsOfFile(file.stamp, allow_nonfinite, head=head)
         return net
 
     @classmethod
@@ -287,7 +296,12 @@ class AlexNet:
         return f"<{type(self).__name__} {variant.name}, {end}, weights: {self._origin.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle a file that has not changed as its path, size and time; other weights whole."""
+        """Pickle a file that has not changed as its path, size and time; other weights whole.
+
+        Of packed weights, the path and the hash travel.
+        """
+        if self._packed_path:
+            return _restore_packed, (type(self), self._packed_path, self._weights_sha256)
         runner, file = self._runner, self._file
         weights: object = dict(runner.weights.items())
         if file is not None and file.stamp.is_current():
@@ -341,6 +355,51 @@ class AlexNet:
         """
         results = self._runner.forward(x, layers, threads)
         return next(iter(results.values())) if layers is None else results
+
+    def gradients(
+        self,
+        x: ArrayLike | PixelBatch,
+        labels: ArrayLike,
+        *,
+        wrt: str | Sequence[str] = "weights",
+        threads: int | None = None,
+    ) -> tuple[float, dict[str, Float32Array]]:
+        """Compute the loss of a batch, and its gradients by the weights or by the images.
+
+        The loss is the mean softmax cross-entropy; nothing is dropped. The network does not change:
+        `alexnet_cy.training` has what learns.
+
+        Parameters
+        ----------
+        x : array_like, shape (N, 3, H, W), or PixelBatch
+            As for `forward`; N at least 1.
+        labels : array_like of int, shape (N,)
+            The class of each image, from 0 up.
+        wrt : str or sequence of str
+            "weights" for those of all layers, "input" for the images (a saliency map), or names of
+            layers such as "fc8" for their weights and biases.
+        threads : int, optional
+
+        Returns
+        -------
+        loss : float
+        gradients : dict of str to ndarray of float32
+            "conv1.weight", ..., in the shapes of the weights; "input" in that of x. Within 1e-4 of
+            each array's largest value, and with `exact` within 3e-5 (docs/numerics.md).
+
+        Raises
+        ------
+        TypeError, ValueError
+            An argument does not fit, or the network does not end with a fully connected layer and
+            a softmax; the message says what is needed.
+        WeightsError
+            The file that the weights come from cannot be read any more.
+        """
+        from alexnet_cy.training.step.gradients_of import gradients_of
+
+        return gradients_of(
+            self.variant, self.weights, x, labels, wrt, exact=self._runner.exact, threads=threads
+        )
 
     def profile(
         self,
@@ -480,6 +539,66 @@ class AlexNet:
         from alexnet_cy.weights.trained_on import metadata_of
 
         safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
+
+    def save_packed(self, path: str | PathLike[str]) -> None:
+        """Write the weights as the kernels take them, for `load_packed` on this machine.
+
+        Processes that load the file share one copy of it, read-only: eight of them hold 300 MB
+        together, where each would hold as much. It is a cache: for this version and this
+        instruction-set level alone, and no format to keep weights in.
+
+        Parameters
+        ----------
+        path : path-like
+            Written whole or not at all, as by `save`. Processes that use a former file keep it.
+
+        Raises
+        ------
+        OSError
+            It cannot be written.
+        WeightsError
+            The file that the weights come from cannot be read.
+        """
+        from alexnet_cy.shared_weights import save_packed
+        from alexnet_cy.weights.trained_on import metadata_of
+
+        more = {
+            "network": self.identity(),
+            "note": self._origin.note,
+            "trained_on": metadata_of(self._trained_on),
+        }
+        save_packed(self._runner, path, more)
+
+    @classmethod
+    def load_packed(cls, path: str | PathLike[str]) -> AlexNet:
+        """Load a network that `save_packed` has written, in milliseconds and without copying it.
+
+        The file is mapped into memory: nobody may write into it meanwhile. Its SHA-256 is checked
+        when it is loaded for the first time, and its size and time from then on.
+
+        Raises
+        ------
+        WeightsError
+            It is no such file, is damaged, or is for another version or instruction-set level.
+        OSError
+            It cannot be opened.
+        """
+        from os import fsdecode
+        from os.path import abspath
+
+        from alexnet_cy.origin import Origin
+        from alexnet_cy.shared_weights import open_packed
+        from alexnet_cy.weights.trained_on import trained_on
+
+        runner, header = open_packed(path)
+        name, network = fsdecode(path), header["network"]
+        net = cls.__new__(cls)
+        net._runner, net._file = runner, None
+        net._origin = Origin(network["weights"], network["format"], header["note"])
+        net._trained_on = trained_on(name, header["trained_on"], runner.variant.num_classes)
+        net._weights_sha256 = network["weights_sha256"]
+        net._packed_path = abspath(name)
+        return net
 
     def preprocess(
         self,
@@ -802,11 +921,17 @@ class AlexNet:
         threads: int | None = None,
         on_error: Literal["skip", "raise"] = "skip",
         progress: Progress | None = None,
+        trainable: Trainable = "head",
+        epochs: int | None = None,
+        lr: float | None = None,
+        batch_size: int | None = None,
+        on_step: Callable[[StepReport], None] | None = None,
     ) -> FineTuned[AlexNet]:
         """Learn other classes from a folder of photographs, with a new last layer.
 
         The network computes the features of every image once, those that its last layer reads; a
-        multinomial logistic regression on them is the new last layer. The rest does not change.
+        multinomial logistic regression on them is the new last layer. With `trainable` "head" the
+        rest does not change; otherwise training goes on from there.
 
         Parameters
         ----------
@@ -837,6 +962,13 @@ class AlexNet:
             An image that cannot be read is left out and named in the result, or is an error.
         progress : callable, optional
             Called with what is being done, how much of it is done, and how much there is.
+        trainable : {"head", "fc", "all"}
+            What learns: the last layer; all fully connected layers, on features of the last
+            pooling that are computed once; or every layer.
+        epochs, lr, batch_size : optional
+            For "fc" and "all", in place of the values of the recipe "finetune".
+        on_step : callable, optional
+            For "fc" and "all", called after each step.
 
         Returns
         -------
@@ -883,7 +1015,117 @@ class AlexNet:
             threads=threads,
             strict=on_error == "raise",
             progress=progress or no_progress,
+            trainable=trainable,
+            epochs=epochs,
+            lr=lr,
+            batch_size=batch_size,
+            on_step=on_step,
         )
+
+    @classmethod
+    def train(
+        cls,
+        folder: str | PathLike[str] | ImageFolder,
+        out: str | PathLike[str] | None = None,
+        *,
+        variant: str | Variant = "caffe",
+        recipe: str | Recipe = "he",
+        epochs: int | None = None,
+        lr: float | None = None,
+        batch_size: int | None = None,
+        init: str | None = None,
+        augment: Augment | None = None,
+        val: float = 0.2,
+        val_folder: str | PathLike[str] | None = None,
+        class_weight: ClassWeight | None = None,
+        group_by: str | None = None,
+        early_stopping: EarlyStopping | None = None,
+        seed: int = 0,
+        preset: str | Preset | None = None,
+        mean: object = None,
+        exif: bool = False,
+        threads: int | None = None,
+        batch_block: int | None = None,
+        resume: bool = False,
+        time_limit_s: float | None = None,
+        on_error: Literal["skip", "raise"] = "skip",
+        progress: Progress | None = None,
+        on_step: Callable[[StepReport], None] | None = None,
+    ) -> FineTuned[AlexNet]:
+        """Train a network from its first weights on.
+
+        For a few thousand images, `finetune` of a network that has seen many is better and takes a
+        thousandth of the time; see docs/training.md.
+
+        Parameters
+        ----------
+        folder, val, val_folder, class_weight, group_by, seed, threads, on_error, progress
+            As for `finetune`.
+        out : path-like, optional
+            A folder for checkpoints and logs: ``best.safetensors``, ``last.safetensors``,
+            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``.
+        variant : str or Variant
+        recipe : str or Recipe
+            "he", or as others did it: "paper", "caffe", "caffenet", "torchvision".
+        epochs, lr, batch_size, init, augment : optional
+            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch".
+        early_stopping : EarlyStopping, optional
+        preset, mean, exif
+            As for `preprocess`.
+        batch_block : int, optional
+            Images whose activations are held at once, for less memory; the bits are the same.
+        resume : bool
+            Go on from the state in `out`, if there is one.
+        time_limit_s : float, optional
+            Save and return after the step that goes beyond it.
+        on_step : callable, optional
+            Called with a `StepReport` after each step.
+
+        Raises
+        ------
+        TrainingError
+            The loss is no number any more.
+        KeyboardInterrupt
+            Ctrl-C: after the step, and after saving.
+        ImageError, TypeError, ValueError, WeightsError, OSError
+            As for `finetune`; the state cannot be read; a file cannot be written.
+        """
+        from alexnet_cy.images.preparation import make_preparation
+        from alexnet_cy.training.finetune import no_progress
+        from alexnet_cy.training.loop.recipes import get_recipe
+        from alexnet_cy.training.loop.train import TrainArguments, train
+        from alexnet_cy.weights.caffe.mean import read_mean
+
+        if on_error not in ("skip", "raise"):
+            raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
+        known = get_variant(variant) if isinstance(variant, str) else variant
+        base = get_recipe(recipe) if isinstance(recipe, str) else recipe
+        arguments = TrainArguments(
+            base.changed(lr=lr, epochs=epochs, batch_size=batch_size, init=init, augment=augment),
+            out,
+            val,
+            val_folder,
+            class_weight,
+            group_by,
+            early_stopping,
+            seed,
+            threads,
+            batch_block,
+            resume,
+            on_error == "raise",
+            time_limit_s,
+        )
+        preparation = make_preparation(
+            known.preset if preset is None else preset,
+            mean=cast("Mean", read_mean(mean)),
+            exif=exif,
+            input_size=known.input_size,
+        )
+
+        def make(network: Variant, weights: Mapping[str, Any], trained: TrainedOn) -> AlexNet:
+            return cls(network, weights, source="trained", trained_on=trained)
+
+        return train(folder, known, preparation, make, arguments, progress or no_progress, on_step)
 
     def evaluate(
         self,
@@ -1078,6 +1320,16 @@ def _batches(
     from alexnet_cy.images.batches import read_batches
 
     return read_batches(images, prepared, threads=threads, on_error=on_error)
+
+
+def _restore_packed(kind: type[AlexNet], path: str, weights_sha256: str) -> AlexNet:
+    """Load packed weights in another process of this machine."""
+    from alexnet_cy.errors import WeightsError
+
+    net = kind.load_packed(path)
+    if net._weights_sha256 != weights_sha256:
+        raise WeightsError(f"{path!r}: a network was sent as this file, which has changed since")
+    return net
 
 
 def _restore(

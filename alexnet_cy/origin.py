@@ -48,11 +48,14 @@ class WeightsOfFile:
     allow_nonfinite : bool
     published : str
         The name of the published file that it is, whose hash is known; empty for any other.
+    head : str or None
+        The layer that the network ends with, where that was chosen.
     """
 
     stamp: FileStamp
     allow_nonfinite: bool
     published: str = ""
+    head: str | None = None
 
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
@@ -73,7 +76,7 @@ class WeightsOfFile:
                 "bytes, and the file is gone or has been changed since; load it anew, or send "
                 "arrays: AlexNet(net.variant, dict(net.weights))"
             ) from error
-        opened = open_network(file, variant, allow_nonfinite=self.allow_nonfinite)
+        opened = open_network(file, variant, allow_nonfinite=self.allow_nonfinite, head=self.head)
         return dict(opened.tensors)
 
     def _stamp_now(self) -> FileStamp:

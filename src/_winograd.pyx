@@ -92,8 +92,11 @@ cdef class PackedWinograd:
     shape : WinogradShape
     panels : PackedConv
         g and the bias, which stay where they are.
+    transformed : buffer, optional
+        U of another one of the same shape, which this one reads and never writes.
     """
 
+    cdef bint is_given
     cdef readonly object panels
     cdef object turns
     cdef dict kept  # the memory of U, once it is made
@@ -103,7 +106,8 @@ cdef class PackedWinograd:
     cdef const float *g
     cdef Py_ssize_t padded_out_channels, n_panels, n_pairs
 
-    def __cinit__(self, WinogradShape shape not None, panels):
+    def __cinit__(self, WinogradShape shape not None, panels, transformed=None):
+        cdef const float[::1] given
         cdef const float[::1] g = np.frombuffer(panels.weight_memory, np.float32)
         cdef const float[::1] bias = np.frombuffer(panels.bias_memory, np.float32)
         for name in ("out_channels", "group_channels", "kernel_h", "kernel_w", "groups"):
@@ -120,6 +124,15 @@ cdef class PackedWinograd:
         self.g = &g[0]
         self.layer = shape.layer
         self.layer.bias = &bias[0]
+        if transformed is not None:
+            given = np.frombuffer(transformed, np.float32)
+            if given.shape[0] != (
+                shape.groups * self.n_pairs * self.padded_out_channels * shape.group_channels
+            ):
+                raise ValueError("transformed: the size does not match the shape")
+            self.layer.weight = <float *> &given[0]
+            self.kept["U"] = transformed
+            self.is_given = True
 
     def transform(self, Py_ssize_t threads):
         """Make U now, if it is not there."""
@@ -132,6 +145,8 @@ cdef class PackedWinograd:
 
     cdef int make(self, Py_ssize_t threads) except -1:
         """Make U of what g is now, in the memory that it has, if it has some."""
+        if self.is_given:
+            raise ValueError("U was given, and is not to be made anew")
         cdef Py_ssize_t task
         cdef float[::1] weight
         cdef int n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
@@ -167,6 +182,11 @@ cdef class PackedWinograd:
             self.kernels.winograd_weights(
                 &self.layer, g, panel, i, u + i * self.layer.points_w * pair_floats, pair_floats
             )
+
+    @property
+    def transformed(self):
+        """U, as a buffer of float32; None as long as it is not made."""
+        return self.kept.get("U")
 
     @property
     def nbytes(self):

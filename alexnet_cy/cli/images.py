@@ -25,6 +25,7 @@ __all__ = [
     "chosen_preparation",
     "expand_folders",
     "find_paths",
+    "mean_option",
     "report_skipped",
 ]
 
@@ -51,7 +52,7 @@ def chosen_preparation(
     from alexnet_cy.images import get_preset
 
     preparation = net.preparation(
-        args.preset, mean=_mean(args.mean), exif=args.exif, input_size=input_size
+        args.preset, mean=mean_option(args.mean), exif=args.exif, input_size=input_size
     )
     preset, variant = preparation.preset, net.variant
     if not preset.suits_weights_of(get_preset(variant.preset)):
@@ -162,7 +163,7 @@ def _report(path: str, error: str) -> Failure:
     return Failure(path, error)
 
 
-def _mean(text: str | None) -> str | list[float] | None:
+def mean_option(text: str | None) -> str | list[float] | None:
     """Return the three numbers of --mean, or the path of a file."""
     if text is not None:
         with suppress(ValueError):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-__all__ = ["Advance", "AdvancePart", "parts_bar", "progress_bar"]
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from alexnet_cy.training import StepReport
+
+__all__ = ["Advance", "AdvancePart", "parts_bar", "progress_bar", "step_of"]
 
 Advance: TypeAlias = Callable[[int, int], None]
 """Called with the images done so far, and all images."""
@@ -75,11 +80,26 @@ def parts_bar() -> Iterator[AdvancePart]:
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, transient=True) as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def advance(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done)  # type: ignore[arg-type]  # TaskID is an int
+            kind = name.partition(" ")[0]  # "epoch 3, loss 0.12" goes on where "epoch 2, ..." was
+            if kind not in tasks:
+                tasks[kind] = bar.add_task(name, total=total)
+            bar.update(tasks[kind], description=name, completed=done, total=total)
 
         yield advance
+
+
+def step_of(advance: AdvancePart) -> Callable[[StepReport], None]:
+    """Return what shows the steps of a training as another part."""
+
+    def on_step(report: StepReport) -> None:
+        advance(
+            f"epoch {report.epoch}, loss {report.loss:.4f}, rate {report.lr:.2g}, "
+            f"{report.images_per_second:.1f} img/s",
+            report.step,
+            report.steps,
+        )
+
+    return on_step

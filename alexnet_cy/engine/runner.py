@@ -98,6 +98,11 @@ class Runner:
         return WeightsView(self._packed)
 
     @property
+    def packed(self) -> PackedWeights:
+        """The weights as the kernels take them."""
+        return self._packed
+
+    @property
     def tuned(self) -> Mapping[str, str]:
         """The measured choice of algorithm by convolution; empty before `use_algorithms`."""
         return self._tuned

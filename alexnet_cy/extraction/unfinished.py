@@ -12,7 +12,6 @@ A commit brings the rows to the disk, counts them in the headers, and then says 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -300,6 +299,8 @@ def write_whole(path: str, text: str) -> None:
 
 def _locked(folder: str) -> int:
     """Return a descriptor that keeps other processes out of a folder until it is closed."""
+    import fcntl  # POSIX alone has it, and only those who write need it
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -125,6 +125,7 @@ def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
         from PIL import TiffImagePlugin  # noqa: F401  (registers TIFF; slow to import)
 
         formats = ("TIFF",)
+    file.seek(0)
     try:
         return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:

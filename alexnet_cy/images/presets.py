@@ -276,6 +276,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
             replace(
                 _CAFFE,
+                name="caffe-rgb",
+                title="Caffe's preprocessing with the channels in the order RGB",
+                channel_order="RGB",
+                mean=_CAFFE.mean[::-1],
+                source="vlfeat/matconvnet: utils/import-caffe.py, which turns conv1 round; MATLAB",
+            ),
+            replace(
+                _CAFFE,
                 name="warp",
                 title="Caffe's C++ example: warp straight to the input size, BGR minus mean",
                 resize_size=None,

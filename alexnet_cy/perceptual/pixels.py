@@ -98,6 +98,8 @@ class Scaling:
             array = np.asarray(as_array(image, name))
             if array.dtype != np.uint8:
                 return self._floats(array, name, data_range)
+            if array.ndim == 3 and array.shape[2] == 3:
+                return array  # nothing to decode, and nothing to copy
             image = array
         try:
             return np.asarray(decode(image))

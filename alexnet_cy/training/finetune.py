@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from alexnet_cy.training.head.features import Progress
 from alexnet_cy.training.head.finetune import ClassWeight, HeadSettings, finetune_head
 from alexnet_cy.training.network import AnyNetwork, MakeNetwork, Network
 from alexnet_cy.training.report.evaluation import Evaluation, measure
+
+if TYPE_CHECKING:
+    from alexnet_cy.training.loop.telling import StepReport
 
 __all__ = ["evaluate", "finetune", "no_progress"]
 
@@ -48,8 +52,15 @@ def finetune(
     threads: int | None,
     strict: bool,
     progress: Progress,
+    trainable: str = "head",
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
 ) -> FineTuned[AnyNetwork]:
     """Check the arguments of `AlexNet.finetune`, and do it."""
+    if trainable not in ("head", "fc", "all"):
+        raise ValueError(f"trainable: need 'head', 'fc' or 'all', got {trainable!r}")
     if class_weight not in (None, "balanced"):
         raise ValueError(f"class_weight: need None or 'balanced', got {class_weight!r}")
     if c is not None and not 0 < as_real(c, "c") < float("inf"):
@@ -68,7 +79,25 @@ def finetune(
         strict,
     )
     images = TrainingImages(folder, val_folder, group_by=group_by)
-    return finetune_head(net, images, preparation, settings, make_network, progress)
+    frozen = finetune_head(net, images, preparation, settings, make_network, progress)
+    if trainable == "head":
+        return frozen
+    from alexnet_cy.training.loop.finetune import finetune_layers
+    from alexnet_cy.training.loop.recipes import get_recipe
+    from alexnet_cy.training.loop.session import LoopSettings
+
+    recipe = get_recipe("finetune").changed(
+        lr=lr, epochs=epochs, batch_size=batch_size, augment=settings.augment
+    )
+    loop = LoopSettings(
+        recipe,
+        "fc" if trainable == "fc" else "all",
+        settings.class_weight,
+        seed=settings.seed,
+        threads=settings.threads,
+        on_step=on_step,
+    )
+    return finetune_layers(frozen, images, preparation, loop, val, make_network, progress)
 
 
 def evaluate(

@@ -31,12 +31,13 @@ class FineTuned(Generic[AnyNetwork]):
     evaluation : Evaluation
         On the images that were not learnt from.
     train_accuracy : float
-        On those that were.
-    frozen_accuracy : float
+        On those that were; in a training loop, on the views of the last epoch.
+    frozen_accuracy : float or None
         Of a new head on the network as it came, on the images that were not learnt from: what
-        training more layers has to beat.
+        training more layers has to beat. None for a network that was trained from scratch.
     history : mapping of str to list of float
-        "loss" by step of the solver; "C" and "C_accuracy", what was tried and how it did.
+        Of a head, "loss" by step of the solver, "C" and "C_accuracy", what was tried and how it
+        did; of a training loop "lr", "loss", "accuracy", "val_loss" and "val_accuracy" by epoch.
     train_images : int
         How many were learnt from.
     skipped : tuple of SkippedImage
@@ -46,22 +47,22 @@ class FineTuned(Generic[AnyNetwork]):
     duplicates : int
         How many images are copies of others; copies are on one side of the split.
     layer : str
-        The layer that the head reads.
-    c : float
-        scikit-learn's C of the head.
+        The layer that the fitted head reads; empty from scratch.
+    c : float or None
+        scikit-learn's C of the fitted head; None from scratch.
     """
 
     net: AnyNetwork
     evaluation: Evaluation
     train_accuracy: float
-    frozen_accuracy: float
+    frozen_accuracy: float | None
     history: Mapping[str, list[float]]
     train_images: int
     skipped: tuple[SkippedImage, ...]
     left_out: tuple[LeftOut, ...]
     duplicates: int
     layer: str
-    c: float
+    c: float | None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -97,9 +98,11 @@ class FineTuned(Generic[AnyNetwork]):
         plot_history(self.history, path)
 
     def __str__(self) -> str:
+        frozen = ""
+        if self.frozen_accuracy is not None:
+            frozen = f"frozen network with a new head {100 * self.frozen_accuracy:.1f} %; "
         return (
             f"{self.train_images} images learnt from, {self.evaluation.images} unseen\n"
             f"unseen images: {self.evaluation}\n"
-            f"frozen network with a new head {100 * self.frozen_accuracy:.1f} %; on the images "
-            f"learnt from {100 * self.train_accuracy:.1f} %"
+            f"{frozen}on the images learnt from {100 * self.train_accuracy:.1f} %"
         )

@@ -61,6 +61,7 @@ def open_network(
     variant: str | Variant | None = None,
     *,
     allow_nonfinite: bool = False,
+    head: str | None = None,
 ) -> LoadedNetwork:
     """Open a weight file of any supported format and check it against a variant.
 
@@ -80,6 +81,8 @@ def open_network(
         fit.
     allow_nonfinite : bool
         Whether tensors with NaN or infinity can be read.
+    head : str, optional
+        The layer to end with, by its name in a file that has several ends (Caffe).
 
     Returns
     -------
@@ -104,7 +107,7 @@ def open_network(
     """
     forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
-    content = read_file(opened, forced)
+    content = read_file(opened, forced, head)
     choice = choose_variant(opened.path, content, variant)
     if choice.warning is not None:
         warnings.warn(choice.warning, stacklevel=3)  # whoever called AlexNet.load
@@ -118,7 +121,9 @@ def open_network(
     return LoadedNetwork(choice.variant, tensors, content.format, opened.path, metadata)
 
 
-def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
+def read_file(
+    path: str | os.PathLike[str], variant: Variant | None = None, head: str | None = None
+) -> NetworkFile:
     """Detect a file's format and let its reader read the structure.
 
     Parameters
@@ -127,6 +132,8 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
         The file.
     variant : Variant, optional
         The shapes to assume where a format has none (Deep Compression).
+    head : str, optional
+        The layer to end with, for a format whose files may have several ends (Caffe).
 
     Returns
     -------
@@ -141,9 +148,14 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
     opened = open_file(path)
     detected = detect(opened)
     module: Any = import_module(f"alexnet_cy.weights.{detected.module}")
-    content: NetworkFile = (
-        module.read(opened, variant) if detected.takes_variant else module.read(opened)
-    )
+    options: dict[str, Any] = {"variant": variant} if detected.takes_variant else {}
+    if head is not None:
+        if not detected.takes_head:
+            raise WeightsError(
+                f"{opened.path!r}: head= is for Caffe's files; a {detected.name} file has one end"
+            )
+        options["head"] = head
+    content: NetworkFile = module.read(opened, **options)
     return content
 
 

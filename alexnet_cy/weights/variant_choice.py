@@ -18,12 +18,14 @@ from alexnet_cy.network.matching import (
     list_mismatches,
 )
 from alexnet_cy.network.recognition import differing_settings
+from alexnet_cy.network.specs import LRN, Conv, MaxPool
 from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from alexnet_cy.network.specs import Layer
     from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["Choice", "choose_variant"]
@@ -152,7 +154,7 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
             "same shapes and give other results; variant= chooses one of them, or a Variant of "
             "your own"
         )
-    elif chosen.name.endswith(LIKE):
+    elif not _has_named_trunk(chosen) or "model" in content.metadata:
         name = _base(chosen)
         note = (
             f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
@@ -164,6 +166,17 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
         return chosen, "", None
     kind = AmbiguousVariantWarning if note else UserWarning
     return chosen, note, kind(f"{path!r}: {text}")
+
+
+def _has_named_trunk(network: Variant) -> bool:
+    """Tell whether the layers up to the head are those of the network it is named after."""
+    named = VARIANTS[network.name.removesuffix(LIKE)]
+    trunk = _trunk(network)
+    return trunk == _trunk(named)[: len(trunk)]
+
+
+def _trunk(network: Variant) -> list[Layer]:
+    return [layer for layer in network.layers if isinstance(layer, Conv | MaxPool | LRN)]
 
 
 def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:

@@ -79,6 +79,7 @@ WRITERS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
         (".npz", "float32"): ("arrays.npz", "write"),
         (".onnx", "float32"): ("onnx.write", "write"),
         (".caffemodel", "float32"): ("caffe.write", "write"),
+        (".pth", "float32"): ("pytorch.write", "write"),
     }
 )
 """The `Writer` of each ending and type of number: its module here, imported when it is needed, and

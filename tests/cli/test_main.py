@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
     outcome = run(*arguments)
     assert outcome.status == 0
     for name in COMMANDS:
-        assert f"\n    {name} " in outcome.out
+        assert re.search(rf"\n    {name}\s", outcome.out)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

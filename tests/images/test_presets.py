@@ -15,6 +15,7 @@ def test_names():
     assert list(PRESETS) == [
         "caffe",
         "caffe-10crop",
+        "caffe-rgb",
         "warp",
         "torchvision",
         "torchvision-10crop",
@@ -29,6 +30,7 @@ def test_views_and_input_sizes():
     assert figures == {
         "caffe": (1, (227, 227)),
         "caffe-10crop": (10, (227, 227)),
+        "caffe-rgb": (1, (227, 227)),
         "warp": (1, (227, 227)),
         "torchvision": (1, (224, 224)),
         "torchvision-10crop": (10, (224, 224)),

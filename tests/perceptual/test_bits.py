@@ -1,5 +1,6 @@
 """The same bits for any threads, any company and either order; 0 for equal images."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -38,6 +39,14 @@ def test_company_and_threads(trunk):
         alone = metric.compare(a[i], b[i], maps=True)
         assert alone.distance == together.distance[i]
         np.testing.assert_array_equal(alone.map, together.map[i])
+
+
+def test_several_threads_on_one_metric(trunk):
+    metric = LPIPS(trunk)
+    pairs = [(*random_images(seed, 2, 40 + seed % 3, 50),) for seed in range(12)]
+    expected = [metric(a, b, threads=1) for a, b in pairs]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda pair: metric(*pair, threads=2), pairs)) == expected
 
 
 def test_one_with_many_in_either_place(metric):

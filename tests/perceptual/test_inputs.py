@@ -42,6 +42,13 @@ def test_floats(metric, data_range):
     assert batch.tolist() == [metric(a, b, data_range=data_range)]
 
 
+def test_bytes_of_any_layout_in_memory(metric):
+    expected = metric(A, B)
+    assert metric(np.asfortranarray(A), B[::-1][::-1]) == expected
+    assert metric(A[:, :, [0]], B) == metric(A[:, :, 0], B)
+    assert metric(A[:, :, [0]], B) == metric(A[:, :, [0, 0, 0]], B)
+
+
 def test_floats_beside_bytes(metric):
     assert metric([A], [floats(B, 0, 1)], data_range=(0, 1))[0] == pytest.approx(metric(A, B))
 

@@ -40,7 +40,7 @@ def open_fake(monkeypatch, tmp_path):
 
     def open_shapes(shapes, told=None, **options):
         content = fake(shapes, told, {"origin": "a test"})
-        monkeypatch.setattr(loader, "read_file", lambda path, variant=None: content)
+        monkeypatch.setattr(loader, "read_file", lambda path, variant=None, head=None: content)
         return open_network(path, **options)
 
     return open_shapes
@@ -226,7 +226,7 @@ def test_one_value_that_is_not_finite_is_found_in_rows(tmp_path, suffix):
     tensors = random_tensors(TINY["caffe"])
     tensors["fc6.weight"][3, 5] = np.inf
     path = tmp_path / f"network{suffix}"
-    write_network(path, "caffe", tensors)
+    write_network(path, TINY["caffe"], tensors)
     tensor = open_network(path, TINY["caffe"]).tensors["fc6.weight"]
     rows = np.empty((2, tensor.shape[1]), np.float32)
     tensor.read_rows(2, rows)
@@ -286,10 +286,9 @@ def test_a_full_size_network(tmp_path):
 
 
 def test_a_name_that_nothing_is_written_to():
-    message = (
-        "need a name that ends in .safetensors or .npz or .onnx or .caffemodel for float32, got"
-    )
-    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.pth'"):
-        find_writer("x.pth")
+    endings = ".safetensors or .npz or .onnx or .caffemodel or .pth"
+    message = f"need a name that ends in {endings} for float32, got"
+    with pytest.raises(ValueError, match=f"{re.escape(message)} 'x.txt'"):
+        find_writer("x.txt")
     with pytest.raises(ValueError, match=r"ends in \.safetensors for float16, got 'x.npz'"):
         find_writer("x.npz", "float16")

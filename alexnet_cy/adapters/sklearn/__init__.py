@@ -10,6 +10,7 @@ except ModuleNotFoundError as error:
         name="sklearn",
     ) from None
 
+from alexnet_cy.adapters.sklearn.classifier import AlexNetClassifier
 from alexnet_cy.adapters.sklearn.features import AlexNetFeatures
 
-__all__ = ["AlexNetFeatures"]
+__all__ = ["AlexNetClassifier", "AlexNetFeatures"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from alexnet_cy.adapters.sklearn.images import images_of, is_prepared
 from alexnet_cy.adapters.sklearn.networks import Weights, network_of
-from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.extraction.form import Pool, RowForm
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -44,6 +43,12 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         Forces the variant, for files that cannot tell it.
     preset : str or Preset, optional
         The preprocessing; the variant's own if left out. Those of ten crops are refused.
+    pool : {"mean", "max", "l2"}, optional
+        One number for each channel of a convolution or pooling in place of its map: the mean of the
+        positions, their maximum, or the square root of the sum of their squares.
+    on_error : {"raise", "nan"}
+        An image that cannot be read is an error; or its row is NaN, with a warning that names it.
+        Every image has a row in any case, as its label has one.
     threads : int, optional
         None for the default.
 
@@ -63,12 +68,16 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         *,
         variant: str | None = None,
         preset: str | Preset | None = None,
+        pool: Pool | None = None,
+        on_error: Literal["raise", "nan"] = "raise",
         threads: int | None = None,
     ) -> None:
         self.weights = weights
         self.layer = layer
         self.variant = variant
         self.preset = preset
+        self.pool = pool
+        self.on_error = on_error
         self.threads = threads
 
     def fit(self, X: Any = None, y: Any = None) -> AlexNetFeatures:
@@ -98,14 +107,16 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         Raises
         ------
         ImageError
-            An image cannot be read.
+            An image cannot be read, and `on_error` is "raise".
         TypeError, ValueError
             A parameter or `X` does not fit.
         WeightsError
             The weights cannot be read.
         """
         net = network_of(self.weights, self.variant)
-        layers, preparation = self._layers(), self._preparation(net)
+        layers, preparation, form = self._layers(), self._preparation(net), self._form()
+        if self.on_error not in ("raise", "nan"):
+            raise ValueError(f"on_error: need 'raise' or 'nan', got {self.on_error!r}")
         if is_prepared(X):
             height, width = preparation.preset.crop_size
             if X.shape[1:] != (3, height, width):
@@ -114,8 +125,14 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
                 )
             values = net.forward(X, layers, threads=self.threads)
         else:
-            values = net.features(images_of(X), layers, preset=preparation, threads=self.threads)
-        tables = [_flat(values[layer]) for layer in layers]
+            values = net.features(
+                images_of(X),
+                layers,
+                preset=preparation,
+                threads=self.threads,
+                on_error=self.on_error,
+            )
+        tables = [form.rows(layer, values[layer]) for layer in layers]
         return tables[0] if len(tables) == 1 else np.concatenate(tables, axis=1)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[np.object_]:
@@ -132,9 +149,10 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
         net = network_of(self.weights, self.variant)
         preset = self._preparation(net).preset
         height, width = preset.crop_size
+        form = RowForm(self.pool)
         names = []
         for layer in self._layers():
-            shape = _shape(net, layer, height, width)
+            shape = form.shape(_shape(net, layer, height, width))
             names += [f"{layer}_{'_'.join(map(str, index))}" for index in np.ndindex(shape)]
         return np.array(names, dtype=object)
 
@@ -155,6 +173,9 @@ class AlexNetFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  #
     def _layers(self) -> list[str]:
         return [self.layer] if isinstance(self.layer, str) else list(self.layer)
 
+    def _form(self) -> RowForm:
+        return RowForm(self.pool, flatten=True)
+
     def _preparation(self, net: AlexNet) -> Preparation:
         preparation = net.preparation(self.preset)
         if preparation.preset.views > 1:
@@ -171,7 +192,3 @@ def _shape(net: AlexNet, layer: str, height: int, width: int) -> tuple[int, ...]
 
     last = layer_of_feature(resolve_layer(net.variant, layer))
     return net.variant.shapes(height, width, last=last)[-1].output_shape
-
-
-def _flat(values: Float32Array) -> Float32Array:
-    return values.reshape(len(values), prod(values.shape[1:]))

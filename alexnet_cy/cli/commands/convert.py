@@ -15,7 +15,8 @@ __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
-.npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
+.npz, .onnx, .caffemodel or .pth, a state dict that torchvision's AlexNet loads if the network is
+torchvision's. As float32 the values keep every bit of what is loaded from IN; as
 float16, for .safetensors, the file has half the size and every value is rounded to 11 bits.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from math import isnan
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from alexnet_cy.cli.commands.evaluate import add_confusion_option
 from alexnet_cy.cli.evaluations import evaluation_entries, print_evaluation
 from alexnet_cy.cli.failures import UsageError, note, warn
-from alexnet_cy.cli.images import chosen_preparation, report_skipped
+from alexnet_cy.cli.images import Failure, chosen_preparation, report_skipped
 from alexnet_cy.cli.network import load_network
 from alexnet_cy.cli.options import (
     Subparsers,
@@ -23,7 +24,7 @@ from alexnet_cy.cli.options import (
 )
 from alexnet_cy.cli.output import print_json, printable, stdout_console
 from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs, weights_read
-from alexnet_cy.cli.progress import parts_bar
+from alexnet_cy.cli.progress import parts_bar, step_of
 
 if TYPE_CHECKING:
     from alexnet_cy.model import AlexNet
@@ -51,6 +52,14 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_weights_option(parser)
     add_split_options(parser)
+    parser.add_argument(
+        "--trainable",
+        choices=("head", "fc", "all"),
+        default="head",
+        help="what learns: the last layer, all fully connected ones, or every layer "
+        "(default: head)",
+    )
+    add_loop_options(parser, "with --trainable fc or all: ", "20", "0.001", "32")
     parser.add_argument(
         "--views",
         type=whole_number(1),
@@ -111,6 +120,27 @@ def add_split_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_loop_options(
+    parser: argparse.ArgumentParser, when: str, epochs: str, lr: str, batch: str
+) -> None:
+    """Add what the training loop is told, with what it does otherwise."""
+    parser.add_argument(
+        "--epochs",
+        type=whole_number(1),
+        metavar="N",
+        help=f"{when}how often every image is seen (default: {epochs})",
+    )
+    parser.add_argument(
+        "--lr", type=argument(_above_zero), help=f"{when}the learning rate (default: {lr})"
+    )
+    parser.add_argument(
+        "--batch",
+        type=whole_number(1),
+        metavar="N",
+        help=f"{when}images of a step (default: {batch})",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     from alexnet_cy.training import Augment
@@ -136,13 +166,14 @@ def run(args: argparse.Namespace) -> int:
             threads=args.threads,
             on_error="raise" if args.strict else "skip",
             progress=advance,
+            trainable=args.trainable,
+            epochs=args.epochs,
+            lr=args.lr,
+            batch_size=args.batch,
+            on_step=step_of(advance),
         )
     seconds = perf_counter() - started
-    failures = report_skipped(result.skipped)
-    for left_out in result.left_out:
-        warn(f"left out {printable(left_out.path)!r}: {left_out.reason}")
-    if result.duplicates and args.val_folder is None:
-        note(f"{result.duplicates} images are copies of others; copies stay together in the split")
+    failures = report_images(result, args)
     result.save(args.output)
     if args.confusion is not None:
         result.evaluation.save_confusion(args.confusion)
@@ -155,17 +186,36 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
+def report_images(result: FineTuned[AlexNet], args: argparse.Namespace) -> list[Failure]:
+    """Report what was left out; return the images that could not be read."""
+    failures = report_skipped(result.skipped)
+    for left_out in result.left_out:
+        warn(f"left out {printable(left_out.path)!r}: {left_out.reason}")
+    if result.duplicates and args.val_folder is None:
+        note(f"{result.duplicates} images are copies of others; copies stay together in the split")
+    return failures
+
+
 def _document(output: Path, result: FineTuned[AlexNet], seconds: float) -> dict[str, object]:
     return {
         "output": str(output),
-        "variant": result.net.variant.name,
-        "classes": list(result.classes),
         "layer": result.layer,
         "c": result.c,
-        "train_images": result.train_images,
-        "train_accuracy": result.train_accuracy,
         "frozen_accuracy": result.frozen_accuracy,
+        **result_entries(result, seconds),
+    }
+
+
+def result_entries(result: FineTuned[AlexNet], seconds: float) -> dict[str, object]:
+    """Return what JSON says of any training."""
+    known = result.train_accuracy
+    return {
+        "variant": result.net.variant.name,
+        "classes": list(result.classes),
+        "train_images": result.train_images,
+        "train_accuracy": None if isnan(known) else known,
         **evaluation_entries(result.evaluation),
+        "history": dict(result.history),
         "skipped": [{"path": image.name, "error": image.error} for image in result.skipped],
         "left_out": [{"path": one.path, "reason": one.reason} for one in result.left_out],
         "duplicates": result.duplicates,
@@ -180,7 +230,8 @@ def _print_result(output: Path, result: FineTuned[AlexNet], seconds: float) -> N
     console.print(
         f"{printable(output)}: {len(result.classes)} classes learnt from {result.train_images} "
         f"images on {result.layer}, C {result.c:g}, {seconds:.1f} s; "
-        f"{100 * result.train_accuracy:.1f} % of these images are known",
+        f"{100 * result.train_accuracy:.1f} % of these images are known; the frozen network with "
+        f"a new head {100 * (result.frozen_accuracy or 0):.1f} %",
         soft_wrap=True,
     )
     if few < 5:

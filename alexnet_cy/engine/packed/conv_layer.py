@@ -95,6 +95,15 @@ class ConvLayer(LayerWeights[PackedConv]):
         winograd = self._winograd
         return self._turns.do(lambda: self._winograd_once(packed)) if winograd is None else winograd
 
+    @property
+    def winograd(self) -> PackedWinograd | None:
+        """The weights for Winograd's algorithm, if they have been made."""
+        return self._winograd
+
+    def adopt_winograd(self, winograd: PackedWinograd) -> None:
+        """Take weights that are transformed already."""
+        self._winograd = winograd
+
     def _winograd_once(self, packed: PackedConv) -> PackedWinograd:
         if self._winograd is None:
             stride, groups = self._layer.stride, self._layer.groups

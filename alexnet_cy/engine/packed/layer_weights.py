@@ -56,6 +56,10 @@ class LayerWeights(ABC, Generic[P]):
         packed = self._packed
         return self._turns.do(lambda: self._pack_once(threads)) if packed is None else packed
 
+    def adopt(self, packed: P) -> None:
+        """Take weights that are packed already in place of the tensors."""
+        self._packed, self._tensors = packed, None
+
     def _pack_once(self, threads: int) -> P:
         tensors, packed = self._tensors, self._packed  # in this order: one of them is there
         if packed is None:

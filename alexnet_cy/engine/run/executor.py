@@ -12,16 +12,13 @@ from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.plan import Plan
 from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
+from alexnet_cy.engine.run.pace import Pace
 from alexnet_cy.engine.run.workspace import BoundSteps, Workspace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import run_all
-from alexnet_cy.kernels._runtime import involuntary_switches, note_pass
+from alexnet_cy.kernels._runtime import involuntary_switches
 
 __all__ = ["Executor", "Take"]
-
-# A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
-# machine the slowest tenth takes 1.2 times as long.
-SLOW = 1.5
 
 Clock = Callable[[str, float], None]
 """Called with a step's name and its seconds."""
@@ -54,7 +51,7 @@ class Executor:
         self.packed = packed
         self._outputs = [(name, step.output_shape) for step in plan.steps for name in step.features]
         self._idle = IdleWorkspaces() if idle is None else idle
-        self._fastest_s: dict[tuple[int, int], float] = {}
+        self._pace = Pace()
 
     def run(
         self, images: Float32Array | PixelBatch, threads: int, clock: Clock | None = None
@@ -121,14 +118,8 @@ class Executor:
                 rows = slice(start, stop)
                 _run_steps(head.steps, take, rows, threads, clock, perf_counter())
         self._idle.keep(self, workspace)
-        self._note(n_images, threads, perf_counter() - began, involuntary_switches() - switches)
-
-    def _note(self, n_images: int, threads: int, seconds: float, switches: int) -> None:
-        """Let OpenMP's threads wait briefly for one another while the machine is busy."""
-        fastest = self._fastest_s.setdefault((n_images, threads), seconds)
-        if seconds < fastest:
-            self._fastest_s[n_images, threads] = seconds
-        note_pass(threads, switches, seconds > SLOW * fastest)
+        seconds = perf_counter() - began
+        self._pace.note((n_images, threads), threads, seconds, involuntary_switches() - switches)
 
     def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Do what is done once, so that later passes can be timed.

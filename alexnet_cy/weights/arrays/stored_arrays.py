@@ -17,7 +17,7 @@ import numpy as np
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.key_names import canonical_names
-from alexnet_cy.weights.layouts import Layout, as_stored, tensorflow_layout
+from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
 from alexnet_cy.weights.naming.assemble import left_out
 from alexnet_cy.weights.naming.beside import without_buffers
 from alexnet_cy.weights.naming.finish import finish
@@ -107,6 +107,8 @@ def network_file(
     variant: str | None,
     metadata: Mapping[str, str],
     network: Variant | None = None,
+    *,
+    transposed_linear: bool = False,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -120,6 +122,8 @@ def network_file(
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
         Handed on, as is `network`.
+    transposed_linear : bool
+        Whether fully connected layers are (in, out), with inputs in the order C, H, W.
 
     Raises
     ------
@@ -128,7 +132,10 @@ def network_file(
     """
     plain = {name: _tensor(array, array.shape, as_stored) for name, array in arrays.items()}
     kept, beside = without_buffers(plain)
-    names = canonical_names({name: tensor.shape for name, tensor in kept.items()})
+    shapes = {name: tensor.shape for name, tensor in kept.items()}
+    if transposed_linear:
+        shapes = {k: shape[::-1] if len(shape) == 2 else shape for k, shape in shapes.items()}
+    names = canonical_names(shapes)
     by_name = {canonical: arrays[name] for name, canonical in names.canonical.items()}
     conv5 = by_name.get("conv5.weight")
     image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
@@ -138,6 +145,8 @@ def network_file(
         layout: Layout = as_stored
         if names.tensorflow_layout:
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
+        elif transposed_linear and len(shape) == 2:
+            shape, layout = shape[::-1], in_out
         tensors[name] = _tensor(array, shape, layout)
     noted = {**metadata, **beside, **left_out(kept, names.canonical)}
     return NetworkFile(format_name, finish(tensors), variant or names.variant, noted, network)

@@ -23,6 +23,7 @@ __all__ = [
     "FoldedWeight",
     "NormedWeight",
     "PrunedWeight",
+    "ScaledTensor",
 ]
 
 
@@ -38,7 +39,8 @@ class PrunedWeight(TensorRef):
 
     def read(self) -> NDArray[np.float32]:
         """Read both and multiply."""
-        return np.multiply(self._weight.read(), self._mask.read())
+        with np.errstate(over="ignore", invalid="ignore"):  # the loader refuses what is no number
+            return np.multiply(self._weight.read(), self._mask.read())
 
 
 class NormedWeight(TensorRef):
@@ -56,11 +58,11 @@ class NormedWeight(TensorRef):
         """Read both; the arithmetic is in float64."""
         direction = self._direction.read().astype(np.float64)
         rows = direction.reshape(len(direction), -1)
-        norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        length = self._length.read().reshape(-1).astype(np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):  # the loader refuses what is no number
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+            length = self._length.read().reshape(-1).astype(np.float64)
             rows *= (length / norm)[:, None]
-        return direction.astype(np.float32)
+            return direction.astype(np.float32)
 
 
 class BatchNorm(NamedTuple):
@@ -134,3 +136,20 @@ class FoldedBias(TensorRef):
             return self._norm.fold(None if self._bias is None else self._bias.read()).astype(
                 np.float32
             )
+
+
+class ScaledTensor(TensorRef):
+    """A tensor times a power of two, which changes no bit of the fractions."""
+
+    __slots__ = ("_factor", "_tensor")
+
+    def __init__(self, tensor: TensorRef, factor: float) -> None:
+        super().__init__(tensor.shape, tensor.dtype, tensor.stored_bytes)
+        self._tensor = tensor
+        self._factor = np.float32(factor)
+
+    def read(self) -> NDArray[np.float32]:
+        """Read and scale."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled: NDArray[np.float32] = self._tensor.read() * self._factor
+        return scaled

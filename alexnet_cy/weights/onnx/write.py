@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.network.variants import get_variant
@@ -87,10 +88,11 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
     """Yield the nodes in order; each value is called after the layer that makes it."""
     value = _INPUT
     flat = False
-    for layer in variant.layers:
-        operation = _operation(layer, arrays)
-        if operation is None:
+    for step in variant.shapes():
+        layer = step.layer
+        if isinstance(layer, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
+        operation = _operation(layer, arrays)
         if isinstance(layer, Linear) and not flat:
             yield _node("Flatten", [value], "flat", {"axis": 1})
             value, flat = "flat", True
@@ -108,8 +110,8 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
 
 def _operation(
     layer: Layer, arrays: Mapping[str, NDArray[np.float32]]
-) -> tuple[str, dict[str, _Attribute]] | None:
-    """Return the op of a layer and its attributes; None for a layer that is left out."""
+) -> tuple[str, dict[str, _Attribute]]:
+    """Return the op of a layer and its attributes."""
     match layer:
         case Conv():
             return "Conv", {
@@ -133,7 +135,11 @@ def _operation(
                 "strides": layer.stride,
             }
         case AdaptiveAvgPool():
-            return None
+            if layer.output_size != (1, 1):
+                raise WeightsError(
+                    f"{layer.name}: an average to {layer.output_size} has no op of ONNX"
+                )
+            return "GlobalAveragePool", {}
         case Linear():
             return "Gemm", {"transB": 1}
         case Softmax():
@@ -163,12 +169,15 @@ def _tensor_start(name: str, array: NDArray[np.float32]) -> bytes:
 def _values(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Any:
     """Describe what the graph takes and what it returns."""
     graph = ONNX.message_class("GraphProto")()
-    first, *_, last = arrays.values()
+    *_, last = arrays.values()
     size = variant.input_size
-    images = (first.shape[1], size, size)
+    images = (variant.in_channels, size, size)
+    result = variant.shapes()[-1].output_shape
+    if len(result) == 1:
+        result = last.shape  # the tensors say how many classes there are
     for value, name, axes in (
         (graph.input.add(), _INPUT, images),
-        (graph.output.add(), variant.layers[-1].name, last.shape),
+        (graph.output.add(), variant.layers[-1].name, result),
     ):
         value.name = name
         value.type.tensor_type.elem_type = _FLOAT

@@ -51,7 +51,7 @@ _WIRE_TYPES = {
 
 MAX_VARINT_BYTES = 10  # 64 bits, 7 at a time
 MAX_FIELD_KEY = (1 << 32) - 1  # a field number of 29 bits and a wire type of 3
-MAX_DEPTH = 8  # network, layer, blob, shape: 4; ONNX's model, graph, initializer: 3
+MAX_DEPTH = 10  # network, layer, blob, shape: 4; ONNX's model, graph, node, If, and its branch: 9
 MAX_FIELDS = 100_000  # an AlexNet has about 300 in Caffe, 500 in ONNX
 MAX_MESSAGE_BYTES = 4 << 20  # what is left without payloads; an AlexNet has about 4 KiB
 

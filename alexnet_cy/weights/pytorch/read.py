@@ -15,14 +15,16 @@ import numpy as np
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.arrays.pickled import read_region
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.layouts import as_stored
 from alexnet_cy.weights.naming.assemble import assemble
 from alexnet_cy.weights.network_file import NetworkFile
+from alexnet_cy.weights.pytorch.architecture import epsilons_of, network_of
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.state_dict import find_state_dict
 from alexnet_cy.weights.pytorch.stored import StoredTensor
-from alexnet_cy.weights.pytorch.zip import read_zip
+from alexnet_cy.weights.pytorch.zip import large_description, read_zip
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
 from alexnet_cy.weights.zip_members import ZIP_MAGIC
 
@@ -55,7 +57,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     Returns
     -------
     NetworkFile
-        `format` is "torch", `variant` "torchvision" if the names are torchvision's. `metadata` has
+        `format` is "torch", `variant` "torchvision" if the names are torchvision's, `network`
+        that of a whole model if its modules tell it. `metadata` has
         "container" ("zip" or "legacy") and, from training scripts, "arch".
 
     Raises
@@ -65,16 +68,28 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         dict, or is of the tar format of 2016, whose message says what to do.
     """
     file = open_file(path)
+    if file.head(len(ZIP_MAGIC)) == ZIP_MAGIC:
+        of_arrays = large_description(file)
+        if of_arrays is not None:
+            start = of_arrays.offset_bytes
+            return read_region(file, "torch", start, start + of_arrays.size_bytes)
     checkpoint = _read_container(file)
     state = find_state_dict(file.path, checkpoint.root)
     named = assemble(
         {
             name: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
             for name, tensor in state.tensors.items()
-        }
+        },
+        {} if state.module is None else epsilons_of(state.module),
     )
+    network = None
+    if state.module is not None:
+        shapes = {name: tensor.shape for name, tensor in named.tensors.items()}
+        network = network_of(state.module, shapes)
     metadata = state.metadata | named.metadata | {"container": checkpoint.container}
-    return NetworkFile("torch", named.tensors, named.variant, metadata)
+    # Names say little where modules have been seen that are none of an AlexNet's.
+    variant = named.variant if state.module is None else None
+    return NetworkFile("torch", named.tensors, variant, metadata, network)
 
 
 def _read_container(file: WeightsFile) -> Checkpoint:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.zip_members import Member
 
-__all__ = ["read_zip"]
+__all__ = ["large_description", "read_zip"]
 
 MAX_BYTEORDER_BYTES = 16
 
@@ -48,11 +48,7 @@ def read_zip(file: WeightsFile) -> Checkpoint:
         The archive is damaged or ambiguous, has members that are not stored plainly, or is no
         PyTorch checkpoint.
     """
-    kind = _other_kind(member_names(file))
-    if kind is not None:
-        raise WeightsError(f"{file.path!r}: {kind}")
-    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
-    members = read_members(file, may_lack_checksums=True)
+    members = _members(file)
     description = _find_description(file, members)
     prefix = description.name.removesuffix("data.pkl")
     _check_byteorder(file, members.get(f"{prefix}byteorder"))
@@ -72,6 +68,15 @@ def read_zip(file: WeightsFile) -> Checkpoint:
             )
         places[key] = StoragePlace(member.offset_bytes, member.crc32)
     return Checkpoint("zip", unpickled.root, places)
+
+
+def _members(file: WeightsFile) -> dict[str, Member]:
+    """Return the members of what may be a checkpoint."""
+    kind = _other_kind(member_names(file))
+    if kind is not None:
+        raise WeightsError(f"{file.path!r}: {kind}")
+    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
+    return read_members(file, may_lack_checksums=True)
 
 
 def _other_kind(names: list[str]) -> str | None:
@@ -95,6 +100,18 @@ def _other_kind(names: list[str]) -> str | None:
     if inner is not None and "data.pkl" not in endings:
         return f"a zip file with {inner[:80]!r} in it; unpack it first"
     return None
+
+
+def large_description(file: WeightsFile) -> Member | None:
+    """Return a description that is too large to be one: a pickle with NumPy arrays in it.
+
+    Raises
+    ------
+    WeightsError
+        As of `read_zip`.
+    """
+    description = _find_description(file, _members(file))
+    return description if description.size_bytes > MAX_PICKLE_BYTES else None
 
 
 def _find_description(file: WeightsFile, members: Mapping[str, Member]) -> Member:

@@ -89,6 +89,24 @@ def test_several_layers_stand_side_by_side(weights, photographs, expected):
     assert both.shape == (2, 64 * 55 * 55 + 9216)
 
 
+@pytest.mark.parametrize("pool", ["mean", "max", "l2"])
+def test_pooled(weights, photographs, expected, pool):
+    maps = expected.reshape(8, 256, 36).astype(float)
+    pooled = {"mean": maps.mean(2), "max": maps.max(2), "l2": np.sqrt((maps**2).sum(2))}[pool]
+    features = AlexNetFeatures(weights, "pool5", pool=pool)
+    np.testing.assert_allclose(features.transform(photographs[0]), pooled, rtol=1e-6)
+    assert list(features.get_feature_names_out()) == [f"pool5_{i}" for i in range(256)]
+
+
+def test_a_bad_image_has_a_row(features, photographs, expected):
+    paths = [photographs[0][0], "nowhere.png", photographs[0][2]]
+    features.set_params(on_error="nan")
+    with pytest.warns(UserWarning, match="nowhere.png"):
+        computed = features.transform(paths)
+    np.testing.assert_array_equal(computed[[0, 2]], expected[[0, 2]])
+    assert np.isnan(computed[1]).all()
+
+
 def test_small_to_send(features, photographs, expected):
     features.transform(photographs[0][:1])
     sent = pickle.dumps(features)
@@ -176,6 +194,8 @@ def test_what_it_refuses(features, X, error, message):
         ({"layer": "conv9"}, ValueError, "has no layer 'conv9'"),
         ({"preset": "torchvision-10crop"}, ValueError, "preset: .* makes 10 views"),
         ({"weights": 3}, TypeError, "weights: need a weight file.*got int"),
+        ({"pool": "median"}, ValueError, "pool: need 'mean', 'max', 'l2'"),
+        ({"on_error": "skip"}, ValueError, "on_error: need 'raise' or 'nan', got 'skip'"),
         ({"threads": 0}, ValueError, "threads: need"),
     ],
 )

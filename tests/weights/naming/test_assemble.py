@@ -262,3 +262,19 @@ def test_sobels_filters_are_left_out():
 def test_what_is_no_alexnet_keeps_its_names(change):
     named = assemble(refs({**THEIRS, **change}))
     assert next(iter(change)) in named.tensors
+
+
+def test_what_is_no_number_is_left_to_the_loader():
+    """A zero mask times infinity, a direction of length 0, a signalling NaN: values, not errors."""
+    stored = dict(THEIRS)
+    weight = stored.pop("features.3.weight").copy()
+    weight.view(np.uint32).flat[0] = 0x7F80_0001
+    weight.flat[1] = np.inf
+    stored["features.3.weight_orig"] = weight
+    stored["features.3.weight_mask"] = np.zeros_like(weight)
+    direction = stored.pop("features.6.weight")
+    stored["features.6.weight_g"] = np.ones((len(direction), 1, 1, 1), np.float32)
+    stored["features.6.weight_v"] = np.zeros_like(direction)
+    tensors = assemble(refs(stored)).tensors
+    assert np.isnan(tensors["conv2.weight"].read().flat[:2]).all()
+    assert np.isnan(tensors["conv3.weight"].read()).all()
