@@ -14,7 +14,7 @@ pytestmark = [
 PROGRAM = str(Path(__file__).parents[1] / "support" / "guard_pages.py")
 
 
-FAMILIES = ["conv", "winograd", "linear", "pool", "lrn", "layout", "softmax"]
+FAMILIES = ["conv", "winograd", "linear", "pool", "lrn", "layout", "softmax", "gradients"]
 
 
 @pytest.mark.usefixtures("isa")

@@ -2,7 +2,7 @@
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv winograd linear pool lrn layout softmax
+    python guard_pages.py conv winograd linear pool lrn layout softmax gradients
 
 It prints the name of a family before it runs it. Inputs are write-protected besides. Every result
 is compared with that of ordinary arrays.
@@ -18,6 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from support.gradient_guard_pages import gradient_checks
 from support.samples import around, normal
 
 from alexnet_cy.contracts.tensors import ArrayTensor
@@ -170,6 +171,10 @@ def softmax() -> None:
         check(normalised, [normal(0, 3, length)], (3, length))
     for length in around(1, 4, 8, 16, 32, 65536, 131072):
         check(cut_off, [normal(0, length)], (length,))
+
+
+def gradients() -> None:
+    gradient_checks(check, kernels)
 
 
 def beyond() -> None:
