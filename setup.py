@@ -29,6 +29,8 @@ from setuptools.errors import CompileError, LinkError
 
 MODULES = (
     "_runtime",
+    "_turns",
+    "_pieces",
     "_bound",
     "_layout",
     "_conv",
@@ -36,6 +38,7 @@ MODULES = (
     "_lrn",
     "_linear",
     "_softmax",
+    "_unit_distance",
     "_limits",
     "_winograd",
     "_winograd_streaming",
@@ -90,7 +93,7 @@ class IsaLevel(NamedTuple):
 
     @property
     def macro(self) -> str:
-        """The macro that tells src/machine/cpu.c that the level is there."""
+        """The macro that announces the level to src/machine/cpu.c."""
         return "ACY_HAVE_" + self.name.upper().replace("-", "_")
 
 
@@ -233,7 +236,7 @@ def wanted_levels() -> list[IsaLevel]:
 
 
 def extension(name: str) -> Extension:
-    """Describe one module of src; only _runtime links what stands behind the contract."""
+    """Describe one module of src; only _runtime links what implements the contract."""
     sources = [f"src/{name.replace('.', '/')}.pyx"]
     if name == "_runtime":
         sources += ["src/machine/cpu.c", "src/machine/waiting.c"]

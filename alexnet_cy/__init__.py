@@ -7,34 +7,56 @@ The path of one image through the package, each arrow a call; nothing calls upwa
        |--> images.prepare                              images/     decode, resize, crop
        |         -> PixelBatch: bytes, and a float for each of their values
        |--> engine.plan.planning.make_plan                 engine/     which algorithm, which memory
-       |         <- network.variants                    network/    the six AlexNets as data
+       |         <- network.variants                    network/    the AlexNets as data
        |         <- weights.open_network                weights/    every weight file
        '--> engine.run.executor.Executor.run            engine/     the forward loop
                |
                |--> _layout, then _bound.run_all over   src/*.pyx   tiles, prange, no GIL
                |    _conv, _winograd, _lrn, _pool, _linear, _softmax
                |         '--> kernels of one ISA level  src/kernels/*.h
-               '-> probabilities, or the layers asked for
+               '-> probabilities, or the layers requested
 
 `ops` has the same operations one by one, with PyTorch's argument names; `reference` has them in
 plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from alexnet_cy import ops
 from alexnet_cy.configuration import config, show_config
-from alexnet_cy.errors import AlexNetError, ImageError, WeightsError
+from alexnet_cy.errors import AlexNetError, AmbiguousVariantWarning, ImageError, WeightsError
 from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.version import __version__
 
+if TYPE_CHECKING:
+    from alexnet_cy.perceptual import LPIPS, lpips
+
 __all__ = [
+    "LPIPS",
     "VARIANTS",
     "AlexNet",
     "AlexNetError",
+    "AmbiguousVariantWarning",
     "ImageError",
     "WeightsError",
     "__version__",
     "config",
+    "lpips",
     "ops",
     "show_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import LPIPS when it is first asked for."""
+    if name in ("LPIPS", "lpips"):
+        from alexnet_cy import perceptual
+
+        return getattr(perceptual, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List what there is, and what is imported when it is first asked for."""
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What this build and this machine have, for people and for bug reports."""
+"""The build and the machine, described for people and for bug reports."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def show_config() -> None:
 
 
 def _huge_pages() -> str:
-    """Tell the kernel's setting for transparent huge pages: always, madvise, never or unknown."""
+    """Return the kernel's setting for transparent huge pages: always, madvise, never or unknown."""
     try:
         with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
             setting = file.read()

@@ -1,6 +1,6 @@
-"""The exceptions of the package: everything that is not a plain TypeError or ValueError."""
+"""The exceptions and warnings of the package that are no plain TypeError or ValueError."""
 
-__all__ = ["AlexNetError", "ImageError", "WeightsError"]
+__all__ = ["AlexNetError", "AmbiguousVariantWarning", "ImageError", "WeightsError"]
 
 
 class AlexNetError(Exception):
@@ -13,3 +13,15 @@ class ImageError(AlexNetError):
 
 class WeightsError(AlexNetError):
     """A weight file cannot be read, is not an AlexNet, or does not fit the variant."""
+
+
+class AmbiguousVariantWarning(UserWarning):
+    """A weight file fits several variants, tells none, and none was asked for.
+
+    The networks have tensors of the same shapes and give different results; the message names
+    them all, and the one that was taken. ``variant=`` chooses, and silences the warning.
+    """
+
+
+class TrainingError(AlexNetError):
+    """A training cannot go on: its loss is no number any more; the message says what to change."""

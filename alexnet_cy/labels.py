@@ -80,7 +80,7 @@ def top_predictions(
     probabilities_row : array_like, shape (classes,)
         One row of what `AlexNet.forward` returns.
     top : int
-        How many at most, from 1 up; there are no more than classes.
+        The largest number, from 1 up; there are no more than classes.
     classes : sequence of str
         The names of the classes, where the network has names of its own.
 
@@ -93,9 +93,9 @@ def top_predictions(
     Raises
     ------
     TypeError
-        `top` is no integer, or the probabilities are no array.
+        `top` is not an integer, or the probabilities are not an array.
     ValueError
-        `top` is less than 1, the probabilities are no vector, or there are more or fewer names.
+        `top` is less than 1, the probabilities are not a vector, or there are more or fewer names.
     """
     row = np.asarray(as_array(probabilities_row, "probabilities_row"))
     if row.ndim != 1:

@@ -69,7 +69,7 @@ def conv2d(
     groups : int
     relu : bool
     algorithm : {"auto", "winograd", "direct", "im2col"}
-        How to compute it; see docs/architecture.md. Direct and im2col agree to the last bit;
+        The algorithm; see docs/architecture.md. Direct and im2col agree to the last bit;
         Winograd's errors are larger (docs/numerics.md).
     threads : int, optional
 

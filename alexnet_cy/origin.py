@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from alexnet_cy.contracts.records import record
@@ -10,10 +10,13 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.file_stamp import FileStamp
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network import Variant
 
-__all__ = ["Origin", "WeightsOfFile"]
+__all__ = ["Origin", "WeightsOfFile", "hash_of_weights"]
 
 
 @record(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Origin:
 
 @record(frozen=True, slots=True)
 class WeightsOfFile:
-    """An opened weight file, as a pickle carries it: its stamp and what `open_network` was told.
+    """An opened weight file, as a pickle carries it: its stamp and the arguments of `open_network`.
 
     Attributes
     ----------
@@ -45,18 +48,14 @@ class WeightsOfFile:
     allow_nonfinite : bool
     published : str
         The name of the published file that it is, whose hash is known; empty for any other.
+    head : str or None
+        The layer that the network ends with, where that was chosen.
     """
 
     stamp: FileStamp
     allow_nonfinite: bool
     published: str = ""
-
-    @classmethod
-    def of(
-        cls, path: str | PathLike[str], allow_nonfinite: bool, published: str = ""
-    ) -> WeightsOfFile:
-        """Return what a file is at this moment; OSError if there is none."""
-        return cls(FileStamp.of(path), allow_nonfinite, published)
+    head: str | None = None
 
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
@@ -67,26 +66,53 @@ class WeightsOfFile:
             The file is gone, or is no longer the one that was opened first. A published file may
             be another copy of it, of another time, if its hash is right.
         """
-        if not self.stamp.is_current() and not self._has_its_hash():
+        from alexnet_cy.weights import open_file, open_network
+
+        try:
+            file = open_file(self._stamp_now())
+        except (OSError, WeightsError) as error:
             raise WeightsError(
                 f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
                 "bytes, and the file is gone or has been changed since; load it anew, or send "
                 "arrays: AlexNet(net.variant, dict(net.weights))"
-            )
-        from alexnet_cy.weights import open_network
-
-        opened = open_network(self.stamp.path, variant, allow_nonfinite=self.allow_nonfinite)
+            ) from error
+        opened = open_network(file, variant, allow_nonfinite=self.allow_nonfinite, head=self.head)
         return dict(opened.tensors)
 
-    def _has_its_hash(self) -> bool:
-        """Whether the file is there and has the hash of the published one."""
+    def _stamp_now(self) -> FileStamp:
+        """Return the stamp that the file must have: its own, or that of another right copy."""
         from alexnet_cy.published.checksum import file_hash
         from alexnet_cy.published.registry import PUBLISHED
 
-        if self.published not in PUBLISHED:
-            return False
-        wanted = PUBLISHED[self.published]
-        try:
-            return file_hash(self.stamp.path, wanted.hash_name) == wanted.hash_hex
-        except OSError:
-            return False
+        if self.stamp.is_current() or self.published not in PUBLISHED:
+            return self.stamp
+        wanted, now = PUBLISHED[self.published], FileStamp.of(self.stamp.path)
+        is_right = file_hash(now.path, wanted.hash_name) == wanted.hash_hex
+        return now if is_right else self.stamp
+
+
+def hash_of_weights(
+    origin: Origin, file: WeightsOfFile | None, weights: Mapping[str, NDArray[np.float32]]
+) -> str:
+    """Return the SHA-256 of a weight file, as sha256sum prints it; or of arrays by their names.
+
+    Of random weights it is that of the seed, which says which weights they are.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read any more.
+    """
+    if file is not None:
+        from alexnet_cy.published.checksum import file_hash
+
+        return file_hash(file.stamp.path, "sha256")
+    from hashlib import sha256
+
+    if origin.format == "random":
+        return sha256(origin.name.encode()).hexdigest()
+    digest = sha256()
+    for name in sorted(weights):
+        digest.update(name.encode())
+        digest.update(weights[name].astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""How far the results are from float64: in whole networks, and of every layer alone.
+"""The distance of the results from float64: in whole networks, and of every layer alone.
 
     python benchmarks/accuracy.py photo.jpg another.jpg              ten seeds of every variant
     python benchmarks/accuracy.py --variants caffe --seeds 0 --json  quick, without photographs

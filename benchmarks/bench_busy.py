@@ -97,7 +97,7 @@ def measure(peer: Peer, folder: object, place: Place, args: argparse.Namespace) 
             times: dict[int, list[float]] = {n_loops: [] for n_loops in args.loops}
             for _ in range(args.rounds):
                 for n_loops in args.loops:
-                    tell(f"{peer.title}, batch {batch}, {n_loops} loops")
+                    show_progress(f"{peer.title}, batch {batch}, {n_loops} loops")
                     # A process of its own for each: what one has learnt of the machine is no
                     # help to the next.
                     with (
@@ -120,7 +120,7 @@ def measure(peer: Peer, folder: object, place: Place, args: argparse.Namespace) 
                 for n_loops, passes in times.items()
             ]
     except Gap as gap:
-        tell("")
+        show_progress("")
         print(f"{peer.title}: {gap}", file=sys.stderr)
     return rows
 
@@ -157,7 +157,7 @@ def show(rows: Sequence[Row], conditions: dict[str, object]) -> None:
     console.print(", ".join(f"{name} {value}" for name, value in conditions.items()), style="dim")
 
 
-def tell(what: str) -> None:
+def show_progress(what: str) -> None:
     """Show what goes on, in one line of standard error and only on a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""How near the register-blocked product comes to the processor's peak, on one core.
+"""The register-blocked product beside the processor's peak, on one core.
 
 A convolution of the Caffe network, conv3 unless another is named, is computed by the direct and by
 the im2col kernel of every instruction-set level that runs here. Beside each stands the most

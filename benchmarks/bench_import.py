@@ -1,4 +1,4 @@
-"""What `import alexnet_cy` costs beyond NumPy's own import, and which modules cost it.
+"""The cost of `import alexnet_cy` beyond NumPy's own import, and which modules cost it.
 
 Every round is a fresh interpreter that imports NumPy first, so that what is left is ours; the times
 are those of `python -X importtime`, which itself makes imports a little slower. The bytecode lies

@@ -23,7 +23,7 @@ from side_by_side.results import Comparison
 from side_by_side.schedule import Effort, measure_speeds, measure_starts, prepare
 from side_by_side.tables import print_comparison
 
-from alexnet_cy.bench.neighbours import WatchNeighbours
+from alexnet_cy.bench.other_load import WatchOtherLoad
 from alexnet_cy.configuration import config
 from alexnet_cy.network import get_variant
 
@@ -37,14 +37,14 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print; return the exit code. After Ctrl-C what is complete is printed."""
     args = parse(__doc__, argv)
     comparison = Comparison(conditions_of(args), {peer.name: peer.title for peer in args.peers})
-    watch, exit_code = WatchNeighbours(), 0
+    watch, exit_code = WatchOtherLoad(), 0
     try:
         with ExitStack() as stack:
             work = args.keep or stack.enter_context(tempfile.TemporaryDirectory("-peers"))
             compare(comparison, args, Path(work))
     except KeyboardInterrupt:
         exit_code = EXIT_INTERRUPTED
-    tell("")
+    show_progress("")
     taken = watch.result()
     # The contenders are processes of their own, so all of what they take is in here too.
     comparison.conditions["host_took_processors"] = None if taken is None else taken.host
@@ -73,7 +73,7 @@ def compare(comparison: Comparison, args: argparse.Namespace, work: Path) -> Non
     effort = Effort(args.rounds, args.starts, args.burst_s, args.burst_passes)
     with (work / "frameworks.log").open("w", encoding="utf-8") as log:
         for kind in args.weights:
-            tell(f"{kind} weights")
+            show_progress(f"{kind} weights")
             folder, densities = network_in(work, args.variant, kind, images, max(args.batch))
             comparison.densities[kind] = [asdict(layer) for layer in densities]
             places = [
@@ -87,11 +87,13 @@ def compare(comparison: Comparison, args: argparse.Namespace, work: Path) -> Non
                 )
                 for threads in args.threads
             ]
-            ready = prepare(comparison, args.peers, folder, places[-1], tell)
+            ready = prepare(comparison, args.peers, folder, places[-1], show_progress)
             for place in places:
                 if kind == args.weights[0] and args.starts > 0:
-                    measure_starts(comparison, ready, folder, place, effort, tell)
-                measure_speeds(comparison, kind, ready, args.batch, folder, place, effort, tell)
+                    measure_starts(comparison, ready, folder, place, effort, show_progress)
+                measure_speeds(
+                    comparison, kind, ready, args.batch, folder, place, effort, show_progress
+                )
 
 
 def show(comparison: Comparison, args: argparse.Namespace) -> None:
@@ -111,7 +113,7 @@ def show(comparison: Comparison, args: argparse.Namespace) -> None:
     print_comparison(comparison, args.reference, console)
 
 
-def tell(what: str) -> None:
+def show_progress(what: str) -> None:
     """Show what goes on, in one line of standard error and only on a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)

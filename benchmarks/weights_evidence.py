@@ -47,7 +47,7 @@ Row = tuple[str, ...]
 
 
 def print_table(title: str, head: Row, rows: Iterator[tuple[Row, bool]]) -> bool:
-    """Print rows as they come, in Markdown; tell whether all were sound."""
+    """Print rows as they come, in Markdown; return whether all were sound."""
     print(f"\n### {title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
     all_sound = True
     for row, is_sound in rows:

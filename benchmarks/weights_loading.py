@@ -9,7 +9,7 @@ all repeats, the least and the most in brackets:
 read twice, ms    reading the file into memory twice, as `Path.read_bytes` does
 first, ms         AlexNet.load and a first pass with one image, which reads and checks all weights
 ready, ms         the same and a second pass, after which all weights are packed
-CPU ms            the same as time of all processors, which tells more on a machine that is busy
+CPU ms            the same as time of all processors, which is the better figure on a busy machine
 pass, ms          a third pass: what of the columns before is not loading
 first peak, peak  memory at the most, until the first result and until the third, beyond what the
                   process had before, as a multiple of the weights in float32, which the ready

@@ -1,4 +1,4 @@
-"""How much sets of points amplify the rounding errors of Winograd's products.
+"""Sets of points and how much they amplify the rounding errors of Winograd's products.
 
     python benchmarks/winograd_points.py               the points in use, and others
     python benchmarks/winograd_points.py --search      a quarter of a minute: the best of a family

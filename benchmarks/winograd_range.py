@@ -1,4 +1,4 @@
-"""How large inputs may be for Winograd's convolution, and what one large value does to others.
+"""The range of inputs of Winograd's convolution, and the effect of one large value on others.
 
     python benchmarks/winograd_range.py
 

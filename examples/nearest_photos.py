@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
-
 from alexnet_cy import AlexNet
+from alexnet_cy.rsa import nearest
 
 
 def main() -> None:
@@ -21,17 +20,12 @@ def main() -> None:
     parser.add_argument("--neighbours", type=int, default=2)
     arguments = parser.parse_args()
 
+    photos = arguments.photos
     net = AlexNet.load(arguments.weights) if arguments.weights else AlexNet.random()
-    features = net.features(arguments.photos, arguments.layer)
-    vectors = features.reshape(len(features), -1).astype(np.float64)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-30
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -np.inf)  # a photograph is no neighbour of its own
-
-    for photo, row in zip(arguments.photos, cosines, strict=True):
-        nearest = np.argsort(-row)[: min(arguments.neighbours, len(row) - 1)]
-        found = ", ".join(f"{arguments.photos[j]} ({row[j]:.3f})" for j in nearest)
-        print(f"{photo}: {found}")
+    near = nearest(net.features(photos, arguments.layer), arguments.neighbours)
+    for photo, indices, distances in zip(photos, near.indices, near.distances, strict=True):
+        pairs = zip(indices, distances, strict=True)
+        print(f"{photo}: " + ", ".join(f"{photos[i]} ({1 - away:.3f})" for i, away in pairs))
 
 
 if __name__ == "__main__":

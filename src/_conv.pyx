@@ -1,4 +1,5 @@
 """Convolution: weights packed once, work cut into tiles, tiles shared out over the threads."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free
 
@@ -6,6 +7,7 @@ from conv_cuts cimport COLUMN_PIXELS, Blocks, OutputTiles, cut_output, cut_patch
 from kernels cimport ACY_CONV_PIXELS, acy_conv, acy_kernels, kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
@@ -27,8 +29,12 @@ cdef class PackedConv:
     bias : float32, shape (O,), or None for zeros
     groups : int, divides O
     kernels : capsule of `_runtime.kernels_of`; the packing is for that level alone
+    packed : (buffer, buffer), optional
+        `weight_memory` and `bias_memory` of another one of the same sizes, whose memory this one
+        reads and never writes; `bias` does not count then.
     """
 
+    cdef bint is_given
     cdef readonly object capsule, weight_memory, bias_memory
     cdef const acy_kernels *kernels
     cdef float *weight
@@ -38,8 +44,9 @@ cdef class PackedConv:
 
     def __cinit__(
         self, Py_ssize_t out_channels, Py_ssize_t group_channels, Py_ssize_t kernel_h,
-        Py_ssize_t kernel_w, const float[::1] bias, Py_ssize_t groups, kernels
+        Py_ssize_t kernel_w, const float[::1] bias, Py_ssize_t groups, kernels, packed=None
     ):
+        cdef const float[::1] given, given_bias
         self.capsule = kernels
         self.kernels = kernels_in(kernels)
         self.groups = groups
@@ -57,11 +64,24 @@ cdef class PackedConv:
         cdef Py_ssize_t lanes = self.kernels.lanes, o
         self.group_out = out_channels // groups
         self.padded_out_channels = (self.group_out + lanes - 1) // lanes * lanes
+        self.is_given = packed is not None
+        if self.is_given:
+            self.weight_memory, self.bias_memory = packed
+            given = np.frombuffer(self.weight_memory, np.float32)
+            given_bias = np.frombuffer(self.bias_memory, np.float32)
+            if (
+                given.shape[0] != groups * self.depth * self.padded_out_channels
+                or given_bias.shape[0] != groups * self.padded_out_channels
+            ):
+                raise ValueError("packed: the sizes do not match the layer")
+            self.weight = <float *> &given[0]
+            self.bias = <float *> &given_bias[0]
+            return
         self.weight_memory = AlignedMemory(4 * groups * self.depth * self.padded_out_channels)
         self.bias_memory = AlignedMemory(4 * groups * self.padded_out_channels)
-        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+        cdef float[::1] weight = np.frombuffer(self.weight_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
-        self.weight = &packed[0]
+        self.weight = &weight[0]
         self.bias = &packed_bias[0]
         for o in range(out_channels if bias is not None else 0):
             self.bias[self.padded(o)] = bias[o]
@@ -97,6 +117,8 @@ cdef class PackedConv:
             or filters.shape[3] != self.kernel_w or first < 0 or end > self.out_channels
         ):
             raise ValueError("filters: shape does not match the weights")
+        if self.is_given:
+            raise ValueError("filters: the weights were given packed")
         cdef bint finite = True
         while o < end:
             panel = self.panel_of(o, &width)
@@ -268,12 +290,18 @@ cdef class DirectConv2d(Bound):
             scratch_floats += COLUMN_PIXELS * self.cut.longest
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for tile in prange(
-            tiles.n_tiles, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            run_tile(
-                kernels, &self.conv, &tiles, tile, n_pixels, self.packed.group_channels,
-                self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(
+            tiles.n_tiles, <double> n_pixels * self.packed.out_channels * self.packed.depth
+        )
+        for first in range(0, tiles.n_tiles, piece):
+            last = min(first + piece, tiles.n_tiles)
+            for tile in prange(
+                first, last, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                run_tile(
+                    kernels, &self.conv, &tiles, tile, n_pixels, self.packed.group_channels,
+                    self.packed.padded_out_channels, scratch + threadid() * scratch_floats,
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0

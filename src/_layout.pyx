@@ -1,8 +1,10 @@
 """Between the layout outside, NCHW, and the layout inside, NHWC with physical padding."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.string cimport memset
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport COPY_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport threads_for
 
 
@@ -44,8 +46,13 @@ cdef class ClearPadding(Bound):
         if n_rows * self.row_bytes == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.clear(row // self.whole.shape[1], row % self.whole.shape[1])
+        cdef double work = <double> n_rows * self.row_bytes
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.clear(row // self.whole.shape[1], row % self.whole.shape[1])
+            PyErr_CheckSignals()
         return 0
 
     cdef void clear(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
@@ -74,12 +81,16 @@ def nchw_to_nhwc(const float[:, :, :, ::1] x, float[:, :, :, :] y, Py_ssize_t th
         raise ValueError("y: channels must be contiguous")
     cdef int n_threads = threads_for(min(threads, N * H))
     cdef Py_ssize_t row, n, h, w, c
-    for row in prange(N * H, nogil=True, num_threads=n_threads, schedule="static"):
-        n = row // H
-        h = row % H
-        for c in range(C):
-            for w in range(W):
-                y[n, h, w, c] = x[n, c, h, w]
+    cdef Py_ssize_t first, last, piece = tasks_at_a_time(N * H, COPY_WORK * <double> N * H * W * C)
+    for first in range(0, N * H, piece):
+        last = min(first + piece, N * H)
+        for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+            n = row // H
+            h = row % H
+            for c in range(C):
+                for w in range(W):
+                    y[n, h, w, c] = x[n, c, h, w]
+        PyErr_CheckSignals()
 
 
 cdef class NhwcToNchw(Bound):
@@ -113,8 +124,13 @@ cdef class NhwcToNchw(Bound):
     cdef int compute(self, Py_ssize_t threads) except -1:
         cdef Py_ssize_t H = self.x.shape[1], row, n_rows = self.x.shape[0] * H
         cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.copy_row(row // H, row % H)
+        cdef double work = COPY_WORK * <double> n_rows * self.x.shape[2] * self.x.shape[3]
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.copy_row(row // H, row % H)
+            PyErr_CheckSignals()
         return 0
 
     cdef void copy_row(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
@@ -221,11 +237,15 @@ def pixels_to_depth(
         return
     cdef int[3] places = [channels[0], channels[1], channels[2]]
     cdef int n_threads = threads_for(min(threads, N * rows))
-    cdef Py_ssize_t row
-    for row in prange(N * rows, nogil=True, num_threads=n_threads, schedule="static"):
-        blocks_of_pixels(
-            x, places, &table[0, 0], y, row // rows, row % rows, block_h, block_w, top, left
-        )
+    cdef double work = COPY_WORK * <double> N * rows * y.shape[2] * y.shape[3]
+    cdef Py_ssize_t row, first, last, piece = tasks_at_a_time(N * rows, work)
+    for first in range(0, N * rows, piece):
+        last = min(first + piece, N * rows)
+        for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+            blocks_of_pixels(
+                x, places, &table[0, 0], y, row // rows, row % rows, block_h, block_w, top, left
+            )
+        PyErr_CheckSignals()
 
 
 def space_to_depth(
@@ -251,6 +271,10 @@ def space_to_depth(
     if N * rows * y.shape[2] * y.shape[3] == 0:
         return
     cdef int n_threads = threads_for(min(threads, N * rows))
-    cdef Py_ssize_t row
-    for row in prange(N * rows, nogil=True, num_threads=n_threads, schedule="static"):
-        blocks_of_row(x, y, row // rows, row % rows, block_h, block_w, top, left)
+    cdef double work = COPY_WORK * <double> N * rows * y.shape[2] * y.shape[3]
+    cdef Py_ssize_t row, first, last, piece = tasks_at_a_time(N * rows, work)
+    for first in range(0, N * rows, piece):
+        last = min(first + piece, N * rows)
+        for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+            blocks_of_row(x, y, row // rows, row % rows, block_h, block_w, top, left)
+        PyErr_CheckSignals()

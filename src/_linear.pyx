@@ -1,4 +1,5 @@
 """Fully connected layers: one packed copy of the weights for one image and for many."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t
 
@@ -37,8 +38,12 @@ cdef class PackedLinear:
     kernels : capsule of `_runtime.kernels_of`
     threads : int
         So many have the system clear the memory of the weights.
+    packed : (buffer, buffer, bool), optional
+        `weight_memory`, `bias_memory` and `finite` of another one of the same sizes, whose memory
+        this one reads and never writes; `bias` does not count then.
     """
 
+    cdef bint is_given
     cdef readonly object capsule, weight_memory, bias_memory
     cdef const acy_kernels *kernels
     cdef float *weight
@@ -50,8 +55,9 @@ cdef class PackedLinear:
 
     def __cinit__(
         self, Py_ssize_t out_features, Py_ssize_t in_features, const float[::1] bias,
-        kernels, Py_ssize_t threads
+        kernels, Py_ssize_t threads, packed=None
     ):
+        cdef const float[::1] given, given_bias
         self.capsule = kernels
         self.kernels = kernels_in(kernels)
         self.out_features = out_features
@@ -63,19 +69,32 @@ cdef class PackedLinear:
             raise ValueError("weight: empty")
         self.padded_out_features = (out_features + 15) // 16 * 16
         self.row_stride = odd_lines(out_features)
+        self.is_given = packed is not None
+        if self.is_given:
+            self.weight_memory, self.bias_memory, self.finite = packed
+            given = np.frombuffer(self.weight_memory, np.float32)
+            given_bias = np.frombuffer(self.bias_memory, np.float32)
+            if (
+                given.shape[0] != self.row_stride * in_features
+                or given_bias.shape[0] != self.padded_out_features
+            ):
+                raise ValueError("packed: the sizes do not match the layer")
+            self.weight = <float *> &given[0]
+            self.bias = <float *> &given_bias[0]
+            return
         self.weight_memory = AlignedMemory(4 * self.row_stride * in_features)
         self.bias_memory = AlignedMemory(4 * self.padded_out_features)
-        cdef float[::1] packed = np.frombuffer(self.weight_memory, np.float32)
+        cdef float[::1] weight = np.frombuffer(self.weight_memory, np.float32)
         cdef float[::1] packed_bias = np.frombuffer(self.bias_memory, np.float32)
         self.bias = &packed_bias[0]
-        self.weight = &packed[0]
+        self.weight = &weight[0]
         if bias is not None:
             if bias.shape[0] != out_features:
                 raise ValueError(f"bias: got {bias.shape[0]} values for {out_features} outputs")
             packed_bias[:out_features] = bias
         # Threads that pack would ask for the same new pages at the same time, and each of them
         # would wait until the system has cleared them.
-        cdef Py_ssize_t n_floats = packed.shape[0], i
+        cdef Py_ssize_t n_floats = weight.shape[0], i
         cdef int n_threads = threads_for(threads)
         for i in prange(
             0, n_floats, PAGE_FLOATS, num_threads=n_threads, schedule="static", nogil=True
@@ -98,6 +117,8 @@ cdef class PackedLinear:
         cdef Py_ssize_t end = first + rows.shape[0]
         if rows.shape[1] != self.in_features or first < 0 or end > self.out_features:
             raise ValueError("rows: shape does not match the weights")
+        if self.is_given:
+            raise ValueError("rows: the weights were given packed")
         cdef bint finite = True
         if rows.shape[0]:
             with nogil:
@@ -213,6 +234,7 @@ cdef class Linear(Bound):
                 self.packed, &self.x[first, 0], &self.y[first, 0],
                 min(N - first, ACY_LINEAR_IMAGES), self.relu, threads,
             )
+            PyErr_CheckSignals()
         return 0
 
 

@@ -1,4 +1,5 @@
 """Local response normalisation of NHWC images, alone and with the max pooling that follows it."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, kernels_in
@@ -6,6 +7,7 @@ from nhwc_images cimport check_images, check_same_shape, image_of, pool_window
 from norms cimport make_norm, scratch_floats_of
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 
@@ -59,11 +61,16 @@ cdef class LocalResponseNorm(Bound):
         )
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            norm_row(
-                self.kernels, self.x, self.y, &self.norm, row,
-                scratch + threadid() * scratch_floats,
-            )
+        cdef double work = POWER_WORK * <double> n_rows * self.x.shape[2] * self.x.shape[3]
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                norm_row(
+                    self.kernels, self.x, self.y, &self.norm, row,
+                    scratch + threadid() * scratch_floats,
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0
 
@@ -123,8 +130,10 @@ cdef class NormAndPool(Bound):
         cdef Py_ssize_t row_floats = self.x.shape[2] * self.x.shape[3]
         if N * P * self.y.shape[2] * self.y.shape[3] == 0:
             return 0
-        # Parts of images for every thread, if there are not images enough.
-        cdef Py_ssize_t n_parts = min(threads, P) if N % threads else 1
+        # Parts of images for every thread, if there are not images enough, or they are large.
+        cdef double work = POWER_WORK * <double> self.x.shape[1] * row_floats
+        cdef Py_ssize_t rows = tasks_at_a_time(P, work)
+        cdef Py_ssize_t n_parts = max(min(threads, P) if N % threads else 1, (P + rows - 1) // rows)
         cdef Py_ssize_t task, n_tasks = N * n_parts
         cdef int n_threads = threads_for(min(threads, n_tasks))
         cdef Py_ssize_t scratch_floats = scratch_floats_of(
@@ -132,10 +141,14 @@ cdef class NormAndPool(Bound):
         ) + (self.window.kernel_h * row_floats + 15) // 16 * 16
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
-            norm_and_pool_part(
-                self.kernels, self.x, self.y, &self.norm, &self.window, task, n_parts,
-                scratch + threadid() * scratch_floats,
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_tasks, N * work)
+        for first in range(0, n_tasks, piece):
+            last = min(first + piece, n_tasks)
+            for task in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                norm_and_pool_part(
+                    self.kernels, self.x, self.y, &self.norm, &self.window, task, n_parts,
+                    scratch + threadid() * scratch_floats,
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0

@@ -1,10 +1,12 @@
 """Max pooling and adaptive average pooling of NHWC images."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
 from kernels cimport acy_image, acy_kernels, acy_pool_window, kernels_in
 from nhwc_images cimport check_images, image_of, pool_window
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport COMPARE_WORK, COPY_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport threads_for
 
 
@@ -56,8 +58,16 @@ cdef class MaxPool2d(Bound):
         if n_rows * self.y.shape[2] * self.y.shape[3] == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            max_pool_row(self.kernels, self.x, self.y, &self.window, row)
+        cdef double work = (
+            COMPARE_WORK * <double> n_rows * self.y.shape[2] * self.y.shape[3]
+            * self.window.kernel_h * self.window.kernel_w
+        )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                max_pool_row(self.kernels, self.x, self.y, &self.window, row)
+            PyErr_CheckSignals()
         return 0
 
 
@@ -100,6 +110,14 @@ cdef class AdaptiveAvgPool2d(Bound):
         if n_rows * self.y.shape[2] * self.y.shape[3] == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            adaptive_avg_pool_row(self.kernels, self.x, self.y, row)
+        cdef double work = (
+            COPY_WORK * <double> self.x.shape[0] * self.x.shape[1] * self.x.shape[2]
+            * self.x.shape[3]
+        )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                adaptive_avg_pool_row(self.kernels, self.x, self.y, row)
+            PyErr_CheckSignals()
         return 0

@@ -1,4 +1,4 @@
-"""What the kernels run on: instruction-set levels, threads, aligned memory.
+"""The base of the kernels: instruction-set levels, threads, aligned memory.
 
 This is the only module that links the kernels. The others get the table of a level from
 `kernels_of`, in a capsule.
@@ -40,6 +40,9 @@ cdef extern from *:
     #define ACY_COMPILER "unknown"
     #endif
 
+    static __thread int acy_depth_of_work;
+    static int *acy_depth(void) { return &acy_depth_of_work; }
+
     /* A huge page of x86-64, and of aarch64 with pages of 4 KiB. */
     #define ACY_HUGE_PAGE_BYTES ((size_t)2 << 20)
 
@@ -69,6 +72,7 @@ cdef extern from *:
     int acy_openmp_version()
     int acy_openmp_max_threads()
     const char *ACY_COMPILER
+    int *acy_depth() nogil
     void *acy_map(size_t n_bytes)
     void acy_unmap(void *memory, size_t n_bytes)
 
@@ -123,7 +127,7 @@ def kernels_of(str level):
 
 
 def tile_of(capsule):
-    """Return (lanes, tile_rows, panel_width) of the level behind a capsule of `kernels_of`."""
+    """Return (lanes, tile_rows, panel_width) of the level in a capsule of `kernels_of`."""
     cdef const acy_kernels *kernels = kernels_in(capsule)
     return kernels.lanes, kernels.tile_rows, kernels.panel_width
 
@@ -151,7 +155,7 @@ def compiler():
 
 
 cpdef int threads_for(Py_ssize_t threads):
-    """Return how many threads a parallel region may start now, of the `threads` asked for.
+    """Return how many threads a parallel region may start now, of the `threads` requested.
 
     One in a build without OpenMP, and one in a process forked after its parent ran in parallel.
     """
@@ -195,10 +199,17 @@ def parallel_for(do, tasks, Py_ssize_t threads):
 cdef void do_task(do, tasks, Py_ssize_t i, list errors) noexcept:
     if errors:
         return
+    depth_of_work()[0] += 1  # whoever waits for the tasks may hold what a task would wait for
     try:
         do(tasks[i])
     except BaseException as error:  # the caller raises it
         errors.append(error)
+    depth_of_work()[0] -= 1
+
+
+cdef int *depth_of_work() noexcept nogil:
+    """Return in how much work that others may wait for this thread is: see `_turns.Turns`."""
+    return acy_depth()
 
 
 cdef extern from "machine/waiting.h" nogil:
@@ -234,20 +245,35 @@ def waits_briefly():
 
 # ---------------------------------------------------------------------------------------- memory
 
+cdef Py_ssize_t granted_before_refusal = -1
+
+
+def refuse_after(Py_ssize_t count):
+    """Grant memory so many times, then refuse it once, so that tests see what becomes of that."""
+    global granted_before_refusal
+    granted_before_refusal = count
+
+
+cdef bint is_refused() noexcept:
+    global granted_before_refusal
+    granted_before_refusal = max(granted_before_refusal - 1, -2)
+    return granted_before_refusal == -1
+
+
 cdef class AlignedMemory:
-    """Zero-filled memory of `nbytes` bytes that starts on a page, behind the buffer protocol.
+    """Zero-filled memory of `nbytes` bytes that starts on a page, with the buffer protocol.
 
     Raises
     ------
     MemoryError
-        The system does not grant it; the message says how much was asked for.
+        The system does not grant it; the message says how much was requested.
     """
 
     def __cinit__(self, nbytes):
         if nbytes > PY_SSIZE_T_MAX:
             raise MemoryError(f"cannot allocate {nbytes} bytes")
         self.nbytes = nbytes
-        self.memory = acy_map(max(self.nbytes, 1))
+        self.memory = NULL if is_refused() else acy_map(max(self.nbytes, 1))
         if self.memory is NULL:
             raise MemoryError(f"cannot allocate {nbytes / 1e6:.1f} MB")
 

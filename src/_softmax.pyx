@@ -1,9 +1,11 @@
 """Softmax over rows, and ReLU over flat arrays."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
 from kernels cimport acy_kernels, kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport COPY_WORK, POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport threads_for
 
 cdef enum:
@@ -41,8 +43,12 @@ cdef class Softmax(Bound):
         if N * F == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, N))
-        for n in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
-            self.kernels.softmax(&self.x[n, 0], &self.y[n, 0], F)
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(N, POWER_WORK * <double> N * F)
+        for first in range(0, N, piece):
+            last = min(first + piece, N)
+            for n in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.kernels.softmax(&self.x[n, 0], &self.y[n, 0], F)
+            PyErr_CheckSignals()
         return 0
 
 
@@ -76,9 +82,13 @@ cdef class Relu(Bound):
         if n_tiles == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, n_tiles))
-        for tile in prange(n_tiles, nogil=True, num_threads=n_threads, schedule="static"):
-            self.kernels.relu(
-                &self.x[tile * RELU_TILE], &self.y[tile * RELU_TILE],
-                min(RELU_TILE, n - tile * RELU_TILE),
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_tiles, COPY_WORK * <double> n)
+        for first in range(0, n_tiles, piece):
+            last = min(first + piece, n_tiles)
+            for tile in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.kernels.relu(
+                    &self.x[tile * RELU_TILE], &self.y[tile * RELU_TILE],
+                    min(RELU_TILE, n - tile * RELU_TILE),
+                )
+            PyErr_CheckSignals()
         return 0

@@ -1,4 +1,5 @@
 """Winograd convolution: its weights, and blocks of tiles shared out over the threads."""
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_New
 from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
@@ -13,11 +14,12 @@ from winograd_blocks cimport (
 from winograd_calls cimport check_call, describe_call, list_tiles, set_transforms
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
-from threading import Lock
-
 import numpy as np
+
+from alexnet_cy.kernels._turns import Turns
 
 
 cdef class WinogradShape:
@@ -90,17 +92,22 @@ cdef class PackedWinograd:
     shape : WinogradShape
     panels : PackedConv
         g and the bias, which stay where they are.
+    transformed : buffer, optional
+        U of another one of the same shape, which this one reads and never writes.
     """
 
+    cdef bint is_given
     cdef readonly object panels
-    cdef object weight_memory, lock
+    cdef object turns
+    cdef dict kept  # the memory of U, once it is made
     cdef WinogradShape shape
     cdef const acy_kernels *kernels
     cdef acy_winograd layer  # of the first group
     cdef const float *g
     cdef Py_ssize_t padded_out_channels, n_panels, n_pairs
 
-    def __cinit__(self, WinogradShape shape not None, panels):
+    def __cinit__(self, WinogradShape shape not None, panels, transformed=None):
+        cdef const float[::1] given
         cdef const float[::1] g = np.frombuffer(panels.weight_memory, np.float32)
         cdef const float[::1] bias = np.frombuffer(panels.bias_memory, np.float32)
         for name in ("out_channels", "group_channels", "kernel_h", "kernel_w", "groups"):
@@ -109,38 +116,55 @@ cdef class PackedWinograd:
         self.shape = shape
         self.panels = panels
         self.kernels = kernels_in(shape.kernels)
-        self.lock = Lock()
+        self.turns = Turns()
+        self.kept = {}
         self.padded_out_channels = bias.shape[0] // shape.groups
         self.n_panels = count_panels(&shape.layer, self.kernels)
         self.n_pairs = shape.layer.points_h * shape.layer.points_w
         self.g = &g[0]
         self.layer = shape.layer
         self.layer.bias = &bias[0]
+        if transformed is not None:
+            given = np.frombuffer(transformed, np.float32)
+            if given.shape[0] != (
+                shape.groups * self.n_pairs * self.padded_out_channels * shape.group_channels
+            ):
+                raise ValueError("transformed: the size does not match the shape")
+            self.layer.weight = <float *> &given[0]
+            self.kept["U"] = transformed
+            self.is_given = True
 
     def transform(self, Py_ssize_t threads):
         """Make U now, if it is not there."""
-        with self.lock:
-            if self.weight_memory is None:
-                self.make(threads)
+        self.turns.do(lambda: self.transform_once(threads))
+
+    def transform_once(self, Py_ssize_t threads):
+        """Make U, if it is not there: what `transform` does when it is its turn."""
+        if not self.kept:
+            self.make(threads)
 
     cdef int make(self, Py_ssize_t threads) except -1:
-        """Make U of what g is now; in memory of its own, which stays."""
+        """Make U of what g is now, in the memory that it has, if it has some."""
+        if self.is_given:
+            raise ValueError("U was given, and is not to be made anew")
         cdef Py_ssize_t task
+        cdef float[::1] weight
         cdef int n_threads = threads_for(min(threads, self.shape.groups * self.n_panels))
-        memory = self.weight_memory
+        cdef AlignedMemory memory = self.kept.get("U")
         if memory is None:
             memory = AlignedMemory(
                 4 * self.shape.groups * self.n_pairs * self.padded_out_channels
                 * self.shape.group_channels
             )
-        cdef float[::1] weight = np.frombuffer(memory, np.float32)
+        weight = np.frombuffer(memory, np.float32)
         for task in prange(
             self.shape.groups * self.n_panels, nogil=True, num_threads=n_threads,
             schedule="dynamic", chunksize=1,
         ):
             self.transform_panel(task // self.n_panels, task % self.n_panels, &weight[0])
-        self.layer.weight = &weight[0]
-        self.weight_memory = memory
+        # What was kept first stays: bound kernels may read it already.
+        memory = self.kept.setdefault("U", memory)
+        self.layer.weight = <float *> memory.memory
         return 0
 
     cdef void transform_panel(
@@ -160,9 +184,14 @@ cdef class PackedWinograd:
             )
 
     @property
+    def transformed(self):
+        """U, as a buffer of float32; None as long as it is not made."""
+        return self.kept.get("U")
+
+    @property
     def nbytes(self):
         """Bytes of U; 0 as long as it is not made."""
-        return 0 if self.weight_memory is None else self.weight_memory.nbytes
+        return sum(memory.nbytes for memory in self.kept.values())
 
 
 cdef class TransformWeights(Bound):
@@ -179,8 +208,7 @@ cdef class TransformWeights(Bound):
         self.packed = packed
 
     cdef int compute(self, Py_ssize_t threads) except -1:
-        with self.packed.lock:
-            self.packed.make(threads)
+        self.packed.make(threads)
         return 0
 
 
@@ -271,11 +299,19 @@ cdef int convolve_tiles(
     if blocks is NULL:
         raise MemoryError(f"no memory to describe {n_threads} blocks")
     cdef AlignedMemory memory
+    cdef Py_ssize_t first, piece = tasks_at_a_time(
+        cut.n_jobs,
+        <double> n_tiles * packed.n_pairs * layer.channels * layer.out_channels
+        * packed.shape.groups,
+    )
     try:
         memory = take_scratch(4 * scratch_floats * (1 if cut.shared else n_threads))
-        run_blocks(
-            packed.kernels, &layer, &cut, tiles, blocks, <float *> memory.memory, n_threads
-        )
+        for first in range(0, cut.n_jobs, piece):
+            run_blocks(
+                packed.kernels, &layer, &cut, tiles, first, min(first + piece, cut.n_jobs), blocks,
+                <float *> memory.memory, n_threads,
+            )
+            PyErr_CheckSignals()
     finally:
         free(blocks)
     give_back(memory)
@@ -284,20 +320,24 @@ cdef int convolve_tiles(
 
 cdef void run_blocks(
     const acy_kernels *kernels, const acy_winograd *layer, const Cut *cut,
-    const acy_winograd_tile *tiles, acy_winograd *blocks, float *scratch, int n_threads
+    const acy_winograd_tile *tiles, Py_ssize_t first, Py_ssize_t last, acy_winograd *blocks,
+    float *scratch, int n_threads
 ) noexcept:
-    """Run every block; `blocks` and `scratch` have a part for each thread, or are shared."""
+    """Run the jobs from `first` to before `last`.
+
+    `blocks` and `scratch` have a part for each thread, or are shared.
+    """
     cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w, job
     cdef Py_ssize_t n_panels = count_panels(layer, kernels)
     cdef Py_ssize_t scratch_floats = n_pairs * (layer.v_pair + layer.m_pair)
     with nogil:
         if cut.shared:
-            for job in range(cut.n_jobs):
+            for job in range(first, last):
                 describe_block(layer, cut, tiles, job, scratch, blocks)
                 run_shared(kernels, blocks, n_pairs, n_panels, n_threads)
         else:
             for job in prange(
-                cut.n_jobs, num_threads=n_threads, schedule="dynamic", chunksize=1
+                first, last, num_threads=n_threads, schedule="dynamic", chunksize=1
             ):
                 describe_block(
                     layer, cut, tiles, job, scratch + threadid() * scratch_floats,

@@ -203,6 +203,13 @@ typedef struct {
     /* y = max(x, 0), NaN stays NaN; x and y may be the same. */
     void (*relu)(const float *x, float *y, ptrdiff_t n);
 
+    /* Rows [row_begin, row_end) of the distances of two images of one size, [H][W]:
+     *     distance = sum_c weight[c] * (a[c] / |a| - b[c] / |b|)^2,
+     *     |x| = sqrt(sum_c x[c]^2) + epsilon
+     * The bits are the same for (a, b) and (b, a). */
+    void (*unit_distance)(const acy_image *a, const acy_image *b, const float *weight,
+                          float epsilon, float *distance, ptrdiff_t row_begin, ptrdiff_t row_end);
+
     /* The machine's limits. `multiply_add` does `steps` multiply-adds on each of `fma_floats`
      * floats that never leave the registers; `read_all` reads n floats, n a multiple of 128.
      * What they return only keeps the compiler from leaving the work out. */

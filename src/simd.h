@@ -48,11 +48,18 @@ ACY_INLINE void vf_store_first(float *p, vf v, ptrdiff_t n) {
     memcpy(p, &v, (size_t)n * sizeof(float));
 }
 
-/* Of the lanes of low and, behind them, those of high, the ACY_LANES from lane `first` on. */
+/* Of the lanes of low and, after them, those of high, the ACY_LANES from lane `first` on. */
 ACY_INLINE vf vf_from_pair(vf low, vf high, const int first) {
+#if defined(__clang__) /* which shuffles by lanes that are constants of the source alone */
+    float both[2 * ACY_LANES];
+    vf_store(both, low);
+    vf_store(both + ACY_LANES, high);
+    return vf_load(both + first);
+#else
     vi lanes;
     ACY_UNROLL for (int lane = 0; lane < ACY_LANES; lane++) lanes[lane] = first + lane;
     return __builtin_shuffle(low, high, lanes);
+#endif
 }
 
 /* x, in a way that keeps the compiler from fusing the product that x may be with an addition. */

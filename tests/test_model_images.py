@@ -162,7 +162,7 @@ def test_a_preparation_serves_several_calls(net, pictures):
     assert_same_bits(net.features(pictures, preset=preparation), expected)
     with pytest.raises(ValueError, match=r"^preset: a Preparation has its mean"):
         net.features(pictures, preset=preparation, exif=True)
-    with pytest.raises(ValueError, match=r"^on_error: need 'raise' or 'skip', got 'stop'"):
+    with pytest.raises(ValueError, match=r"^on_error: need 'raise', 'skip' or 'nan', got 'stop'"):
         next(net.iter_features(pictures, on_error="stop"))
 
 
@@ -171,3 +171,40 @@ def test_a_bad_image_is_an_error(net, pictures):
         net.classify([pictures[0], b"no image"])
     with pytest.raises(ValueError, match=r"^top: need a whole number from 1 up, got 0$"):
         net.classify(pictures[0], top=0)
+
+
+def test_features_of_an_array_of_paths(net, pictures, tmp_path):
+    paths = []
+    for i, picture in enumerate(pictures):
+        paths.append(str(tmp_path / f"{i}.png"))
+        Image.fromarray(picture).save(paths[-1])
+    expected = net.features(pictures, "pool1")
+    assert_same_bits(net.features(np.array(paths), "pool1"), expected)
+    assert_same_bits(net.features(np.array(paths, dtype=object)[:, None], "pool1"), expected)
+
+
+def test_features_with_bad_images(net, pictures):
+    sources = [pictures[0], b"bad", pictures[1]]
+    with pytest.warns(UserWarning, match=r"1 image could not be read: images\[1\]: 3 bytes:"):
+        rows = net.features(sources, ["pool1", "fc7"], on_error="nan")
+    with pytest.warns(UserWarning, match="1 image could not be read"):
+        kept = net.features(sources, ["pool1", "fc7"], on_error="skip")
+    expected = net.features([pictures[0], pictures[1]], ["pool1", "fc7"])
+    for layer, values in expected.items():
+        assert_same_bits(kept[layer], values)
+        assert_same_bits(rows[layer][[0, 2]], values)
+        assert np.isnan(rows[layer][1]).all()
+    with pytest.raises(ValueError, match="for predictions, got 'nan'"):
+        net.iter_predictions(sources, on_error="nan")
+
+
+def test_input_size(net, pictures):
+    size = (64, 96)
+    image = np.asarray(Image.fromarray(pictures[0]).resize((96, 64)))
+    as_is = net.features(image, "conv5", preset="as-is", input_size=size)
+    assert as_is.shape[2:] == net.variant.shapes(*size, last="conv5")[-1].output_shape[1:]
+    x = net.preprocess(image, preset="as-is", input_size=size)
+    assert_same_bits(as_is, net.forward(x, ["conv5"])["conv5"])
+    assert net.features(pictures[0], "conv5", input_size=200).shape[2] < 13
+    with pytest.raises(ValueError, match="its mean, exif and input_size"):
+        net.features(image, preset=net.preparation(), input_size=64)

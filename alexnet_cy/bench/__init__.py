@@ -1,4 +1,4 @@
-"""What `alexnet-cy bench` and benchmarks/bench_layers.py share: a network timed layer by layer.
+"""The base of `alexnet-cy bench` and benchmarks/bench_layers.py: a network timed layer by layer.
 
 `measure.measure` takes `Settings` and gives a `Report`: our pass and NumPy's in turn
 (`alternate`, `passes`), the limits of the machine before and after (`limits`), and, if asked

@@ -7,22 +7,22 @@ from time import sleep
 
 from alexnet_cy.bench.passes import PassTimes, TimedPass
 
-__all__ = ["Tell", "alternate"]
+__all__ = ["ShowProgress", "alternate"]
 
-Tell = Callable[[str], None]
+ShowProgress = Callable[[str], None]
 """Called with the name of what is about to run; once for every pass that counts."""
 
 # Passes of one contender in a row.
 BURST = 5
 
 # Seconds of rest before a burst. The threads of OpenBLAS wait for more work in a busy loop, 2**26
-# clock ticks or about 25 ms, and take a processor from whoever comes next: without the rest, our
+# clock ticks or about 25 ms, and take a processor from the next contender: without the rest, our
 # pass took 24 ms after one of NumPy's instead of 13.5 (two cores of Zen 3).
 REST_S = 0.1
 
 
 def alternate(
-    contenders: Mapping[str, TimedPass], repeats: int, tell: Tell
+    contenders: Mapping[str, TimedPass], repeats: int, show_progress: ShowProgress
 ) -> dict[str, list[PassTimes]]:
     """Time each contender `repeats` times: burst by burst in turn, the order reversed each round.
 
@@ -34,7 +34,7 @@ def alternate(
     contenders : mapping of str to TimedPass
     repeats : int
         At least 1.
-    tell : callable
+    show_progress : callable
     """
     times: dict[str, list[PassTimes]] = {name: [] for name in contenders}
     order = list(contenders)
@@ -43,7 +43,7 @@ def alternate(
             sleep(REST_S)
             contenders[name]()
             for _ in range(min(BURST, repeats - done)):
-                tell(name)
+                show_progress(name)
                 times[name].append(contenders[name]())
         order.reverse()
     return times

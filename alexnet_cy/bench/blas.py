@@ -1,4 +1,4 @@
-"""The BLAS behind NumPy's matrix products: its name, and holding it to a number of threads."""
+"""The BLAS of NumPy's matrix products: its name, and holding it to a number of threads."""
 
 from __future__ import annotations
 

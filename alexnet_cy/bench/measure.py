@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from alexnet_cy.bench.alternate import Tell, alternate
+from alexnet_cy.bench.alternate import ShowProgress, alternate
 from alexnet_cy.bench.conditions import conditions_of
 from alexnet_cy.bench.limits import Limits, higher, measure_limits
-from alexnet_cy.bench.neighbours import WatchNeighbours
+from alexnet_cy.bench.other_load import WatchOtherLoad
 from alexnet_cy.bench.passes import NumpyPass, OurPass, PassTimes, TimedPass
 from alexnet_cy.bench.plain_loops import LoopsTiming, time_loops
 from alexnet_cy.bench.results import LayerResult, Report, RunResult, Times, Totals
@@ -37,20 +37,20 @@ Loops = Mapping[str, LoopsTiming]
 
 
 def count_steps(settings: Settings) -> int:
-    """Count how often `measure` calls `tell`."""
+    """Count how often `measure` calls `show_progress`."""
     contenders = 2 if settings.with_baseline else 1
     n_runs = len(settings.batches) * len(settings.threads)
     n_loops = len(settings.variant.layers) if settings.with_loops else 0
     return 1 + n_loops + n_runs * (contenders * settings.repeats + 3 + settings.tuned)
 
 
-def measure(settings: Settings, tell: Tell) -> Report:
+def measure(settings: Settings, show_progress: ShowProgress) -> Report:
     """Time a network of random weights layer by layer.
 
     Parameters
     ----------
     settings : Settings
-    tell : callable
+    show_progress : callable
         Called with what comes next, `count_steps(settings)` times.
 
     Returns
@@ -62,15 +62,15 @@ def measure(settings: Settings, tell: Tell) -> Report:
     ArithmeticError
         Our probabilities are not NumPy's: there is nothing to compare.
     """
-    variant, watch = settings.variant, WatchNeighbours()
-    tell("weights")
+    variant, watch = settings.variant, WatchOtherLoad()
+    show_progress("weights")
     weights = {name: tensor.read() for name, tensor in random_tensors(variant, SEED).items()}
     runner = Runner(variant, weights, algorithm=settings.algorithm, level=settings.level)
-    loops = _time_all_loops(settings, weights, tell) if settings.with_loops else {}
+    loops = _time_all_loops(settings, weights, show_progress) if settings.with_loops else {}
     if not settings.with_baseline:
         weights.clear()
     runs = tuple(
-        _measure_run(settings, batch, threads, runner, weights, loops, tell)
+        _measure_run(settings, batch, threads, runner, weights, loops, show_progress)
         for threads in settings.threads
         for batch in settings.batches
     )
@@ -84,29 +84,29 @@ def _measure_run(
     runner: Runner,
     weights: Mapping[str, Float32Array],
     loops: Loops,
-    tell: Tell,
+    show_progress: ShowProgress,
 ) -> RunResult:
     """Time our pass and NumPy's in turn, the limits before and after."""
 
-    def tell_run(what: str) -> None:
-        tell(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
+    def show_run(what: str) -> None:
+        show_progress(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
 
     variant = settings.variant
     size, last = variant.input_size, variant.layers[-1].name
     if settings.tuned:
-        tell_run("tuning")
+        show_run("tuning")
         runner.use_algorithms(_tuned(settings, batch, threads))
     executor, images = runner.executor(size, size, (last,)), noise(variant, batch)
-    tell_run("warming up")
+    show_run("warming up")
     executor.warm_up(images, threads)
     contenders: dict[str, TimedPass] = {"alexnet_cy": OurPass(executor, images, threads)}
     if settings.with_baseline:
         contenders["NumPy"] = NumpyPass(variant, weights, images, threads)
 
-    tell_run("limits")
+    show_run("limits")
     limits = measure_limits(settings.level, threads)
-    times = alternate(contenders, settings.repeats, tell_run)
-    tell_run("limits")
+    times = alternate(contenders, settings.repeats, show_run)
+    show_run("limits")
     limits = higher(limits, measure_limits(settings.level, threads))
     difference = None
     if settings.with_baseline:
@@ -184,20 +184,20 @@ def _totals(
 
 
 def noise(variant: Variant, batch: int) -> Float32Array:
-    """Draw the input, shape (batch, 3, size, size); smaller batches are the beginning of larger."""
-    shape = (batch, 3, variant.input_size, variant.input_size)
+    """Draw the input, shape (batch, C, size, size); smaller batches are the beginning of larger."""
+    shape = (batch, variant.in_channels, variant.input_size, variant.input_size)
     return np.random.default_rng(SEED).standard_normal(shape, np.float32)
 
 
 def _time_all_loops(
-    settings: Settings, weights: Mapping[str, Float32Array], tell: Tell
+    settings: Settings, weights: Mapping[str, Float32Array], show_progress: ShowProgress
 ) -> dict[str, LoopsTiming]:
     """Time every layer in plain loops on one image, its input computed by NumPy."""
     y, loops = noise(settings.variant, 1), {}
     for shapes in settings.variant.shapes():
         layer = shapes.layer
         weight, bias = (weights.get(f"{layer.name}.{kind}") for kind in ("weight", "bias"))
-        tell(f"{layer.name} in plain loops")
+        show_progress(f"{layer.name} in plain loops")
         repeats = min(settings.repeats, LOOPS_REPEATS)
         loops[layer.name] = time_loops(layer, y, weight, bias, shapes.output_shape, repeats)
         y = baseline_layer(layer, y, weight, bias)

@@ -101,7 +101,7 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _draw_times(axes: Axes, run: RunResult) -> None:
-    """Draw a pair of bars for each layer, the speed-up behind them."""
+    """Draw a pair of bars for each layer, the speed-up beside them."""
     total, places = run.total, range(len(run.layers))
     ours = [layer.ours.median_ms for layer in run.layers]
     numpys = [layer.numpy.median_ms for layer in run.layers if layer.numpy is not None]
@@ -148,7 +148,7 @@ def _draw_shares(axes: Axes, run: RunResult) -> None:
 
 
 def _label(axes: Axes, x: float, y: float, text: str) -> None:
-    """Write behind the end of a bar, readable across a line."""
+    """Write after the end of a bar, readable across a line."""
     axes.annotate(
         text,
         (x, y),

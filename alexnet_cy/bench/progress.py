@@ -6,19 +6,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from alexnet_cy.bench.alternate import Tell
+from alexnet_cy.bench.alternate import ShowProgress
 
 __all__ = ["progress_bar"]
 
 
 @contextmanager
-def progress_bar(n_steps: int) -> Iterator[Tell]:
+def progress_bar(n_steps: int) -> Iterator[ShowProgress]:
     """Give a function to call with the name of every step when it begins.
 
     Parameters
     ----------
     n_steps : int
-        How many steps there are.
+        The number of steps.
     """
     if not sys.stderr.isatty():
         yield lambda what: None
@@ -38,7 +38,7 @@ def progress_bar(n_steps: int) -> Iterator[Tell]:
     ) as progress:
         task = progress.add_task("", total=n_steps, completed=-1)
 
-        def tell(what: str) -> None:
+        def show_progress(what: str) -> None:
             progress.update(task, description=what, advance=1, refresh=True)
 
-        yield tell
+        yield show_progress

@@ -1,4 +1,4 @@
-"""What a benchmark found: times and what follows from them, ready for tables, pictures and JSON."""
+"""The results of a benchmark: times and ratios, ready for tables, pictures and JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 
 from alexnet_cy.bench.limits import Limits
-from alexnet_cy.bench.neighbours import Neighbours
+from alexnet_cy.bench.other_load import OtherLoad
 
 __all__ = ["LayerResult", "Report", "RunResult", "Times", "Totals"]
 
@@ -86,12 +86,12 @@ class LayerResult:
 
     @property
     def speedup(self) -> float | None:
-        """How many times as fast as NumPy, median against median."""
+        """The number of times as fast as NumPy, median against median."""
         return None if self.numpy is None else self.numpy.median_ms / self.ours.median_ms
 
     @property
     def loops_speedup(self) -> float | None:
-        """How many times as fast as plain Python loops."""
+        """The number of times as fast as plain Python loops."""
         return None if self.loops_ms is None else self.loops_ms / self.ours.median_ms
 
     def as_json(self) -> dict[str, object]:
@@ -132,12 +132,12 @@ class Totals:
 
     @property
     def speedup(self) -> float | None:
-        """How many times as fast as NumPy, median against median."""
+        """The number of times as fast as NumPy, median against median."""
         return None if self.numpy is None else self.numpy.median_ms / self.ours.median_ms
 
     @property
     def loops_speedup(self) -> float | None:
-        """How many times as fast as plain Python loops."""
+        """The number of times as fast as plain Python loops."""
         return None if self.loops_ms is None else self.loops_ms / self.ours.median_ms
 
 
@@ -198,21 +198,21 @@ class Report:
     Attributes
     ----------
     conditions : dict
-        What was measured, on what; JSON-ready.
+        The conditions: what was measured, on what; JSON-ready.
     runs : tuple of RunResult
         For every number of threads, every batch.
-    neighbours : Neighbours or None
-        What others used of the machine meanwhile, where it is known.
+    other_load : OtherLoad or None
+        The share of the machine that others used meanwhile, where it is known.
     """
 
     conditions: dict[str, object]
     runs: tuple[RunResult, ...]
-    neighbours: Neighbours | None = None
+    other_load: OtherLoad | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return all of it as JSON-ready data; benchmarks/README.md describes it."""
         return {
             "conditions": self.conditions,
-            "neighbours": None if self.neighbours is None else asdict(self.neighbours),
+            "other_load": None if self.other_load is None else asdict(self.other_load),
             "runs": [run.as_json() for run in self.runs],
         }

@@ -1,4 +1,4 @@
-"""What to time."""
+"""The settings of a benchmark: what it times."""
 
 from __future__ import annotations
 

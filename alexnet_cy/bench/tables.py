@@ -38,7 +38,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(LIMIT_NOTE, style="dim")
     if report.runs[0].total.loops_ms is not None:
         console.print(LOOPS_NOTE, style="dim")
-    if (taken := report.neighbours) and taken.processes + taken.host > QUIET:
+    if (taken := report.other_load) and taken.processes + taken.host > QUIET:
         console.print(
             f"The machine was not quiet: other processes took {taken.processes:.2f} processors and "
             f"the host {taken.host:.2f}; these figures are too low.",
@@ -148,7 +148,7 @@ def _threads(threads: int) -> str:
 
 
 def _ms(milliseconds: float) -> str:
-    """Write milliseconds with three digits behind the point, none from 1000 on."""
+    """Write milliseconds with three digits after the point, none from 1000 on."""
     return f"{milliseconds:.3f}" if milliseconds < 1000 else f"{milliseconds:,.0f}"
 
 

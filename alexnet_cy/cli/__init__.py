@@ -14,7 +14,8 @@ from importlib import import_module
 
 from alexnet_cy.cli.failures import CommandError, UsageError, describe, reported_warnings
 from alexnet_cy.cli.parser import build_parser
-from alexnet_cy.cli.streams import flush_stdout, open_missing_streams, silence, tell
+from alexnet_cy.cli.signals import ended_by_signals
+from alexnet_cy.cli.streams import flush_stdout, open_missing_streams, silence, write_line
 from alexnet_cy.errors import AlexNetError
 
 __all__ = ["COMMANDS", "main"]
@@ -22,7 +23,13 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = (
     "classify",
     "features",
+    "lpips",
+    "rdm",
+    "neighbours",
     "explain",
+    "finetune",
+    "evaluate",
+    "train",
     "summary",
     "bench",
     "weights",
@@ -36,7 +43,15 @@ PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 TRACEBACK_VARIABLE = "ALEXNET_CY_TRACEBACK"
 
-TOLD = (UsageError, CommandError, AlexNetError, OSError, ValueError, TypeError, MemoryError)
+EXPECTED_ERRORS = (
+    UsageError,
+    CommandError,
+    AlexNetError,
+    OSError,
+    ValueError,
+    TypeError,
+    MemoryError,
+)
 """Errors whose message says what happened; any other is a bug."""
 
 
@@ -53,13 +68,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0; 1 if something failed, in part or wholly; 2 if the arguments make no
         sense; 130 after Ctrl-C; 141 if nobody reads the output any more.
+
+    Raises
+    ------
+    SystemExit
+        Ended by SIGHUP (129) or SIGTERM (143).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_missing_streams()
     try:
         if sys.stdout is None:
             raise CommandError("standard output is closed")
-        with reported_warnings():
+        with reported_warnings(), ended_by_signals():
             status = _run(arguments)
             sys.stdout.flush()
             return status
@@ -67,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         silence(sys.stdout)
         return PIPE_CLOSED
     except KeyboardInterrupt:
-        tell("alexnet-cy: interrupted")
+        write_line("alexnet-cy: interrupted")
         return INTERRUPTED
     except Exception as error:
         return _fail(error)
@@ -86,16 +106,16 @@ def _run(arguments: list[str]) -> int:
 
 
 def _fail(error: Exception) -> int:
-    """Report an error in a line, or with its traceback where that is asked for."""
+    """Report an error in a line, or with its traceback where that is requested."""
     if os.environ.get(TRACEBACK_VARIABLE):
         raise error
-    if isinstance(error, TOLD):
-        tell(f"alexnet-cy: error: {describe(error)}")
+    if isinstance(error, EXPECTED_ERRORS):
+        write_line(f"alexnet-cy: error: {describe(error)}")
     else:
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        tell(f"alexnet-cy: error: a bug: {text}; {TRACEBACK_VARIABLE}=1 shows where")
+        write_line(f"alexnet-cy: error: a bug: {text}; {TRACEBACK_VARIABLE}=1 shows where")
     if isinstance(error, CommandError) and error.advice:
-        tell(error.advice)
+        write_line(error.advice)
     if sys.stdout is not None:
         flush_stdout()
     return 2 if isinstance(error, UsageError) else 1

@@ -1,4 +1,4 @@
-"""What goes wrong on the command line, and how it is told."""
+"""Errors and warnings of the command line, and their wording."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from alexnet_cy.cli.streams import tell
+from alexnet_cy.cli.streams import write_line
 
 __all__ = ["CommandError", "UsageError", "describe", "note", "reported_warnings", "warn"]
 
@@ -42,18 +42,18 @@ def describe(error: BaseException) -> str:
 
 
 def note(text: str) -> None:
-    """Tell people something on stderr."""
-    tell(f"alexnet-cy: {text}")
+    """Write a line to stderr."""
+    write_line(f"alexnet-cy: {text}")
 
 
 def warn(text: str) -> None:
     """Warn people on stderr."""
-    tell(f"alexnet-cy: warning: {text}")
+    write_line(f"alexnet-cy: warning: {text}")
 
 
 @contextmanager
 def reported_warnings() -> Iterator[None]:
-    """Tell the library's warnings on stderr, a line each."""
+    """Write the library's warnings to stderr, a line each."""
 
     def show(
         message: Warning | str,

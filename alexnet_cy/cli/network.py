@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 from textwrap import indent
 
 from alexnet_cy.cli.failures import CommandError, describe, note
 from alexnet_cy.cli.output import printable
 from alexnet_cy.errors import AlexNetError
+from alexnet_cy.machine.file_stamp import FileStamp
 from alexnet_cy.model import AlexNet
 
 __all__ = ["fetch_published", "load_network", "random_network", "summary_of"]
@@ -43,10 +45,7 @@ def load_network(args: argparse.Namespace) -> AlexNet:
 
     name = args.weights or SMALLEST
     path = fetch_published(name) if name in PUBLISHED else name
-    net = AlexNet.load(path, args.variant, name=name)
-    if net.origin.note:
-        note(f"{printable(name)}: {net.origin.note}")
-    return net
+    return AlexNet.load(path, args.variant, name=name)
 
 
 def random_network(args: argparse.Namespace) -> AlexNet:
@@ -54,8 +53,8 @@ def random_network(args: argparse.Namespace) -> AlexNet:
     return AlexNet.random(args.variant or "caffe", seed=args.random)
 
 
-def fetch_published(name: str) -> str:
-    """Return the path of a published file; say so before it is downloaded.
+def fetch_published(name: str) -> FileStamp:
+    """Return a published file; say so before it is downloaded.
 
     Raises
     ------
@@ -63,16 +62,19 @@ def fetch_published(name: str) -> str:
         It cannot be fetched; the advice has the commands that fetch it by hand.
     """
     from alexnet_cy.published.bar import download_bar
-    from alexnet_cy.published.download import fetch, how_to_get
+    from alexnet_cy.published.download import fetch_stamp, how_to_get, part_of
     from alexnet_cy.published.registry import PublishedFile, get_published
 
     def announce(file: PublishedFile, path: Path) -> None:
         size = f"{file.size_mb} MB, license: {file.license}"
         note(f"fetching {name} ({size}) from {file.urls[0]} to {printable(path)}")
+        with suppress(OSError):
+            here = part_of(path).stat().st_size
+            note(f"{here / 1e6:.1f} MB are here, of a download that broke off: it is continued")
 
     try:
         with download_bar(name) as progress:
-            return str(fetch(name, announce=announce, progress=progress))
+            return fetch_stamp(name, announce=announce, progress=progress)
     except (AlexNetError, OSError) as error:
         advice = f"To get it with other means:\n{indent(how_to_get(get_published(name)), '  ')}\n"
         raise CommandError(describe(error), advice + OTHER_WEIGHTS) from error

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import VARIANTS, get_variant
+from alexnet_cy.network.aliases import SCHEMES
 
 __all__ = [
     "Subparsers",
     "add_image_options",
     "add_json_option",
+    "add_names_option",
     "add_threads_option",
     "add_variant_option",
     "add_weights_option",
     "argument",
+    "image_size",
     "whole_number",
 ]
 
@@ -24,7 +28,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def argument(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make a converter for argparse whose ValueError is told in its own words."""
+    """Make a converter for argparse that reports a ValueError in its own words."""
 
     def converted(text: str) -> Any:
         try:
@@ -58,7 +62,7 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
         help="a weight file of any format, or the name of a published one "
         "(alexnet-cy weights list); default: deep-compression, 8.9 MB, fetched on first use",
     )
-    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    add_variant_option(parser, "force the variant, for files that do not record it")
 
 
 def add_variant_option(
@@ -81,7 +85,7 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         type=argument(_preset_name),
         metavar="NAME",
         help="preprocessing (default: the variant's own): caffe, caffe-10crop, warp, torchvision, "
-        "torchvision-10crop, torchvision-warp",
+        "torchvision-10crop, torchvision-warp; as-is: neither resized nor cropped",
     )
     parser.add_argument(
         "--mean",
@@ -96,6 +100,16 @@ def add_exif_option(parser: argparse.ArgumentParser) -> None:
     """Add --exif."""
     parser.add_argument(
         "--exif", action="store_true", help="turn photographs upright as their EXIF data say"
+    )
+
+
+def add_names_option(parser: argparse.ArgumentParser) -> None:
+    """Add --names, as `network.resolve_layer` takes it."""
+    parser.add_argument(
+        "--names",
+        choices=list(SCHEMES),
+        help="whose names of layers these are, where they mean something else to others; "
+        "brainscore knows V1, V2, V4 and IT",
     )
 
 
@@ -115,6 +129,15 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+def image_size(text: str) -> tuple[int, int]:
+    """Convert "227" or "256x320" to a height and a width in pixels."""
+    match = re.fullmatch(r"([0-9]{1,6})(?:x([0-9]{1,6}))?", text)
+    if match is None:
+        raise ValueError(f"need pixels, such as 227 or 256x320 (height x width), got {text!r}")
+    height = int(match[1])
+    return height, int(match[2]) if match[2] else height
+
+
 def _threads(text: str) -> int:
     try:
         number = int(text)
@@ -126,4 +149,4 @@ def _threads(text: str) -> int:
 def _preset_name(text: str) -> str:
     from alexnet_cy.images import get_preset
 
-    return get_preset(text).name
+    return text if text == "as-is" else get_preset(text).name

@@ -1,4 +1,4 @@
-"""Files that a command writes: never over what it reads, over others only if it is told to."""
+"""Files that a command writes: never over what it reads, over others only with --overwrite."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import os
 from collections.abc import Iterable
 
-from alexnet_cy.cli.failures import CommandError
+from alexnet_cy.cli.failures import CommandError, note
 from alexnet_cy.cli.output import printable
+from alexnet_cy.machine.leftovers import clear_leftovers
 from alexnet_cy.machine.output_files import check_outputs
 
 __all__ = ["add_overwrite_option", "allow_outputs", "weights_read"]
@@ -28,6 +29,8 @@ def allow_outputs(
 ) -> None:
     """Check all that a command will write before it does any work.
 
+    What earlier commands that were killed have left beside the outputs is removed, and told.
+
     Parameters
     ----------
     outputs, read
@@ -40,12 +43,20 @@ def allow_outputs(
     CommandError
         One of the outputs must not be written.
     """
+    outputs = list(outputs)
     try:
         existing = check_outputs(outputs, read)
     except OSError as error:
         raise CommandError(f"{printable(error.filename)}: {error.strerror}") from error
     if existing and not overwrite:
         raise CommandError(f"{printable(existing[0])}: exists already; --overwrite replaces it")
+    for path in outputs:
+        for found in clear_leftovers(path):
+            what = f"{printable(found.path)}, unfinished, {found.size_bytes / 1e6:.1f} MB"
+            if found.removed:
+                note(f"removed {what}: left by a command that was killed")
+            else:
+                note(f"found {what}: another command may be writing it; it stays")
 
 
 def weights_read(name: str | None) -> list[str]:

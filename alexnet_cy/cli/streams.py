@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-__all__ = ["flush_stdout", "open_missing_streams", "silence", "tell"]
+__all__ = ["flush_stdout", "open_missing_streams", "silence", "write_line"]
 
 
 def open_missing_streams() -> None:
@@ -25,8 +25,8 @@ def open_missing_streams() -> None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def tell(text: str) -> None:
-    """Print a line on stderr; if that is full or nobody reads it, there is no one left to tell."""
+def write_line(text: str) -> None:
+    """Print a line on stderr; if that is full or closed, nothing can be said."""
     try:
         print(text, file=sys.stderr, flush=True)
     except (OSError, ValueError):
@@ -43,5 +43,5 @@ def flush_stdout() -> None:
 
 def silence(stream: TextIO) -> None:
     """Send what is still in the buffers nowhere, so that the interpreter's last flush succeeds."""
-    with suppress(OSError, ValueError):  # ValueError: the stream is no file
+    with suppress(OSError, ValueError):  # ValueError: the stream is not a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -17,16 +17,16 @@ __all__ = ["Check", "check_file", "check_published"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found out about a file.
+    """The findings about a file.
 
     Attributes
     ----------
     name : str
-        The name or path that was asked for.
+        The name or path that was given.
     path : str or None
         Where the file is.
     error : str or None
-        What is wrong with it; None if nothing is. The rest is then known.
+        The fault; None if there is none. The rest is then known.
     format, variant : str or None
     classes, parameters : int or None
     published : str or None

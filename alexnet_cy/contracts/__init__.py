@@ -1,1 +1,1 @@
-"""What passes between rooms: tensors, batches of pixels, records. Knows no other room."""
+"""Contracts between rooms: tensors, batches of pixels, records. Knows no other room."""

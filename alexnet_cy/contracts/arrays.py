@@ -23,7 +23,7 @@ def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     ----------
     value : array_like
     name : str
-        What the error messages call it.
+        Its name in error messages.
 
     Raises
     ------

@@ -28,21 +28,22 @@ class PixelBatch:
     ----------
     values : ndarray of uint8, shape (N, H, W, 3), C-contiguous
         Red, green, blue.
-    channels : (int, int, int)
-        Which of these each channel of the network's input comes from: (2, 1, 0) for BGR.
-    table : ndarray of float32, shape (3, 256), C-contiguous
+    channels : tuple of int
+        Which of these each channel of the network's input comes from: (2, 1, 0) for BGR, (0,) for
+        grey images.
+    table : ndarray of float32, shape (C, 256), C-contiguous
         For each channel of the input, what a pixel of each value becomes.
     """
 
     values: NDArray[np.uint8]
-    channels: tuple[int, int, int]
+    channels: tuple[int, ...]
     table: NDArray[np.float32]
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(N, 3, H, W), as of the array of floats."""
+        """(N, C, H, W), as of the array of floats."""
         n_images, height, width, _ = self.values.shape
-        return n_images, 3, height, width
+        return n_images, len(self.channels), height, width
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,7 +52,7 @@ class PixelBatch:
         return PixelBatch(self.values[part], self.channels, self.table)
 
     def as_floats(self) -> NDArray[np.float32]:
-        """Return the network's input, shape (N, 3, H, W)."""
+        """Return the network's input, shape (N, C, H, W)."""
         x = np.empty(self.shape, np.float32)
         for c, channel in enumerate(self.channels):
             x[:, c] = self.table[c][self.values[..., channel]]

@@ -22,16 +22,16 @@ def as_count(value: object, name: str, minimum: int | None = 1, *, need: str | N
     value : int
         NumPy's integers are welcome, booleans are not.
     name : str
-        What the error messages call the argument.
+        Its name in error messages.
     minimum : int or None
         The smallest value that is accepted; None for any.
     need : str, optional
-        What the message of a TypeError says is needed, where something else is accepted too.
+        The need that the message of a TypeError states, where something else is accepted too.
 
     Raises
     ------
     TypeError
-        `value` is no integer.
+        `value` is not an integer.
     ValueError
         `value` is less than `minimum`.
     """
@@ -51,7 +51,7 @@ def as_real(value: object, name: str) -> float:
     value : float
         Or an integer, of Python or NumPy.
     name : str
-        What the error message calls the argument.
+        Its name in error messages.
 
     Raises
     ------

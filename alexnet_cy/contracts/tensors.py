@@ -1,8 +1,7 @@
-"""What every reader returns: the tensors of a file by name, none of them read yet.
+"""A tensor that is read when it is asked for, in a file or in memory.
 
-A reader looks at the structure of a file (headers, indices, names) and hands back one
-`NetworkFile`. Its tensors carry canonical names and the layouts of the package, so whoever reads
-one needs to know nothing of the format.
+Its shape and its order of axes are those of the package, so whoever reads one needs to know nothing
+of the format.
 """
 
 from __future__ import annotations
@@ -10,19 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from alexnet_cy.contracts.records import record
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ArrayTensor", "NetworkFile", "TensorRef"]
+__all__ = ["ArrayTensor", "TensorRef"]
 
 
 class TensorRef(ABC):
-    """One array, read only when asked for; several threads may ask at once.
+    """One array, read only on demand; several threads may read at once.
 
     Parameters
     ----------
@@ -117,26 +112,3 @@ class ArrayTensor(TensorRef):
     def read(self) -> NDArray[np.float32]:
         """Return the array."""
         return self._array
-
-
-@record(frozen=True, slots=True)
-class NetworkFile:
-    """A weight file whose structure has been read and checked, and whose tensors have not.
-
-    Attributes
-    ----------
-    format : str
-        ``"caffemodel"``, ``"safetensors"``, ``"npy"``, ...
-    tensors : mapping of str to TensorRef
-        ``"conv1.weight"`` (O, I/groups, kh, kw), ..., ``"fc8.weight"`` (out, in; the inputs of
-        fc6 in C, H, W order), ``"fc8.bias"`` (O,).
-    variant : str or None
-        Name of the variant that the file itself tells of; None if it cannot know.
-    metadata : mapping of str to str
-        What else the file says of itself.
-    """
-
-    format: str
-    tensors: Mapping[str, TensorRef]
-    variant: str | None
-    metadata: Mapping[str, str]

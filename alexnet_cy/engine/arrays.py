@@ -28,7 +28,7 @@ def as_float32(
     value : array_like
         Of float16, float32 or float64, in any byte order and memory layout.
     name : str
-        What the error messages call the argument.
+        Its name in error messages.
     ndim : int, optional
         The number of axes it must have; any number if left out.
     layout : str

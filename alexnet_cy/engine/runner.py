@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from threading import Lock
+from math import prod
 from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
@@ -20,10 +20,12 @@ from alexnet_cy.engine.packed.packed_weights import PackedWeights, WeightsView
 from alexnet_cy.engine.plan.plan import Plan
 from alexnet_cy.engine.plan.planning import make_plan
 from alexnet_cy.engine.run.executor import Executor
+from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
 from alexnet_cy.kernels._runtime import kernels_of
+from alexnet_cy.kernels._turns import Turns
 from alexnet_cy.machine.levels import active_level
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network import Variant, resolve_layer
+from alexnet_cy.network import Variant, is_flat_name, resolve_layer
 
 if TYPE_CHECKING:
     from alexnet_cy.engine.run.profile import Profile
@@ -33,12 +35,16 @@ __all__ = ["KEPT_PLANS", "Runner"]
 # Plans kept per network, one for each combination of image size and layers.
 KEPT_PLANS = 16
 
+# The channels of the pixels that `_layout.pixels_to_depth` takes.
+COLOURS = 3
+
 
 class Runner:
     """Runs one network: packed weights, a plan for every kind of pass, and their workspaces.
 
     `AlexNet`, the benchmarks and tuning all run passes through it. It may be used from several
-    threads at once; `use_algorithms` is all that changes it.
+    threads at once; `use_algorithms` is all that changes it, and who measures for it should take a
+    turn of `tuning_turns`, as two at once would time each other.
 
     Parameters
     ----------
@@ -79,8 +85,9 @@ class Runner:
         tensors = given_tensors(weights, variant, allow_nonfinite=allow_nonfinite)
         self._packed = PackedWeights(variant, tensors, kernels_of(self.level))
         self._executors: dict[object, Executor] = {}
-        self._executors_lock = Lock()
+        self._idle = IdleWorkspaces()
         self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
+        self.tuning_turns = Turns()
         self._packed.pack_now(
             name for name, value in weights.items() if not isinstance(value, TensorRef)
         )
@@ -91,9 +98,23 @@ class Runner:
         return WeightsView(self._packed)
 
     @property
+    def packed(self) -> PackedWeights:
+        """The weights as the kernels take them."""
+        return self._packed
+
+    @property
     def tuned(self) -> Mapping[str, str]:
         """The measured choice of algorithm by convolution; empty before `use_algorithms`."""
         return self._tuned
+
+    def choices(self) -> dict[str, object]:
+        """Return all that decides how convolutions are computed, as JSON can hold it."""
+        forced = os.environ.get(CONV_VARIABLE)
+        return {
+            "algorithm": forced or self.algorithm,
+            "exact": self.exact,
+            "tuned": {} if forced else dict(self._tuned),
+        }
 
     def use_algorithms(self, tuned: Mapping[str, str]) -> None:
         """Compute each convolution by the algorithm named here, in passes from now on."""
@@ -109,10 +130,14 @@ class Runner:
         dict of str to ndarray of float32
             For each name in `layers`, or for the last layer, (N, C, H, W) or (N, F).
         """
-        images, names = as_images(x), self._names(layers)
+        images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
         results = executor.run(images, resolve_threads(threads))
-        return {name: results[resolve_layer(self.variant, name)] for name in names}
+        values = {name: results[resolve_layer(self.variant, name)] for name in names}
+        return {
+            name: value.reshape(len(value), prod(value.shape[1:])) if is_flat_name(name) else value
+            for name, value in values.items()
+        }
 
     def profile(
         self,
@@ -124,7 +149,7 @@ class Runner:
         """Time every layer of a pass; parameters and errors are those of `AlexNet.profile`."""
         from alexnet_cy.engine.run.profile import profile
 
-        images = as_images(x)
+        images = as_images(x, self.variant.in_channels)
         if len(images) == 0:
             raise ValueError("x: need at least one image to time, got none")
         executor = self.executor(images.shape[2], images.shape[3], self._names(layers))
@@ -190,10 +215,9 @@ class Runner:
                 tuned=tuned,
                 level=self.level,
             )
-            with self._executors_lock:
-                while len(self._executors) >= KEPT_PLANS:
-                    del self._executors[next(iter(self._executors))]
-                executor = self._executors.setdefault(key, Executor(plan, self._packed))
+            executor = self._executors.setdefault(key, Executor(plan, self._packed, self._idle))
+            for old in list(self._executors.copy())[:-KEPT_PLANS]:  # each step is atomic
+                self._executors.pop(old, None)
         return executor
 
     def _names(self, layers: Sequence[str] | None) -> tuple[str, ...]:
@@ -204,14 +228,23 @@ class Runner:
         return tuple(layers)
 
 
-def as_images(x: ArrayLike | PixelBatch) -> Float32Array | PixelBatch:
-    """Return images as a pass takes them, (N, 3, H, W); TypeError or ValueError names `x`."""
+def as_images(x: ArrayLike | PixelBatch, channels: int) -> Float32Array | PixelBatch:
+    """Return images as a pass takes them, (N, channels, H, W).
+
+    Raises
+    ------
+    TypeError, ValueError
+        They are none; the message names `x`.
+    """
+    need = f"(N, {channels}, H, W)"
     if isinstance(x, PixelBatch):
-        return x
-    images = as_float32(x, "x", 4, "(N, 3, H, W)")
-    if images.shape[1] != 3:
+        if x.shape[1] != channels:
+            raise ValueError(f"x: need shape {need}, got {x.shape}")
+        return x if channels == COLOURS else x.as_floats()
+    images = as_float32(x, "x", 4, need)
+    if images.shape[1] != channels:
         hint = ""
-        if images.shape[3] == 3:
+        if images.shape[3] == channels:
             hint = "; channels are the second axis here: x.transpose(0, 3, 1, 2)"
-        raise ValueError(f"x: need shape (N, 3, H, W), got {images.shape}{hint}")
+        raise ValueError(f"x: need shape {need}, got {images.shape}{hint}")
     return images

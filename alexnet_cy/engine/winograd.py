@@ -111,7 +111,7 @@ def first_point(outputs: int, kernel_size: int) -> int:
 
 
 def tile_points(outputs: int, kernel_size: int) -> tuple[bool, list[float]]:
-    """Tell whether a tile takes infinity, and return the finite points that it takes."""
+    """Return whether a tile takes infinity, and the finite points that it takes."""
     first = first_point(outputs, kernel_size)
     end = first + outputs + kernel_size - 1  # infinity is the point before the finite ones
     return first == 0, _finite_points(kernel_size)[max(first - 1, 0) : end - 1]

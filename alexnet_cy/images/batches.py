@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.preparation import NetworkInput, Preparation, Rows
-from alexnet_cy.images.sources import is_one_image
+from alexnet_cy.images.sources import is_one_image, sources_of
 
 if TYPE_CHECKING:
     from alexnet_cy.images.decode import ImageSource
@@ -22,8 +22,9 @@ VIEWS_AT_A_TIME = 64
 """Views of a batch: as many as the fully connected layers of the network take together, so that a
 folder of any length needs the memory of this many."""
 
-OnError: TypeAlias = Literal["raise", "skip"]
-"""What an image that cannot be read does: end the loop, or be left out and named."""
+OnError: TypeAlias = Literal["raise", "skip", "nan"]
+"""The effect of an image that cannot be read: end the loop, be left out and named, or keep its
+place and be named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class Batch(NamedTuple):
     names : list of str
         Paths, or "images[i]".
     x : NetworkInput, shape (images * views, 3, H, W)
-        For `AlexNet.forward`; there may be no images.
+        For `AlexNet.forward`; there may be no images. With "nan", black where an image could not
+        be read.
     skipped : list of SkippedImage
-        Images of this batch that could not be read.
+        Images of this batch that could not be read; with "nan" they are among the names too.
     """
 
     indices: list[int]
@@ -82,8 +84,9 @@ def read_batches(
     preparation : Preparation
     threads : int
         Threads that decode.
-    on_error : {"raise", "skip"}
-        Whether an image that cannot be read ends the loop or is left out and named.
+    on_error : {"raise", "skip", "nan"}
+        Whether an image that cannot be read ends the loop, is left out and named, or keeps its
+        place in the batch, as black pixels, and is named.
 
     Yields
     ------
@@ -98,11 +101,11 @@ def read_batches(
     TypeError, ValueError
         An image is nothing that can be read; the message begins likewise.
     """
-    if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error: need 'raise' or 'skip', got {on_error!r}")
-    one = is_one_image(images)
-    sources = iter(cast("Iterable[ImageSource]", (images,) if one else images))
-    n_images = max(1, VIEWS_AT_A_TIME // preparation.preset.views)
+    if on_error not in get_args(OnError):
+        raise ValueError(f"on_error: need 'raise', 'skip' or 'nan', got {on_error!r}")
+    one, sources = is_one_image(images), sources_of(images)
+    n_views = preparation.preset.views
+    n_images = max(1, VIEWS_AT_A_TIME // n_views)
     first = 0
     with _Readers(threads) as readers:
         while part := list(islice(sources, n_images)):
@@ -114,14 +117,17 @@ def read_batches(
                 place = "images" if one else f"images[{index}]"
                 if error is None:
                     good.append(i)
-                elif on_error == "skip" and isinstance(error, ImageError):
+                elif on_error != "raise" and isinstance(error, ImageError):
                     skipped.append(SkippedImage(index, _name(source, place), str(error)))
+                    if on_error == "nan":
+                        rows[i * n_views : (i + 1) * n_views] = 0
+                        good.append(i)
                 else:
                     raise type(error)(f"{place}: {error}") from error
             yield Batch(
                 [first + i for i in good],
                 [_name(part[i], f"images[{first + i}]") for i in good],
-                preparation.network_input(_kept(rows, good, preparation.preset.views)),
+                preparation.network_input(_kept(rows, good, n_views)),
                 skipped,
             )
             first += len(part)
@@ -133,12 +139,13 @@ class _Readers:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
     def __enter__(self) -> _Readers:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._pool is not None:
+        if self._pool is not None and self._process == os.getpid():
             self._pool.shutdown(cancel_futures=True)
 
     def fill(
@@ -156,7 +163,8 @@ class _Readers:
 
         if self._threads == 1 or len(sources) == 1:
             return [fill_one(i) for i in range(len(sources))]
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():  # a forked child has no threads
+            self._process = os.getpid()
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="alexnet_cy-decode")
         # If Ctrl-C comes while this waits, `map` takes back what has not begun.
         return list(self._pool.map(fill_one, range(len(sources))))

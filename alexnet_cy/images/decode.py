@@ -187,7 +187,7 @@ def _named_errors(name: str) -> Iterator[None]:
     """Turn everything that goes wrong inside the block into an ImageError that names the source.
 
     Pillow raises OSError, ValueError, SyntaxError, struct.error, EOFError, KeyError, MemoryError
-    and more for broken files, so the class tells nothing and all of them are caught.
+    and more for broken files, so the class says little, and all of them are caught.
     """
     try:
         yield

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from alexnet_cy.errors import ImageError
+from alexnet_cy.images.pnm import check_pnm
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "MAX_PIXELS", "MAX_PIXELS_IN_PYTHON", "MAX_SIDE", "check_size", "open_image"]
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP")
-"""The formats that are tried, by Pillow's names. WEBP is last because Pillow imports every one of
-its readers when it comes to a format that it has not loaded yet."""
+"""The formats that are tried, by Pillow's names, besides TIFF, which is tried alone. WEBP is last
+because Pillow imports every one of its readers when it comes to a format that it has not loaded
+yet."""
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF file begins: the order of bytes, then 42, or 43 for BigTIFF (TIFF 6.0, section 2)."""
+
+TIFF_COMPRESSIONS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg"})
+"""Compressions of TIFF that are read, by Pillow's names: those of pictures. The codecs of fax, the
+JPEG of before 1995 and the rest of libtiff's see no file."""
 
 MAX_PIXELS = 2**26
 """Largest image that is decoded, in pixels: 67,108,864, which is 256 MiB in Pillow's RGB."""
@@ -82,7 +91,12 @@ def _open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     descriptor, so that nothing can be swapped in between.
     """
     nonblock = getattr(os, "O_NONBLOCK", 0)  # not on Windows, which has no such files either
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | nonblock))
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | nonblock))
+    except IsADirectoryError as error:
+        raise ImageError(
+            "Is a directory; alexnet_cy.images.find_images lists the images in it"
+        ) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise ImageError("not a regular file")
@@ -105,15 +119,22 @@ def _seekable_within(file: IO[bytes], max_bytes: int) -> IO[bytes]:
 def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
     from PIL import Image, UnidentifiedImageError, WebPImagePlugin  # noqa: F401  (registers WEBP)
 
+    check_pnm(file)
+    formats: tuple[str, ...] = FORMATS
+    if file.read(4) in TIFF_STARTS:
+        from PIL import TiffImagePlugin  # noqa: F401  (registers TIFF; slow to import)
+
+        formats = ("TIFF",)
+    file.seek(0)
     try:
-        return Image.open(file, formats=FORMATS)
+        return Image.open(file, formats=formats)
     except UnidentifiedImageError as error:
         file.seek(0)
         start = file.read(8)
         if not start:
             raise ImageError("the file is empty") from error
         raise ImageError(
-            f"no JPEG, PNG, WebP, BMP, GIF or PNM image can be read from it (it begins with "
+            f"no JPEG, PNG, WebP, BMP, GIF, PNM or TIFF image can be read from it (it begins with "
             f"{start!r}); open other formats with PIL.Image.open and pass the image"
         ) from error
 
@@ -121,6 +142,11 @@ def _identify(file: IO[bytes]) -> ImageFile.ImageFile:
 def _check_decoder(image: ImageFile.ImageFile) -> None:
     from PIL import Image
 
+    compression = image.info.get("compression")
+    if image.format == "TIFF" and compression not in TIFF_COMPRESSIONS:
+        raise ImageError(
+            f"TIFF with compression {compression!r}; save it with LZW, deflate or none"
+        )
     width, height = image.size
     in_python = any(tile[0] in Image.DECODERS for tile in image.tile)
     if in_python and width * height > MAX_PIXELS_IN_PYTHON:

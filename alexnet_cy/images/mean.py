@@ -25,12 +25,13 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
     Parameters
     ----------
     mean : None, 3 numbers, array (3, H, W), or path of a .npy file of one
+        Of a grey preset, 1 number or (1, H, W).
         As `alexnet_cy.images.preprocess` documents.
     preset : Preset
 
     Returns
     -------
-    float32 array, shape (3, 1, 1) or (3, H, W)
+    float32 array, shape (C, 1, 1) or (C, H, W)
         In the preset's channel order, (H, W) being the size it warps to.
 
     Raises
@@ -39,10 +40,10 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
         The mean makes no array of itself.
     ValueError
         The preset does more than subtract a mean from pixels 0..255; the mean has another shape,
-        values that are no finite numbers, or cannot be read. The message begins with ``mean:``.
+        values that are not finite, or cannot be read. The message begins with ``mean:``.
     """
     if mean is None:
-        return np.array(preset.mean, np.float32).reshape(3, 1, 1)
+        return np.array(preset.mean, np.float32).reshape(-1, 1, 1)
     if not preset.subtracts_mean_only:
         raise ValueError(
             f"mean: preset {preset.name!r} scales pixels by its own figures; another mean is for "
@@ -50,23 +51,24 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
         )
     values = _load(mean) if isinstance(mean, (str, os.PathLike)) else _as_array(mean)
     expected = _mean_image_shape(preset)
-    if values.shape not in ((3,), expected):
+    if values.shape not in ((preset.channels,), expected):
         also = f" or a mean image of shape {expected}" if expected else ""
         raise ValueError(
-            f"mean: preset {preset.name!r} needs 3 numbers{also}, got shape {values.shape}"
+            f"mean: preset {preset.name!r} needs {preset.channels} numbers{also}, got shape "
+            f"{values.shape}"
         )
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ValueError(f"mean: expected finite numbers, got dtype {values.dtype} or NaN or inf")
     array = values.astype(np.float32)
-    return array.reshape(3, 1, 1) if array.ndim == 1 else array
+    return array.reshape(-1, 1, 1) if array.ndim == 1 else array
 
 
 def _mean_image_shape(preset: Preset) -> tuple[int, int, int] | None:
     if preset.resize != "warp":
         return None
     if preset.resize_size is None:
-        return 3, *preset.crop_size
-    return 3, preset.resize_size, preset.resize_size
+        return preset.channels, *preset.crop_size
+    return preset.channels, preset.resize_size, preset.resize_size
 
 
 def _as_array(mean: Sequence[float] | npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:

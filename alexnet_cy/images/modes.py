@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BACKGROUND", "to_rgb"]
 
 BACKGROUND = (255, 255, 255)
-"""The colour behind transparent pixels: white, on which cut-out pictures are shown and printed."""
+"""The colour under transparent pixels: white, on which cut-out pictures are shown and printed."""
 
 # Formats whose mode "I" holds 16-bit samples over the full range 0..65535: Pillow scales a PGM of
 # any maxval above 255 to it (PpmImagePlugin), and its versions before 11 read a 16-bit grey PNG so.
@@ -47,7 +47,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     elif image.mode in ("I", "F"):
         kind = "32-bit integers" if image.mode == "I" else "floating point numbers"
         raise ImageError(
-            f"mode {image.mode} holds {kind}, whose range nothing tells; "
+            f"mode {image.mode} holds {kind}, whose range is not recorded; "
             "scale it to 0..255 and pass a uint8 array"
         )
     elif image.mode == "La":  # Pillow converts premultiplied grey to LA only

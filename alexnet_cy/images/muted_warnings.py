@@ -21,7 +21,7 @@ class _SharedMute:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a garbage collection may decode a file inside
         self._threads_inside = 0
         self._saved_filters: warnings.catch_warnings[None] | None = None
 
@@ -29,9 +29,10 @@ class _SharedMute:
         """Mute, unless another thread has done so already."""
         with self._lock:
             if self._threads_inside == 0:
-                self._saved_filters = warnings.catch_warnings()
-                self._saved_filters.__enter__()
+                saved_filters = warnings.catch_warnings()
+                saved_filters.__enter__()
                 _ignore_pillow()
+                self._saved_filters = saved_filters
             self._threads_inside += 1
 
     def leave(self) -> None:
@@ -43,7 +44,7 @@ class _SharedMute:
 
     def after_fork_in_child(self) -> None:
         """Start afresh: the threads that were inside do not exist in the child."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._threads_inside = 0
         self._restore()
 

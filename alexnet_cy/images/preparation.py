@@ -1,4 +1,4 @@
-"""How images become the network's input: a preset, a mean and an orientation, checked once."""
+"""Preparation of images for the network: a preset, a mean and an orientation, checked once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Preparation:
     ----------
     preset : Preset
         For the input size that was wanted.
-    mean : float32 array, shape (3, 1, 1) or (3, H, W)
+    mean : float32 array, shape (C, 1, 1) or (C, H, W)
         In the preset's channel order, (H, W) being the size it warps to.
     exif : bool
         Whether images are turned upright by their Exif orientation.
@@ -49,9 +49,9 @@ class Preparation:
     def empty_rows(self, n_images: int) -> Rows:
         """Return memory for the views of some images, for `fill_rows` and `network_input`."""
         n_views, crop_size = n_images * self.preset.views, self.preset.crop_size
-        if self.mean.size == 3:
+        if self._one_mean:
             return np.empty((n_views, *crop_size, 3), np.uint8)
-        return np.empty((n_views, 3, *crop_size), np.float32)
+        return np.empty((n_views, self.preset.channels, *crop_size), np.float32)
 
     def fill_rows(self, source: ImageSource, rows: Rows) -> None:
         """Decode, resize and crop one image into its rows.
@@ -71,19 +71,27 @@ class Preparation:
             The source is nothing that an image can be read from.
         """
         image = decode(source, exif=self.exif)
+        if self.preset.channel_order == "grey":
+            image = image.convert("L").convert("RGB")
         resized = resized_size(self.preset, image.height, image.width)
         for view, row in zip(cut_views(image, self.preset), rows, strict=True):
-            if self.mean.size == 3:
+            if self._one_mean:
                 row[...] = view.pixels[:, ::-1] if view.mirrored else view.pixels
             else:
-                _normalise(view, self.preset, np.broadcast_to(self.mean, (3, *resized)), row)
+                mean = np.broadcast_to(self.mean, (len(self.mean), *resized))
+                _normalise(view, self.preset, mean, row)
 
     def network_input(self, rows: Rows) -> NetworkInput:
         """Return filled rows as the network takes them; nothing is copied."""
-        if self.mean.size != 3:
+        if not self._one_mean:
             return rows.view(np.float32)
-        channels = (2, 1, 0) if self.preset.channel_order == "BGR" else (0, 1, 2)
+        channels = {"BGR": (2, 1, 0), "RGB": (0, 1, 2), "grey": (0,)}[self.preset.channel_order]
         return PixelBatch(rows.view(np.uint8), channels, _table(self.preset, self.mean))
+
+    @property
+    def _one_mean(self) -> bool:
+        """Whether all pixels of a channel have the same mean."""
+        return self.mean.size == len(self.mean)
 
 
 def make_preparation(
@@ -92,6 +100,7 @@ def make_preparation(
     mean: Mean = None,
     exif: bool = False,
     input_size: SupportsIndex | tuple[SupportsIndex, SupportsIndex] | None = None,
+    channels: int = 3,
 ) -> Preparation:
     """Check how images are to be prepared, and read the mean if it is a file.
 
@@ -99,6 +108,8 @@ def make_preparation(
     ----------
     preset, mean, exif, input_size
         As for `alexnet_cy.images.preprocess`.
+    channels : int
+        Of the network's input: 3, or 1 for grey images.
 
     Raises
     ------
@@ -108,14 +119,21 @@ def make_preparation(
     sized = get_preset(preset)
     if input_size is not None:
         sized = sized.with_input_size(input_size)
+    if channels == 1:
+        sized = sized.grey()
+    if channels != sized.channels:
+        raise ValueError(
+            f"images have 3 channels, or 1 if they are grey; preset {sized.name!r} has "
+            f"{sized.channels}, the network takes {channels}: pass arrays to forward"
+        )
     return Preparation(sized, resolve_mean(mean, sized), bool(exif))
 
 
 def _table(preset: Preset, mean: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """table[c, pixel] = (pixel / divisor - mean[c]) / std[c], in the steps of `_normalise`."""
     pixels = np.arange(256, dtype=np.uint8)
-    table = np.divide(pixels, np.float32(preset.divisor), dtype=np.float32) - mean.reshape(3, 1)
-    scaled: npt.NDArray[np.float32] = table / np.array(preset.std, np.float32).reshape(3, 1)
+    table = np.divide(pixels, np.float32(preset.divisor), dtype=np.float32) - mean.reshape(-1, 1)
+    scaled: npt.NDArray[np.float32] = table / np.array(preset.std, np.float32).reshape(-1, 1)
     return scaled
 
 
@@ -124,7 +142,7 @@ def _normalise(
 ) -> None:
     """out[c, y, x] = (pixels[y, x, c] / divisor - mean[c, top + y, left + x]) / std[c]."""
     top, left, height, width = view.region
-    pixels = view.pixels.transpose(2, 0, 1)
+    pixels = view.pixels.transpose(2, 0, 1)[: preset.channels]
     mean = mean[:, top : top + height, left : left + width]
     if preset.channel_order == "BGR":
         pixels = pixels[::-1]
@@ -133,4 +151,4 @@ def _normalise(
         mean = mean[:, :, ::-1]
     np.divide(pixels, np.float32(preset.divisor), out=out, dtype=np.float32)
     np.subtract(out, mean, out=out)
-    np.divide(out, np.array(preset.std, np.float32).reshape(3, 1, 1), out=out)
+    np.divide(out, np.array(preset.std, np.float32).reshape(-1, 1, 1), out=out)

@@ -18,12 +18,15 @@ from typing import Literal, SupportsIndex, TypeAlias, get_args
 
 __all__ = ["PRESETS", "Preset", "get_preset"]
 
-Resize: TypeAlias = Literal["warp", "short-side"]
+Resize: TypeAlias = Literal["warp", "short-side", "none"]
 Resampling: TypeAlias = Literal["opencv-bilinear", "pillow-bilinear"]
 Crops: TypeAlias = Literal["centre", "pycaffe-10", "torchvision-10"]
 CropRounding: TypeAlias = Literal["floor", "half-even"]
-ChannelOrder: TypeAlias = Literal["BGR", "RGB"]
-Triple: TypeAlias = tuple[float, float, float]
+ChannelOrder: TypeAlias = Literal["BGR", "RGB", "grey"]
+Figures: TypeAlias = tuple[float, ...]
+
+# What red, green and blue add to grey: Pillow's mode L (ITU-R 601-2), which OpenCV has as well.
+_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,12 @@ class Preset:
         Key in `PRESETS`; a variation may keep it or take another.
     title : str
         One line for people.
-    resize : {"warp", "short-side"}
+    resize : {"warp", "short-side", "none"}
         "warp": both sides to `resize_size`, the aspect ratio lost. "short-side": the shorter side
-        to `resize_size`, the longer to int(resize_size * long / short).
+        to `resize_size`, the longer to int(resize_size * long / short). "none": images of
+        `crop_size` are taken as they are, and others refused.
     resize_size : int or None
-        Pixels. None, for "warp" only: straight to `crop_size`.
+        Pixels. None, for "warp": straight to `crop_size`; for "none".
     resampling : {"opencv-bilinear", "pillow-bilinear"}
         Whose 8-bit bilinear arithmetic: OpenCV's ``INTER_LINEAR`` reads four pixels whatever the
         scale, Pillow's ``BILINEAR`` averages over all of them (antialias) when it shrinks.
@@ -53,14 +57,15 @@ class Preset:
     crop_rounding : {"floor", "half-even"}
         The centre crop's offset (size - crop) / 2: floor is Caffe's integer division, half-even
         Python's round(), which torchvision uses.
-    channel_order : {"BGR", "RGB"}
-        Order of the output's channels; `mean` and `std` are given in this order.
+    channel_order : {"BGR", "RGB", "grey"}
+        Order of the output's channels; `mean` and `std` are given in this order. "grey": there is
+        one, 0.299 red + 0.587 green + 0.114 blue.
     divisor : float
         Pixels 0..255 are divided by it first.
-    mean, std : (float, float, float)
-        Subtracted, and divided by, after that.
+    mean, std : tuple of float
+        Subtracted, and divided by, after that; one for each channel.
     source : str
-        What defines these figures.
+        The definition of these figures.
 
     Raises
     ------
@@ -78,8 +83,8 @@ class Preset:
     crop_rounding: CropRounding
     channel_order: ChannelOrder
     divisor: float
-    mean: Triple
-    std: Triple
+    mean: Figures
+    std: Figures
     source: str
 
     def __post_init__(self) -> None:
@@ -93,9 +98,41 @@ class Preset:
         return 1 if self.crops == "centre" else 10
 
     @property
+    def channels(self) -> int:
+        """Channels of the output: 3, or 1 of grey images."""
+        return 1 if self.channel_order == "grey" else 3
+
+    @property
     def subtracts_mean_only(self) -> bool:
         """Whether the output is pixel - mean, in units of 0..255."""
-        return self.divisor == 1.0 and self.std == (1.0, 1.0, 1.0)
+        return self.divisor == 1.0 and set(self.std) == {1.0}
+
+    def grey(self) -> Preset:
+        """Return the same preset for a network of grey images.
+
+        Its mean and std are those of the channels, weighted as their colours are in grey.
+        """
+        if self.channel_order == "grey":
+            return self
+        weights = _LUMA if self.channel_order == "RGB" else _LUMA[::-1]
+        mean, std = (
+            (sum(weight * figure for weight, figure in zip(weights, figures, strict=True)),)
+            for figures in (self.mean, self.std)
+        )
+        if self.subtracts_mean_only:
+            std = (1.0,)
+        return replace(self, channel_order="grey", mean=mean, std=std)
+
+    def as_is(self) -> Preset:
+        """Return the same arithmetic for images that are neither resized nor cropped."""
+        return replace(
+            self,
+            name="as-is",
+            title=f"the pixels as they are, with the arithmetic of {self.name}",
+            resize="none",
+            resize_size=None,
+            crops="centre",
+        )
 
     def suits_weights_of(self, other: Preset) -> bool:
         """Whether pixels come out as weights made for another preset expect them.
@@ -168,8 +205,10 @@ class Preset:
         height, width = self.crop_size
         if min(height, width) < 1:
             raise ValueError(f"crop_size: expected at least 1 pixel, got {self.crop_size}")
+        if self.resize == "none" and (self.resize_size is not None or self.crops != "centre"):
+            raise ValueError("resize: 'none' has no resize_size, and one view of an image")
         if self.resize_size is None:
-            if self.resize != "warp":
+            if self.resize == "short-side":
                 raise ValueError(f"resize_size: {self.resize!r} needs a size, got None")
         elif max(height, width) > self.resize_size:
             raise ValueError(
@@ -179,8 +218,8 @@ class Preset:
     def _check_arithmetic(self) -> None:
         for field in ("mean", "std"):
             values = getattr(self, field)
-            if len(values) != 3 or not all(map(math.isfinite, values)):
-                raise ValueError(f"{field}: expected 3 finite numbers, got {values}")
+            if len(values) != self.channels or not all(map(math.isfinite, values)):
+                raise ValueError(f"{field}: expected {self.channels} finite numbers, got {values}")
         if min(self.std) <= 0:
             raise ValueError(f"std: expected positive numbers, got {self.std}")
         if not (math.isfinite(self.divisor) and self.divisor > 0):
@@ -234,6 +273,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 title="Caffe's ten crops of the warped 256 x 256 image",
                 crops="pycaffe-10",
                 source=_CAFFE.source + "; python/caffe/io.py (oversample) for the ten crops",
+            ),
+            replace(
+                _CAFFE,
+                name="caffe-rgb",
+                title="Caffe's preprocessing with the channels in the order RGB",
+                channel_order="RGB",
+                mean=_CAFFE.mean[::-1],
+                source="vlfeat/matconvnet: utils/import-caffe.py, which turns conv1 round; MATLAB",
             ),
             replace(
                 _CAFFE,

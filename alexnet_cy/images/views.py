@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from alexnet_cy.errors import ImageError
 from alexnet_cy.images.bilinear import Region, opencv_bilinear, pillow_bilinear
 from alexnet_cy.images.presets import Preset
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     from PIL import Image
 
@@ -65,7 +67,21 @@ def cut_views(image: Image.Image, preset: Preset) -> Iterator[View]:
     ------
     View
         `preset.views` of them, in the preset's order.
+
+    Raises
+    ------
+    ImageError
+        The preset takes images as they are, and this one is of another size.
     """
+    if preset.resize == "none":
+        height, width = preset.crop_size
+        if (image.height, image.width) != preset.crop_size:
+            raise ImageError(
+                f"{image.height} x {image.width} pixels (height x width): preset {preset.name!r} "
+                f"takes images of {height} x {width} as they are"
+            )
+        yield View(np.asarray(image), Region(0, 0, height, width), False)
+        return
     sample = opencv_bilinear if preset.resampling == "opencv-bilinear" else pillow_bilinear
     size = resized_size(preset, image.height, image.width)
     placements = _placements(preset, *size)

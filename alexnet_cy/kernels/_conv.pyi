@@ -7,8 +7,8 @@ from alexnet_cy.kernels._runtime import AlignedMemory
 
 class PackedConv:
     capsule: object
-    weight_memory: AlignedMemory
-    bias_memory: AlignedMemory
+    weight_memory: AlignedMemory | memoryview
+    bias_memory: AlignedMemory | memoryview
     out_channels: int
     group_channels: int
     kernel_h: int
@@ -23,6 +23,7 @@ class PackedConv:
         bias: NDArray[np.float32] | None,
         groups: int,
         kernels: object,
+        packed: tuple[memoryview, memoryview] | None = None,
     ) -> Self: ...
     def pack_filters(self, first: int, filters: NDArray[np.float32]) -> bool: ...
     @property

@@ -15,7 +15,7 @@ class NhwcToNchw(Bound):
 def nchw_to_nhwc(x: NDArray[np.float32], y: NDArray[np.float32], threads: int) -> None: ...
 def pixels_to_depth(
     x: NDArray[np.uint8],
-    channels: tuple[int, int, int],
+    channels: tuple[int, ...],
     table: NDArray[np.float32],
     y: NDArray[np.float32],
     block: tuple[int, int],

@@ -10,8 +10,8 @@ class PackedLinear:
     out_features: int
     finite: bool
     capsule: object
-    weight_memory: AlignedMemory
-    bias_memory: AlignedMemory
+    weight_memory: AlignedMemory | memoryview
+    bias_memory: AlignedMemory | memoryview
     row_stride: int
     def __new__(
         cls,
@@ -20,6 +20,7 @@ class PackedLinear:
         bias: NDArray[np.float32] | None,
         kernels: object,
         threads: int,
+        packed: tuple[memoryview, memoryview, bool] | None = None,
     ) -> Self: ...
     def pack_rows(self, first: int, rows: NDArray[np.float32]) -> bool: ...
     @property

@@ -4,6 +4,7 @@ from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.kernels._conv import PackedConv
+from alexnet_cy.kernels._runtime import AlignedMemory
 
 _Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
 
@@ -30,7 +31,11 @@ class WinogradShape:
 
 class PackedWinograd:
     panels: PackedConv
-    def __new__(cls, shape: WinogradShape, panels: PackedConv) -> Self: ...
+    def __new__(
+        cls, shape: WinogradShape, panels: PackedConv, transformed: memoryview | None = None
+    ) -> Self: ...
+    @property
+    def transformed(self) -> AlignedMemory | memoryview | None: ...
     def transform(self, threads: int) -> None: ...
     @property
     def nbytes(self) -> int: ...

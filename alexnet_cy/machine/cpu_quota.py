@@ -1,4 +1,4 @@
-"""How many processors a container grants: the CPU quota of Linux's control groups, v1 and v2."""
+"""The processors that a container grants: the CPU quota of Linux's control groups, v1 and v2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file as it was at one moment: enough to tell later whether it is still the same."""
+"""A file as it was at one moment: enough to find out later whether it is still the same."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["FileStamp"]
 
 
 @record(frozen=True, slots=True)
-class FileStamp:
-    """Path, size and time of last change of a file.
+class FileStamp(os.PathLike[str]):
+    """Path, size and time of last change of a file; a path to it, for whoever takes one.
 
     Attributes
     ----------
@@ -29,8 +29,16 @@ class FileStamp:
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> FileStamp:
         """Return the stamp of a file; OSError if there is none."""
-        status = os.stat(path)
+        return cls.of_status(path, os.stat(path))
+
+    @classmethod
+    def of_status(cls, path: str | os.PathLike[str], status: os.stat_result) -> FileStamp:
+        """Return the stamp of a file of which the system has said this."""
         return cls(os.path.abspath(os.fsdecode(path)), status.st_size, status.st_mtime_ns)
+
+    def __fspath__(self) -> str:
+        """Return the path."""
+        return self.path
 
     def is_current(self) -> bool:
         """Whether the file is there and still has this size and time."""

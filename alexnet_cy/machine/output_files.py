@@ -65,6 +65,6 @@ def check_outputs(
 
 
 def _identity(path: str | os.PathLike[str], name: str = "") -> tuple[int, int, str]:
-    """Tell a file from all others, or a name in a folder from all other names."""
+    """Identify a file among all files, or a name among all names of its folder."""
     status = os.stat(path)
     return status.st_dev, status.st_ino, name

@@ -9,7 +9,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from alexnet_cy.machine.unfinished import hold
+
 __all__ = ["move_into_place", "replace_file", "resolve_output"]
+
+LOOKS = 20
 
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
@@ -58,10 +62,13 @@ def resolve_output(path: str | os.PathLike[str]) -> str:
     for is_of_kind, kind in _KINDS:
         if is_of_kind(status.st_mode):
             raise FileExistsError(errno.EEXIST, f"is {kind}, and no file may replace it", name)
-    # A link of /proc/self/fd may lead to a file that has lost its name.
-    if not os.path.exists(target) or not os.path.samestat(status, os.stat(target)):
-        raise FileNotFoundError(errno.ENOENT, "is a file without a name", name)
-    return target
+    # A link of /proc/self/fd may lead to a file that has lost its name. Others may be replacing the
+    # file just now: then the two names agree at another look.
+    for _ in range(LOOKS):
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(name), os.stat(target)):
+                return target
+    raise FileNotFoundError(errno.ENOENT, "is a file without a name", name)
 
 
 def move_into_place(
@@ -123,6 +130,7 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
     """
     target = resolve_output(path)
     temporary, mode = _make_beside(target)
+    descriptor = hold(temporary)
     try:
         yield temporary
         os.chmod(temporary, mode)  # some libraries write a file of their own in its place
@@ -131,6 +139,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[str]:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    finally:
+        os.close(descriptor)
 
 
 def _make_beside(target: str) -> tuple[str, int]:

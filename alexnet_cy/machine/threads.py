@@ -1,4 +1,4 @@
-"""How many threads a call uses."""
+"""The number of threads of a call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def available_processors() -> int:
 
 
 def default_threads() -> int:
-    """Return the threads of a call that asks for none.
+    """Return the threads of a call that requests no number.
 
     What OMP_NUM_THREADS or `threadpoolctl.threadpool_limits` allow, but never more than
     `available_processors`.
@@ -50,7 +50,7 @@ def resolve_threads(threads: int | None) -> int:
     Raises
     ------
     TypeError
-        `threads` is no integer.
+        `threads` is not an integer.
     ValueError
         `threads` is 0 or larger than MAX_THREADS.
     """

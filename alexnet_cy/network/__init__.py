@@ -1,7 +1,7 @@
-"""The networks as data: kinds of layer, the six variants, the names of the values inside them."""
+"""The networks as data: kinds of layer, the named variants, the names of the values inside them."""
 
 from alexnet_cy.network.architecture import LayerShapes, Variant
-from alexnet_cy.network.names import feature_names, layer_of_feature, resolve_layer
+from alexnet_cy.network.names import feature_names, is_flat_name, layer_of_feature, resolve_layer
 from alexnet_cy.network.specs import (
     LRN,
     AdaptiveAvgPool,
@@ -29,6 +29,7 @@ __all__ = [
     "Variant",
     "feature_names",
     "get_variant",
+    "is_flat_name",
     "layer_of_feature",
     "resolve_layer",
     "shape_text",

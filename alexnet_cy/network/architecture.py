@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import count
 from math import prod
 
 from alexnet_cy.contracts.records import record
-from alexnet_cy.network.specs import AdaptiveAvgPool, Layer, Linear, Shape, shape_text
+from alexnet_cy.contracts.scalars import as_count
+from alexnet_cy.network.bounds import MAX_IN_CHANNELS, check_layers, check_sizes
+from alexnet_cy.network.specs import Conv, Layer, Linear, Shape, shape_text
 from alexnet_cy.network.windows import as_pair
 
 __all__ = ["LayerShapes", "Variant"]
 
-IMAGE_CHANNELS = 3
+MAX_SIDE = 65_535  # pixels; the largest image that is read from a file
 
 
 @record(frozen=True, slots=True)
@@ -45,42 +47,86 @@ class LayerShapes:
 
 @record(frozen=True, slots=True)
 class Variant:
-    """One of the networks that are called AlexNet.
+    """A network as data: one of the named ones, or any other of the same kinds of layer.
+
+    ``dataclasses.replace(VARIANTS["caffe"], name="mine", layers=...)`` makes another one, and
+    `AlexNet`, `AlexNet.random` and `AlexNet.load` take it. The layers are convolutions,
+    normalisations and poolings, then any number of fully connected layers, or none, and a softmax
+    if the values are to be probabilities.
 
     Attributes
     ----------
     name : str
         What users ask for, such as "caffe".
+    layers : tuple of Layer
+        In the order of the forward pass; the first is a convolution, and no two have the same name.
+    input_size : int
+        Height and width that the network was trained for, or is usually run at, in pixels. Fully
+        connected layers have the inputs that an image of this size gives them.
     title : str
         One line for people.
-    layers : tuple of Layer
-        In the order of the forward pass.
-    input_size : int
-        Height and width that the network was trained for, or is usually run at, in pixels.
     preset : str
         Name of the preprocessing that goes with the weights, "caffe" or "torchvision".
     channel_order : str
         "BGR" or "RGB": what input channels 0, 1, 2 hold under that preset.
     source : str
         Where the settings come from.
-    parameters : int
-        The published number of parameters with 1000 classes; `parameter_count` counts this
-        network's own.
+    parameters : int or None
+        The published number of parameters with 1000 classes, None if nobody published one;
+        `parameter_count` counts this network's own.
+    in_channels : int
+        Channels of an image, 1 to 16: 3 of a colour image, 1 of a grey one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The layers do not fit one another or an image of `input_size`, or the network is larger than
+        any AlexNet by far; the message names the layer.
     """
 
     name: str
-    title: str
     layers: tuple[Layer, ...]
     input_size: int
-    preset: str
-    channel_order: str
-    source: str
-    parameters: int
+    title: str = ""
+    preset: str = "torchvision"
+    channel_order: str = "RGB"
+    source: str = ""
+    parameters: int | None = None
+    in_channels: int = 3
+
+    def __post_init__(self) -> None:
+        """Check that an image goes through the layers."""
+        for field in ("name", "title", "preset", "channel_order", "source"):
+            if not isinstance(getattr(self, field), str):
+                raise TypeError(f"{field}: need a str, got {getattr(self, field)!r}")
+        check_layers(self.layers)
+        if as_count(self.in_channels, "in_channels") > MAX_IN_CHANNELS:
+            raise ValueError(f"in_channels: need at most {MAX_IN_CHANNELS}, got {self.in_channels}")
+        if as_count(self.input_size, "input_size") > MAX_SIDE:
+            raise ValueError(f"input_size: need at most {MAX_SIDE}, got {self.input_size}")
+        check_sizes(tuple(self._walk(self.input_size, self.input_size, self.layers[-1])))
+
+    @property
+    def classifier(self) -> Linear | Conv | None:
+        """The layer whose neurons are the classes; None if the network ends before it has one.
+
+        It is the last one with weights if it has no ReLU, and gives one value for each class: a
+        fully connected layer, or a convolution with an output of one pixel.
+        """
+        steps = self._walk(self.input_size, self.input_size, self.layers[-1])
+        last = [step for step in steps if isinstance(step.layer, Conv | Linear)][-1]
+        layer = last.layer
+        assert isinstance(layer, Conv | Linear)
+        is_classifier = not layer.relu and last.output_shape[1:] in ((), (1, 1))
+        return layer if is_classifier else None
 
     @property
     def num_classes(self) -> int:
-        """Number of outputs of the last fully connected layer."""
-        return self._head.out_features
+        """Number of outputs of the classifier; 0 if the network has none."""
+        layer = self.classifier
+        if layer is None:
+            return 0
+        return layer.out_features if isinstance(layer, Linear) else layer.out_channels
 
     @property
     def parameter_count(self) -> int:
@@ -95,10 +141,12 @@ class Variant:
     @property
     def max_input_size(self) -> int | None:
         """Height and width of the largest square image that the network takes; None: no limit."""
-        if any(isinstance(layer, AdaptiveAvgPool) for layer in self.layers):
-            return None
         last_layer = self.layers[-1]
-        return next(n for n in count(self.input_size) if not self._fits(n + 1, last_layer))
+        if self._fits(MAX_SIDE, last_layer):
+            return None
+        sizes = range(self.input_size, MAX_SIDE)  # up to one of them all fit, from there on none
+        too_large = bisect_left(sizes, True, key=lambda size: not self._fits(size, last_layer))
+        return sizes[too_large] - 1
 
     def layer(self, name: str) -> Layer:
         """Return the layer with this canonical name; ValueError if there is none."""
@@ -106,7 +154,10 @@ class Variant:
             if layer.name == name:
                 return layer
         names = ", ".join(layer.name for layer in self.layers)
-        raise ValueError(f"variant {self.name!r} has no layer {name!r}; its layers are {names}")
+        raise ValueError(
+            f"variant {self.name!r} has no layer {name!r}; its layers are {names}, and there the "
+            "network ends"
+        )
 
     def with_num_classes(self, num_classes: int) -> Variant:
         """Return the same network with another number of classes.
@@ -119,12 +170,18 @@ class Variant:
         Raises
         ------
         TypeError, ValueError
-            If `num_classes` is no integer, or less than 1.
+            If `num_classes` is no integer, or less than 1, or the network has no classifier.
         """
-        head = replace(self._head, out_features=num_classes)
-        return replace(
-            self, layers=tuple(head if layer.name == head.name else layer for layer in self.layers)
-        )
+        old = self.classifier
+        if old is None:
+            raise ValueError(
+                f"variant {self.name!r} has no classifier: it ends with {self.layers[-1].name}"
+            )
+        if isinstance(old, Linear):
+            new: Layer = replace(old, out_features=num_classes)
+        else:
+            new = replace(old, out_channels=num_classes)
+        return replace(self, layers=tuple(new if layer is old else layer for layer in self.layers))
 
     def shapes(
         self, height: int | None = None, width: int | None = None, last: str | None = None
@@ -147,7 +204,7 @@ class Variant:
         Raises
         ------
         TypeError
-            If `height` or `width` is no integer.
+            If `height` or `width` is not an integer.
         ValueError
             If one is less than 1, there is no layer `last`, or a layer up to `last` cannot take
             what an image of that size gives it; the message says which, and which size works.
@@ -187,7 +244,8 @@ class Variant:
             If there is no layer `last`.
         """
         last_layer = self.layers[-1] if last is None else self.layer(last)
-        return next(size for size in count(1) if self._fits(size, last_layer))
+        sizes = range(1, self.input_size + 1)  # from one of them on all fit
+        return sizes[bisect_left(sizes, True, key=lambda size: self._fits(size, last_layer))]
 
     def parameter_shapes(self) -> dict[str, Shape]:
         """Return the shapes of all weights and biases.
@@ -196,8 +254,8 @@ class Variant:
         -------
         dict
             "conv1.weight": (O, I / groups, kernel height, kernel width), "conv1.bias": (O,), ...,
-            "fc8.weight": (out, in), "fc8.bias": (out,). The columns of fc6 are in the order
-            channel, row, column.
+            "fc8.weight": (out, in), "fc8.bias": (out,). The columns of the first fully connected
+            layer are in the order channel, row, column.
         """
         return {
             f"{step.layer.name}.{kind}": shape
@@ -205,14 +263,9 @@ class Variant:
             for kind, shape in step.layer.parameter_shapes(step.input_shape).items()
         }
 
-    @property
-    def _head(self) -> Linear:
-        """The last fully connected layer, whose neurons are the classes."""
-        return next(layer for layer in reversed(self.layers) if isinstance(layer, Linear))
-
     def _walk(self, height: int, width: int, last_layer: Layer) -> Iterator[LayerShapes]:
         """Infer shape after shape; ValueError from the layer whose kernel does not fit."""
-        shape: Shape = (IMAGE_CHANNELS, height, width)
+        shape: Shape = (self.in_channels, height, width)
         for layer in self.layers:
             output_shape = layer.output_shape(shape)
             yield LayerShapes(layer, shape, output_shape)
@@ -236,7 +289,7 @@ class Variant:
                 )
 
     def _fits(self, size: int, last_layer: Layer) -> bool:
-        """Tell whether a square image of this size goes through the layers up to `last_layer`."""
+        """Return whether a square image of this size goes through the layers up to `last_layer`."""
         try:
             self._check_linear_inputs(tuple(self._walk(size, size, last_layer)))
         except ValueError:

@@ -6,19 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.bounds import MAX_CLASSES
 from alexnet_cy.network.specs import Shape
 
 __all__ = [
-    "MAX_CLASSES",
     "closest_variant",
     "compare_shapes",
     "describe",
     "fit_classes",
     "list_mismatches",
 ]
-
-MAX_CLASSES = 100_000
-"""The most classes that a last layer may have; the largest published ones have 21,841."""
 
 # How many lines of an error message the differences may take; AlexNet has 16 tensors.
 _MAX_LINES = 64
@@ -41,7 +38,7 @@ def compare_shapes(expected: Shapes, shapes: Shapes) -> list[str]:
     -------
     list of str
         One line for each tensor that is missing, of another shape, or not part of the network;
-        where the shape tells what may have happened, the line says so.
+        where the shape suggests what happened, the line says so.
     """
     lines = []
     for name, wanted in expected.items():
@@ -62,7 +59,9 @@ def fit_classes(variant: Variant, shapes: Shapes) -> Variant:
     The bias says it, as it cannot be transposed; without one the weight does. A number that no
     network can have leaves the variant as it is.
     """
-    head = list(variant.parameter_shapes())[-1].removesuffix(".bias")
+    if variant.classifier is None:
+        return variant
+    head = variant.classifier.name
     for name, rank in ((f"{head}.bias", 1), (f"{head}.weight", 2)):
         shape = shapes.get(name, ())
         if len(shape) == rank and 1 <= shape[0] <= MAX_CLASSES:

@@ -1,10 +1,10 @@
-"""What the values inside a network are called, and what else people call them.
+"""Names of the values inside a network, and their aliases elsewhere.
 
 The name of a convolution or fully connected layer means its value after the ReLU, as in Caffe,
-where the ReLU works in place; "_pre" behind the name means the value before it. fc8 has no ReLU:
+where the ReLU works in place; "_pre" after the name means the value before it. fc8 has no ReLU:
 "fc8" is the logits, and "fc8_pre", which is the same value, is understood as "fc8". torchvision's
-node names are understood for every variant that has the layer; those of its dropout layers
-(classifier.0 and classifier.3) are not, as dropout does nothing at inference.
+node names are understood for every variant that has the layer; `network/aliases.py` has the names
+of other tools.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from types import MappingProxyType
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.specs import Conv, Linear
 
-__all__ = ["PRE_SUFFIX", "TORCHVISION_NODES", "feature_names", "layer_of_feature", "resolve_layer"]
+__all__ = [
+    "PRE_SUFFIX",
+    "TORCHVISION_NODES",
+    "feature_names",
+    "is_flat_name",
+    "layer_of_feature",
+    "resolve_layer",
+]
 
 PRE_SUFFIX = "_pre"
 
@@ -44,9 +51,13 @@ TORCHVISION_NODES: Mapping[str, str] = MappingProxyType(
 )
 """Our name for each node of torchvision's AlexNet (its modules, numbered as in its state dict)."""
 
+FLAT_NAMES = frozenset({"flatten", "classifier.0"})
+"""Names of what goes into the first fully connected layer as a vector: torchvision's torch.flatten,
+and the dropout behind it, which does nothing at inference."""
+
 
 def feature_names(variant: Variant) -> tuple[str, ...]:
-    """List the values that can be asked for, in the order in which the pass makes them.
+    """List the values that can be requested, in the order in which the pass makes them.
 
     Returns
     -------
@@ -61,7 +72,7 @@ def feature_names(variant: Variant) -> tuple[str, ...]:
     return tuple(names)
 
 
-def resolve_layer(variant: Variant, name: str) -> str:
+def resolve_layer(variant: Variant, name: str, names: str | None = None) -> str:
     """Find the canonical name of a value inside the network.
 
     Parameters
@@ -69,7 +80,11 @@ def resolve_layer(variant: Variant, name: str) -> str:
     variant : Variant
         The network.
     name : str
-        A name of ours, or torchvision's: "conv5", "fc7_pre", "features.11".
+        A name of ours, torchvision's, or another tool's: "conv5", "fc7_pre", "features.11",
+        "relu5", "conv1_maxpool"; in upper or lower case.
+    names : {"brainscore", "dnnbrain", "matlab"}, optional
+        Whose names they are, where these mean something else or nothing to others: Brain-Score's
+        regions V1, V2, V4 and IT; conv1 before its ReLU.
 
     Returns
     -------
@@ -79,27 +94,79 @@ def resolve_layer(variant: Variant, name: str) -> str:
     Raises
     ------
     TypeError
-        If `name` is no string.
+        If `name` is not a string.
     ValueError
-        If the network has no such value; the message suggests a name and lists all of ours.
+        If the network has no such value, and the message suggests a name and lists all of ours; if
+        the name means different values to different tools, and the message has them; if there is
+        no scheme `names`.
     """
     if not isinstance(name, str):
         raise TypeError(f"the name of a layer must be a str, got {name!r}")
-    names = feature_names(variant)
-    canonical = TORCHVISION_NODES.get(name, name)
-    if canonical in names:
+    own = feature_names(variant)
+    if names is None and name in own:
+        return name
+    canonical = _meaning(variant, name, own, names)
+    if canonical in own:
         return canonical
     layer_name = layer_of_feature(canonical)
-    if layer_name in names and isinstance(variant.layer(layer_name), Conv | Linear):
+    if layer_name in own and isinstance(variant.layer(layer_name), Conv | Linear):
         return layer_name  # it has no ReLU, else its "_pre" would be among the names
+    raise ValueError(
+        f"variant {variant.name!r} has no layer {name!r}{_suggestion(name, own)}; "
+        f"its layers are {', '.join(own)}, and there the network ends"
+    )
+
+
+def is_flat_name(name: str) -> bool:
+    """Tell whether a name means a value as a vector, whatever its shape is inside the network."""
+    return name.lower() in FLAT_NAMES
+
+
+def _meaning(variant: Variant, name: str, own: tuple[str, ...], scheme: str | None) -> str:
+    """Return what a name stands for; a name that nobody uses is returned as it is."""
+    # Most names are ours, and this one needs no table of others at start-up.
+    from alexnet_cy.network.aliases import ALIASES, SCHEMES, TWO_MEANINGS
+
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"names: need one of {', '.join(SCHEMES)}, got {scheme!r}")
+    key = name.lower()
+    if scheme is not None and key in SCHEMES[scheme]:
+        return SCHEMES[scheme][key]
+    for known in (*own, *TORCHVISION_NODES):
+        if key == known.lower():
+            return TORCHVISION_NODES.get(known, known)
+    if key in FLAT_NAMES:
+        first = next((i for i, x in enumerate(variant.layers) if isinstance(x, Linear)), 0)
+        return variant.layers[first - 1].name if first else name
+    if key in TWO_MEANINGS:
+        meanings = ", or ".join(f"{us!r} ({why})" for us, why in TWO_MEANINGS[key].items())
+        raise ValueError(f"the layer {name!r} may mean {meanings}: write which")
+    for other, table in SCHEMES.items():
+        if key in table and key not in ALIASES and layer_of_feature(table[key]) in own:
+            raise ValueError(
+                f"variant {variant.name!r} has no layer {name!r}; {other} means {table[key]!r} by "
+                f"it: write that, or names={other!r} (--names {other})"
+            )
+    return ALIASES.get(key, name)
+
+
+def _suggestion(name: str, own: tuple[str, ...]) -> str:
+    """Return the known name that is most like a wrong one, and what it means, or nothing."""
     from difflib import get_close_matches  # not worth its import time where the names are right
 
-    near = get_close_matches(name, [*names, *TORCHVISION_NODES], n=1)
-    suggestion = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(
-        f"variant {variant.name!r} has no layer {name!r}{suggestion}; "
-        f"its layers are {', '.join(names)}"
-    )
+    from alexnet_cy.network.aliases import ALIASES
+
+    def plain(text: str) -> str:
+        return "".join(c for c in text.lower() if c.isalnum())
+
+    aliases = {alias: us for alias, us in ALIASES.items() if us in own}
+    known = {plain(text): text for text in (*aliases, *TORCHVISION_NODES, *own)}
+    near = get_close_matches(plain(name), known, n=1)
+    if not near:
+        return ""
+    text = known[near[0]]
+    meant = "" if text in own or text not in aliases else f", which is {aliases[text]!r}"
+    return f" (did you mean {text!r}{meant}?)"
 
 
 def layer_of_feature(feature: str) -> str:

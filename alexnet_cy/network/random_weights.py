@@ -30,7 +30,7 @@ def random_tensors(variant: Variant, seed: int) -> dict[str, TensorRef]:
     Raises
     ------
     TypeError, ValueError
-        `seed` is no integer, or is negative.
+        `seed` is not an integer, or is negative.
     """
     number = as_count(seed, "seed", minimum=0)
     return {

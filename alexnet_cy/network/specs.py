@@ -35,7 +35,7 @@ def shape_text(shape: Shape) -> str:
 
 
 class _WithoutParameters:
-    """What the layers share that learn nothing and whose arithmetic is not counted."""
+    """The base of layers that learn nothing and whose arithmetic is not counted."""
 
     __slots__ = ()
 
@@ -261,7 +261,7 @@ class Linear:
 
 @record(frozen=True, slots=True)
 class Softmax(_WithoutParameters):
-    """Probabilities: ``y[i] = exp(x[i]) / sum over j of exp(x[j])``.
+    """Probabilities: ``y[i] = exp(x[i]) / sum over j of exp(x[j])``, for each pixel of an image.
 
     Attributes
     ----------
@@ -272,10 +272,12 @@ class Softmax(_WithoutParameters):
     name: str
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the input's shape; ValueError if it is not (F,)."""
+        """Return the input's shape; ValueError if it is neither (F,) nor (C, H, W)."""
         _check_shape(self.name, input_shape)
-        if len(input_shape) != 1:
-            raise ValueError(f"{self.name}: expected an input of shape (F,), got {input_shape}")
+        if len(input_shape) not in (1, 3):
+            raise ValueError(
+                f"{self.name}: expected an input of shape (F,) or (C, H, W), got {input_shape}"
+            )
         return input_shape
 
 

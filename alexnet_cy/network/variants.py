@@ -1,6 +1,6 @@
-"""The six AlexNets, as data.
+"""The named AlexNets, as data.
 
-Four networks go by the name, and the weights of one are wrong in another even where they fit; two
+Four networks go by the name, and the weights of one are wrong in another even where they fit; three
 more are here because so many people rebuilt the network without its groups, or without its
 normalisation too. `caffe` is written out; each other one is `caffe` and what is different about it.
 docs/variants.md weighs the sources against each other.
@@ -48,7 +48,7 @@ def _pool_before_norm(layers: Layers) -> Layers:
 
 
 def _insert_after(layers: Layers, name: str, inserted: Layer) -> Layers:
-    """Insert a layer behind the layer called `name`."""
+    """Insert a layer after the layer called `name`."""
     place = [layer.name for layer in layers].index(name) + 1
     return (*layers[:place], inserted, *layers[place:])
 
@@ -153,20 +153,32 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
                 source="ungrouped without LRN, conv1 padded as by TensorFlow's SAME",
                 parameters=62_378_344,
             ),
+            Variant(
+                name="darknet",
+                title="No groups, no LRN, conv1 not padded",
+                layers=_UNNORMALISED,
+                input_size=227,
+                preset="torchvision",
+                channel_order="RGB",
+                source="pjreddie/darknet, cfg/alexnet.cfg; most tutorials",
+                parameters=62_378_344,
+            ),
         )
     }
 )
 """The networks by name."""
 
 
-def get_variant(name: str) -> Variant:
-    """Return the network called `name`.
+def get_variant(name: str | Variant) -> Variant:
+    """Return the network called `name`; a `Variant` is returned as it is.
 
     Raises
     ------
     ValueError
         If there is none; the message lists the names.
     """
+    if isinstance(name, Variant):
+        return name
     try:
         return VARIANTS[name]
     except (KeyError, TypeError):

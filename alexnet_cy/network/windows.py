@@ -16,7 +16,7 @@ Pair: TypeAlias = tuple[int, int]
 """(height, width), or (before, after) along one axis."""
 
 PairLike: TypeAlias = int | Pair
-"""What an argument may be that becomes a `Pair`: one number stands for both."""
+"""An argument that becomes a `Pair`: one number stands for both."""
 
 Padding: TypeAlias = tuple[Pair, Pair]
 """((top, bottom), (left, right)), in pixels."""
@@ -65,7 +65,7 @@ def as_pair(value: object, name: str, *, minimum: int) -> Pair:
     value : int or (int, int)
         One integer stands for both; NumPy's integers are welcome.
     name : str
-        What the error message calls the argument.
+        Its name in error messages.
     minimum : int
         The smallest value that is accepted.
 
@@ -99,7 +99,7 @@ def as_padding(value: object, kernel_size: Pair, name: str = "padding") -> Paddi
     kernel_size : (int, int)
         Size of the window. Padding must be smaller, else a window could see nothing but padding.
     name : str
-        What the error message calls the argument.
+        Its name in error messages.
 
     Returns
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -36,6 +37,7 @@ def loss_and_gradients(
     *,
     sample_weights: ArrayLike | None = None,
     dropped: Masks | None = None,
+    decided: Mapping[str, NDArray[np.integer[Any]]] | None = None,
     dtype: DTypeLike = np.float64,
 ) -> tuple[float, dict[str, Array]]:
     """Compute the softmax cross-entropy of a batch, and its gradients by everything it depends on.
@@ -53,6 +55,10 @@ def loss_and_gradients(
     dropped : mapping, optional
         For a fully connected layer's name, which of its inputs are kept, a boolean array of shape
         (N, inputs), and the fraction p that is dropped on average.
+    decided : mapping, optional
+        By a layer's name, what its rounded numbers have decided in another pass: 1 where its ReLU
+        lets a gradient through and 0 where not, or which pixel of each window has won. A value
+        within rounding of another, or of zero, may decide either way, and its gradient jumps.
     dtype : dtype
         Of all arithmetic; float64 is the oracle.
 
@@ -63,6 +69,7 @@ def loss_and_gradients(
         By the names of `weights`, and by "input"; each of the shape of what it belongs to.
     """
     masks: Masks = {} if dropped is None else dropped
+    decisions = {} if decided is None else decided
     values = np.asarray(x, dtype)
     tape: list[tuple[Layer, Array, Array]] = []  # each layer with what it read and what it wrote
     for layer in variant.layers:
@@ -77,8 +84,9 @@ def loss_and_gradients(
     gradients: dict[str, Array] = {}
     for layer, read, wrote in reversed(tape):
         if isinstance(layer, Conv | Linear) and layer.relu:
-            gradient = relu_gradient(wrote, gradient, dtype=dtype)
-        gradient, of_parameters = _backward(layer, weights, read, gradient, dtype)
+            gradient = relu_gradient(decisions.get(layer.name, wrote), gradient, dtype=dtype)
+        winners = decisions.get(layer.name)
+        gradient, of_parameters = _backward(layer, weights, read, gradient, winners, dtype)
         gradients |= {f"{layer.name}.{kind}": value for kind, value in of_parameters.items()}
         if layer.name in masks:
             gradient = dropout(gradient, *masks[layer.name], dtype=dtype)
@@ -95,7 +103,12 @@ def _forward(layer: Layer, weights: Mapping[str, ArrayLike], x: Array, dtype: DT
 
 
 def _backward(
-    layer: Layer, weights: Mapping[str, ArrayLike], x: Array, dy: Array, dtype: DTypeLike
+    layer: Layer,
+    weights: Mapping[str, ArrayLike],
+    x: Array,
+    dy: Array,
+    winners: NDArray[np.integer[Any]] | None,
+    dtype: DTypeLike,
 ) -> tuple[Array, dict[str, Array]]:
     """Return the gradients by a layer's input and by its parameters; its ReLU is behind us."""
     if isinstance(layer, Linear):
@@ -128,6 +141,7 @@ def _backward(
                 stride=layer.stride,
                 padding=layer.padding,
                 ceil_mode=layer.ceil_mode,
+                winners=winners,
                 dtype=dtype,
             ),
             {},

@@ -176,7 +176,7 @@ def local_response_norm(
     Raises
     ------
     TypeError, ValueError
-        If `x` has no four axes, or `size` is no whole number from 1 up.
+        If `x` has no four axes, or `size` is not a whole number from 1 up.
     """
     images = _as_array("x", x, 4, dtype)
     size = as_count(size, "size")
@@ -284,21 +284,21 @@ def softmax(x: ArrayLike, *, dtype: DTypeLike = np.float64) -> Array:
 
     Parameters
     ----------
-    x : array_like, shape (N, F)
-        One row per image; F at least 1.
+    x : array_like, shape (N, F) or (N, C, H, W)
+        One row per image, or for each of its pixels, along the second axis; F at least 1.
     dtype : dtype
         Of the arithmetic and the result.
 
     Returns
     -------
-    ndarray, shape (N, F)
+    ndarray, shape of `x`
 
     Raises
     ------
     ValueError
-        If `x` has no two axes.
+        If `x` has neither two nor four axes.
     """
-    rows = _as_array("x", x, 2, dtype)
+    rows = _as_array("x", x, 4 if np.ndim(x) == 4 else 2, dtype)
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
     y: Array = powers / powers.sum(axis=1, keepdims=True)
     return y
@@ -322,7 +322,7 @@ def window_pixels(
     kernel, stride, padding, ceil_mode
         As in `max_pool2d`.
     fill : float
-        What stands outside the images.
+        The value outside the images.
 
     Returns
     -------

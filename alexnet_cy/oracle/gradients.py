@@ -7,6 +7,8 @@ the gradients by what the layer reads. Arrays are (N, C, H, W) or (N, F), all ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -95,6 +97,7 @@ def max_pool2d_gradient(
     stride: PairLike | None = None,
     padding: PaddingLike = 0,
     ceil_mode: bool = False,
+    winners: NDArray[np.integer[Any]] | None = None,
     dtype: DTypeLike = np.float64,
 ) -> Array:
     """Differentiate max pooling: the first maximum of a window takes the whole of its gradient.
@@ -106,6 +109,9 @@ def max_pool2d_gradient(
     x, kernel_size, stride, padding, ceil_mode
         As of `max_pool2d`.
     dy : array_like, shape (N, C, P, Q)
+    winners : ndarray of int, shape (N, C, P, Q), optional
+        The pixel of each window that takes its gradient, counted along its rows, in place of the
+        first maximum.
     dtype : dtype
 
     Returns
@@ -116,10 +122,11 @@ def max_pool2d_gradient(
     kernel = as_pair(kernel_size, "kernel_size", minimum=1)
     step = kernel if stride is None else stride
     pixels = window_pixels(images, kernel, step, padding, ceil_mode, fill=-np.inf)
-    winner = np.argmax(np.stack(list(pixels.values())), axis=0)  # the first of equal ones
+    if winners is None:
+        winners = np.argmax(np.stack(list(pixels.values())), axis=0)  # the first of equal ones
     padded, places = _padded_zeros(images, kernel, step, padding, ceil_mode)
     for number, place in enumerate(pixels):
-        places[place] += np.where(winner == number, gradient, 0)
+        places[place] += np.where(winners == number, gradient, 0)
     return _inside(padded, images, kernel, padding)
 
 

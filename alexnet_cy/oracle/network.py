@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.names import PRE_SUFFIX, layer_of_feature, resolve_layer
+from alexnet_cy.network.names import PRE_SUFFIX, is_flat_name, layer_of_feature, resolve_layer
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Shape
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.oracle.baseline import baseline_layer, conv2d_im2col, conv2d_loops
@@ -146,7 +146,7 @@ def forward(
     weights : mapping
         "conv1.weight" to "fc8.bias", in the shapes of `variant.parameter_shapes()`. Those behind
         the last layer asked for are not looked at.
-    x : array_like, shape (N, 3, H, W)
+    x : array_like, shape (N, C, H, W)
         Preprocessed images, their channels in `variant.channel_order`.
     layers : sequence of str, optional
         Names that `resolve_layer` knows, such as "conv5", "fc7_pre" or "features.11".
@@ -156,7 +156,7 @@ def forward(
     Returns
     -------
     ndarray, shape (N, classes), or dict
-        Probabilities; if `layers` is given, for each name asked for, the value of that layer, of
+        Probabilities; if `layers` is given, for each name, the value of that layer, of
         shape (N, C, H, W) or (N, F).
 
     Raises
@@ -167,22 +167,30 @@ def forward(
         If there is no such variant or layer, the images do not fit the variant, or a weight is
         missing or has the wrong shape.
     """
-    network = get_variant(variant) if isinstance(variant, str) else variant
+    network = get_variant(variant)
     if isinstance(layers, str):
         raise TypeError(f"layers must be a list of names, got the string {layers!r}")
-    asked = ["prob"] if layers is None else layers
+    last = network.layers[-1].name
+    asked = [last] if layers is None else layers
     canonical = {name: resolve_layer(network, name) for name in asked}
     features = _features(network, weights, np.asarray(x, dtype), set(canonical.values()))
-    values = {name: features[feature] for name, feature in canonical.items()}
-    return values["prob"] if layers is None else values
+    values = {
+        name: features[feature].reshape(len(features[feature]), -1)
+        if is_flat_name(name)
+        else features[feature]
+        for name, feature in canonical.items()
+    }
+    return values[last] if layers is None else values
 
 
 def _features(
     variant: Variant, weights: Mapping[str, ArrayLike], values: Array, wanted: set[str]
 ) -> dict[str, Array]:
     """Compute the values with these canonical names, and no layer behind the last of them."""
-    if values.ndim != 4 or values.shape[1] != 3:
-        raise ValueError(f"x must have shape (N, 3, height, width), got {values.shape}")
+    if values.ndim != 4 or values.shape[1] != variant.in_channels:
+        raise ValueError(
+            f"x must have shape (N, {variant.in_channels}, height, width), got {values.shape}"
+        )
     unfinished = {layer_of_feature(feature) for feature in wanted}
     if not unfinished:
         return {}

@@ -27,13 +27,13 @@ class PublishedFile:
     Attributes
     ----------
     name : str
-        What users ask for.
+        The name for users.
     title : str
         One line for people.
     variant : str
         The network that the weights were trained for.
     file_name : str
-        What it is called on the server, and in the cache.
+        Its name on the server and in the cache.
     urls : tuple of str
         Where it is, the first one first.
     size_mb : float
@@ -50,7 +50,7 @@ class PublishedFile:
     top1, top5 : float
         Published accuracy on ImageNet's validation set, in percent, one centre crop.
     source : str
-        Who publishes it, and where the figures above come from.
+        The publisher, and where the figures above come from.
     """
 
     name: str

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.published.checksum import file_hash
+from alexnet_cy.published.pace import Pace, TooSlow, within
 from alexnet_cy.version import __version__
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ CONNECT_TIMEOUT_S = 10.0
 MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 20
 
-PIECE_BYTES = 1 << 16  # what is lost of a connection that breaks off, at most
+PIECE_BYTES = 1 << 16  # what is read at once, at most
+
+# The head of an answer may take so many times as long as the first byte of it.
+HEAD_TIMES = 2
 
 
 class DownloadError(WeightsError):
@@ -49,11 +53,12 @@ class ResumableDownload:
     Parameters
     ----------
     file : PublishedFile
-        What is fetched: its size and its hash.
+        The file to fetch: its size and its hash.
     part : Path
         Where the bytes are kept until they are complete.
     timeout_s : float
-        Seconds without a byte after which the connection is given up.
+        Seconds without a byte after which the connection is given up; and in every such time there
+        must come the bytes that `pace.LOWEST_BYTES_PER_S` asks for.
     progress : callable, optional
         Called now and then, see `Progress`.
     """
@@ -80,7 +85,7 @@ class ResumableDownload:
         ------
         DownloadError
             The server cannot be reached, answers with an error, breaks off without an attempt
-            bringing any more bytes, or sends something else than the file.
+            bringing any more bytes, is too slow, or sends something else than the file.
         OSError
             The disk cannot be written to.
         """
@@ -109,19 +114,20 @@ class ResumableDownload:
     def _complete(self, session: Session, url: str) -> None:
         """Transfer until all bytes are there, as long as every attempt brings some."""
         most_bytes = -1
+        pace = Pace(self._timeout_s)
         for _ in range(MAX_ATTEMPTS):
             try:
-                self._transfer(session, url)
+                self._transfer(session, url, pace)
                 return
-            except _BrokenOff as error:
+            except (_BrokenOff, TooSlow) as error:
                 have = self._bytes_here()
-                if have <= most_bytes:
+                if have <= most_bytes or isinstance(error, TooSlow):
                     kept = f"; {have} bytes are kept for the next try" if have else ""
                     raise DownloadError(f"{url}: {error}{kept}") from error.__cause__
                 most_bytes = have
         raise DownloadError(f"{url}: broke off {MAX_ATTEMPTS} times; the next try continues")
 
-    def _transfer(self, session: Session, url: str) -> None:
+    def _transfer(self, session: Session, url: str, pace: Pace) -> None:
         """Ask once for what is missing and take what comes."""
         from requests.exceptions import RequestException
 
@@ -130,16 +136,20 @@ class ResumableDownload:
             return
         headers = {"Range": f"bytes={have}-"} if have else {}
         timeouts = (min(CONNECT_TIMEOUT_S, self._timeout_s), self._timeout_s)
+
+        def ask() -> Response:
+            return session.get(url, headers=headers, stream=True, timeout=timeouts)
+
         try:
-            with session.get(url, headers=headers, stream=True, timeout=timeouts) as response:
+            with within(HEAD_TIMES * sum(timeouts), ask) as response:
                 if response.status_code == 416:  # no such range: there is more here than there
                     self._drop()
                     raise _BrokenOff("the server has fewer bytes than there are here")
-                self._receive(response, url, have)
+                self._receive(response, url, have, pace)
         except RequestException as error:
             raise _BrokenOff(_reason(error)) from error
 
-    def _receive(self, response: Response, url: str, have: int) -> None:
+    def _receive(self, response: Response, url: str, have: int, pace: Pace) -> None:
         """Append the body of an answer to the part, or begin it anew if the answer does."""
         if response.status_code not in (200, 206):
             raise DownloadError(
@@ -153,8 +163,10 @@ class ResumableDownload:
         self._check_size(url, start if total is None else total, exact=total is not None)
         done = start
         with open(self._part, "ab" if start else "wb") as stream:
-            for piece in response.iter_content(PIECE_BYTES):
+            pace.start()
+            for piece in _pieces(response):
                 done += len(piece)
+                pace.note(len(piece))
                 self._check_size(url, done)
                 stream.write(piece)
                 if self._progress is not None:
@@ -194,11 +206,32 @@ def _total_bytes(response: Response, start: int) -> int | None:
     return start + int(length) if re.fullmatch(r"[0-9]{1,15}", length) else None
 
 
+def _pieces(response: Response) -> Iterator[bytes]:
+    """Yield what has come, as it comes.
+
+    `Response.iter_content` waits until a piece is full, for ever if a byte comes now and then.
+    """
+    from http.client import HTTPException
+
+    from urllib3.exceptions import HTTPError
+
+    body = response.raw
+    read = getattr(body, "read1", None) or body._fp.read1  # urllib3 2, and 1
+    while True:
+        try:
+            piece: bytes = read(PIECE_BYTES)
+        except (HTTPError, HTTPException, OSError) as error:
+            raise _BrokenOff(_reason(error)) from error
+        if not piece:
+            return
+        yield piece
+
+
 def _reason(error: Exception) -> str:
     """Say in a few words what has happened to the connection; requests nests three errors."""
     from requests import exceptions
 
-    if isinstance(error, exceptions.Timeout) or "timed out" in str(error):
+    if isinstance(error, exceptions.Timeout | TimeoutError) or "timed out" in str(error):
         return "the server does not answer in time"
     if isinstance(error, exceptions.TooManyRedirects):
         return f"more than {MAX_REDIRECTS} redirections"
@@ -208,4 +241,6 @@ def _reason(error: Exception) -> str:
         return "the connection broke off"
     if isinstance(error, exceptions.ConnectionError):
         return "the server cannot be reached"
+    if not isinstance(error, exceptions.RequestException):  # while it was being read
+        return "the connection broke off"
     return str(error) or type(error).__name__

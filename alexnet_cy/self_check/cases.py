@@ -1,4 +1,4 @@
-"""What the self-check computes: every kernel, its definition's result, and the bound between."""
+"""The cases of the self-check: every kernel, its definition's result, and the bound between."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.ops_convolution import convolve
 from alexnet_cy.engine.packed.linear_packing import multiply_streamed, pack_linear
-from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
+from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax, _unit_distance
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.network.windows import NO_PADDING, Padding, Pair
-from alexnet_cy.oracle import definitions
+from alexnet_cy.oracle import definitions, perceptual
 
 __all__ = ["Case", "cases"]
 
@@ -41,7 +41,7 @@ class Case:
     kernels : tuple of str
         The functions of a level (src/kernels.h) that compute it.
     name : str
-        What tells it from the other cases of the operation.
+        The difference from the other cases of the operation.
     compute : callable
         ``compute(kernels, threads)`` returns the result of a level's kernels.
     exact : ndarray of float64
@@ -75,6 +75,7 @@ def cases() -> Iterator[Case]:
     yield from _poolings()
     yield from _norms()
     yield from _flat_operations()
+    yield from _distances()
 
 
 # x, weight, stride, padding and groups: AlexNet's convolutions with fewer filters, one of many
@@ -260,6 +261,30 @@ def _on_rows(
         return y
 
     return compute
+
+
+def _distances() -> Iterator[Case]:
+    for channels in (35, 64):
+        features = np.maximum(_normal(4, channels, 13, 9), 0)
+        a, b = features[:2], features[2:]
+        weight = np.abs(_normal(channels))
+        exact = perceptual.unit_distance(a, b, weight, 1e-10)
+        # Each quotient is off by a few roundings and those of the length of its vector, the sum of
+        # the weighted squares by those of its terms.
+        magnitude = perceptual.unit_distance(a, -b, weight, 1e-10)
+        bound = 2 * _bound_of_sums(channels, magnitude)
+        compute = partial(_compare, a, b, weight)
+        name = f"{channels} channels"
+        yield Case("perceptual distance", ("unit_distance",), name, compute, exact, bound)
+
+
+def _compare(
+    a: Float32Array, b: Float32Array, weight: Float32Array, kernels: object, threads: int
+) -> Float32Array:
+    pixels_a, pixels_b = (np.ascontiguousarray(x.transpose(0, 2, 3, 1)) for x in (a, b))
+    distance = np.full(pixels_a.shape[:3], np.nan, np.float32)
+    _unit_distance.UnitDistance(kernels, pixels_a, pixels_b, weight, 1e-10, distance).run(threads)
+    return distance
 
 
 def _nchw(y: Float32Array) -> Float32Array:

@@ -21,7 +21,7 @@ class KernelCheck:
     level : str
         The instruction-set level.
     operation : str
-        What was computed, such as "Winograd convolution".
+        The operation, such as "Winograd convolution".
     kernels : tuple of str
         The functions of the level (src/kernels.h) that computed it.
     case : str
@@ -29,7 +29,7 @@ class KernelCheck:
     error : float
         The absolute error at that place; infinite where there should be a number and is none.
     bound : float
-        What is allowed there; 0 means that every bit must be right.
+        The bound there; 0 means that every bit must be right.
     """
 
     level: str
@@ -68,7 +68,7 @@ def check_kernels(*, threads: int | None = None) -> list[KernelCheck]:
     Raises
     ------
     TypeError, ValueError
-        `threads` is no such number.
+        `threads` is not a number of threads.
     """
     counts = sorted({1, resolve_threads(threads)})
     found: dict[tuple[str, str], KernelCheck] = {}

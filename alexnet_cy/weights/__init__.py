@@ -15,9 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.files import WeightsFile, open_file
     from alexnet_cy.weights.loader import LoadedNetwork, open_network, read_file
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = [
     "LoadedNetwork",
@@ -31,7 +32,7 @@ __all__ = [
 
 _HOMES = {
     "LoadedNetwork": "alexnet_cy.weights.loader",
-    "NetworkFile": "alexnet_cy.contracts.tensors",
+    "NetworkFile": "alexnet_cy.weights.network_file",
     "TensorRef": "alexnet_cy.contracts.tensors",
     "WeightsFile": "alexnet_cy.weights.files",
     "open_file": "alexnet_cy.weights.files",

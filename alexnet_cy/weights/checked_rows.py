@@ -8,7 +8,6 @@ crc(a b) = crc(a) x^(8 |b|) + crc(b), where adding is exclusive or.
 from __future__ import annotations
 
 from functools import lru_cache
-from threading import Lock
 
 __all__ = ["RowsChecksum", "join_crc32"]
 
@@ -21,13 +20,14 @@ _X = 1 << 30
 class RowsChecksum:
     """Collects the checksums of rows until there is one of every row, and compares it then.
 
-    Rows may come in any order, and from several threads; whoever completes them hears of a
-    difference, so whoever uses all of the rows does.
+    Rows may come in any order, and from several threads; the one that completes them raises for a
+    difference, and so does every later one, so every use of all rows is checked. Nothing waits for
+    anything here: every step is atomic.
 
     Parameters
     ----------
     n_rows, row_bytes : int
-        How many rows there are, and how long each is.
+        The number of rows, and the length of each.
     crc32 : int
         The CRC-32 that the bytes of all rows must have.
 
@@ -42,8 +42,8 @@ class RowsChecksum:
         self._n_rows = n_rows
         self._row_bytes = row_bytes
         self._crc32 = crc32
-        self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the row behind, the CRC-32
-        self._lock = Lock()
+        self._parts: dict[int, tuple[int, int]] = {}  # by the first row: the next one, the CRC-32
+        self._differs = False
 
     def add(self, first: int, count: int, crc32: int) -> bool:
         """Note the checksum of some rows.
@@ -51,24 +51,25 @@ class RowsChecksum:
         Returns
         -------
         bool
-            False if these complete the rows, and the checksum of all is another one.
+            False if the rows are complete, and the checksum of all is another one.
         """
-        with self._lock:
-            self._parts[first] = first + count, crc32
-            whole = self._join()
-            if whole is None:
-                return True
-            self._parts.clear()
-            self.is_known = whole == self._crc32
-            return self.is_known
+        self._parts[first] = first + count, crc32
+        whole = self._join(dict(self._parts))
+        if whole is not None:
+            if whole == self._crc32:
+                self.is_known = True
+                self._parts.clear()
+            else:
+                self._differs = True
+        return not self._differs
 
-    def _join(self) -> int | None:
+    def _join(self, parts: dict[int, tuple[int, int]]) -> int | None:
         """Return the CRC-32 of all rows, None as long as some are missing."""
-        if sum(end - first for first, (end, _) in self._parts.items()) < self._n_rows:
+        if sum(end - first for first, (end, _) in parts.items()) < self._n_rows:
             return None
         end = crc32 = 0
         while end < self._n_rows:
-            part = self._parts.get(end)
+            part = parts.get(end)
             if part is None:
                 return None
             begin, (end, of_part) = end, part
@@ -77,7 +78,7 @@ class RowsChecksum:
 
 
 def join_crc32(first: int, second: int, second_bytes: int) -> int:
-    """Return the CRC-32 of two byte strings behind one another.
+    """Return the CRC-32 of two byte strings, one after the other.
 
     Parameters
     ----------

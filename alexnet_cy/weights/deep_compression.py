@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Conv, Linear
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import BlockTensor, read_floats
 
 if TYPE_CHECKING:

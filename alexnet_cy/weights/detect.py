@@ -8,10 +8,10 @@ takes but people try all the same is among them, with what to say about it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.frameworks.unread import TORCH_TAR_MEMBERS, UNREAD, Sniff
 
 if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
@@ -35,8 +35,9 @@ _MAX_LAYER_COUNT = 1 << 26
 # bytes (caffe.proto, NetParameter).
 _NET_PARAMETER_KEYS = tuple(bytes.fromhex(key) for key in "0a 12 1a 20 22 28 32 38 42 a206".split())
 
-Sniff: TypeAlias = Callable[[bytes], bool]
-"""Looks at the first bytes of a file."""
+# torch/serialization.py: MAGIC_NUMBER as LONG1 writes it, behind PROTO and perhaps FRAME.
+_TORCH_MAGIC = b"\x8a\x0a" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
+_TORCH_MAGIC_END = 32
 
 
 class Format(NamedTuple):
@@ -50,11 +51,14 @@ class Format(NamedTuple):
         The module below `alexnet_cy.weights` whose ``read`` reads it.
     takes_variant : bool
         Whether ``read`` takes a variant, because the file has no shapes.
+    takes_head : bool
+        Whether ``read`` takes the layer to end with, because there may be several ends.
     """
 
     name: str
     module: str
     takes_variant: bool = False
+    takes_head: bool = False
 
 
 def detect(file: WeightsFile) -> Format:
@@ -98,9 +102,10 @@ def _is_npz(head: bytes) -> bool:
 
 
 def _is_torch(head: bytes) -> bool:
-    """Find a zip file, a pickle of protocol 2 to 5, or the tar file of 2016."""
-    is_pickle = head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
-    return head.startswith(_ZIP_MAGIC) or is_pickle or head.startswith(b"ustar", 257)
+    """Find a zip file, a pickle that begins with torch's magic number, or the tar file of 2016."""
+    is_legacy = _is_pickle(head) and _TORCH_MAGIC in head[:_TORCH_MAGIC_END]
+    is_tar = head.startswith(b"ustar", 257) and head.startswith(TORCH_TAR_MEMBERS)
+    return head.startswith(_ZIP_MAGIC) or is_legacy or is_tar
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -120,39 +125,32 @@ def _is_blob(head: bytes) -> bool:
     return (head[:1] == b"\x08" and head[2:3] == b"\x10") or head[:1] in (b"\x2a", b"\x3a")
 
 
-def _is_web_page(head: bytes) -> bool:
-    """Find HTML."""
-    return head.lstrip()[:5].lower() in (b"<!doc", b"<html")
-
-
-def _is_text(head: bytes) -> bool:
-    """Find nothing but printable ASCII, tabs and line ends."""
-    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in head)
+def _is_pickle(head: bytes) -> bool:
+    """Find a pickle of protocol 2 to 5."""
+    return head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
 
 
 _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_starts(b"\x93NUMPY"), Format("npy", "arrays.npy")),
     (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
+    (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "frameworks.hdf5")),
     (
-        _starts(b"\x89HDF\r\n\x1a\n"),
-        "HDF5 (Keras, or Caffe's .caffemodel.h5) is not read; save the arrays with numpy.savez",
+        _starts(b"MATLAB "),
+        "a MATLAB file (.mat, as of MatConvNet) is not read; load it with scipy.io.loadmat, and "
+        "save the arrays as conv1.weight, conv1.bias, ... with numpy.savez",
     ),
-    (_starts(b"\x1f\x8b"), "compressed with gzip; unpack it first"),
-    (
-        _starts(b"version https://git-lfs"),
-        "a pointer of git-lfs, not the file it stands for; fetch that with git lfs pull",
-    ),
-    (_is_web_page, "a web page: the download gave no weights"),
+    (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (
         _is_deep_compression,
         Format("deep-compression", "deep_compression", takes_variant=True),
     ),
     (_is_torch, Format("torch", "pytorch.read")),
+    (_is_pickle, Format("pickle", "arrays.pickled")),
     (_is_blob, "a mean image (binaryproto), not a network"),
-    (_is_text, "a text file (a .prototxt has no weights), not a network"),
+    *UNREAD,
     (_starts(b"\x08"), Format("onnx", "onnx.read")),
-    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffe.read")),
+    (_starts(*_NET_PARAMETER_KEYS), Format("caffemodel", "caffe.read", takes_head=True)),
 )
 
 FORMATS = tuple(kind for _, kind in _SIGNATURES if isinstance(kind, Format))

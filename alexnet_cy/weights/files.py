@@ -1,7 +1,9 @@
 """Opening a weight file: once, if it is a regular file of a sane size, then read by position.
 
 Detection, the reader and the tensors that it hands out share the one opened file, so what was
-checked is what is read. Nothing is mapped into memory: a mapped file that another process cuts
+checked is what is read. The tensors are read later, and the file may have been written to by then:
+every read looks at the size and the times of the file, and what is another file by now is an error,
+never a mixture of two. Nothing is mapped into memory: a mapped file that another process cuts
 short kills the reading process with SIGBUS; a read returns fewer bytes, which becomes an error.
 """
 
@@ -10,12 +12,12 @@ from __future__ import annotations
 import io
 import os
 import stat
-import threading
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.machine.file_stamp import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,8 @@ def open_file(path: str | os.PathLike[str]) -> WeightsFile:
     Parameters
     ----------
     path : path-like
-        Path of a regular file, or a `WeightsFile`.
+        Path of a regular file, or a `WeightsFile`; or a `FileStamp`, to open that file only as it
+        was then.
 
     Returns
     -------
@@ -52,11 +55,14 @@ def open_file(path: str | os.PathLike[str]) -> WeightsFile:
     ------
     WeightsError
         The path cannot be opened, is not a regular file, is empty, or is larger than
-        `MAX_FILE_BYTES`.
+        `MAX_FILE_BYTES`. Or it is not as its `FileStamp` has it.
     """
     if isinstance(path, WeightsFile):
         return path
-    return WeightsFile(path)
+    file = WeightsFile(path)
+    if isinstance(path, FileStamp) and file.stamp != path:
+        raise WeightsError(f"{file.path!r}: the file is gone or has been changed since")
+    return file
 
 
 class WeightsFile(os.PathLike[str]):
@@ -75,6 +81,8 @@ class WeightsFile(os.PathLike[str]):
         The path as given.
     size_bytes : int
         Length of the file when it was opened.
+    stamp : FileStamp
+        What it was when it was opened.
 
     Raises
     ------
@@ -89,9 +97,9 @@ class WeightsFile(os.PathLike[str]):
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise WeightsError(f"{self.path!r}: cannot be opened: {error}") from error
         weakref.finalize(self, self._raw.close)
-        self._lock = threading.Lock()
-        status = os.fstat(self._raw.fileno())
+        self._status = status = os.fstat(self._raw.fileno())
         self.size_bytes = status.st_size
+        self.stamp = FileStamp.of_status(self.path, status)
         if not stat.S_ISREG(status.st_mode):
             raise WeightsError(f"{self.path!r}: not a regular file")
         if self.size_bytes == 0:
@@ -123,7 +131,8 @@ class WeightsFile(os.PathLike[str]):
         Raises
         ------
         WeightsError
-            The file ends before the buffer is full, or cannot be read.
+            The file ends before the buffer is full, cannot be read, or has been changed since it
+            was opened.
         """
         target = target.cast("B") if target.nbytes else memoryview(b"")
         done = 0
@@ -134,6 +143,8 @@ class WeightsFile(os.PathLike[str]):
                 if not count:
                     break
                 done += count
+            # After the read: a change before it or during it shows as well.
+            self._check_unchanged(os.fstat(self._raw.fileno()))
         except (OSError, ValueError, OverflowError) as error:
             raise WeightsError(f"{self.path!r}: cannot be read: {error}") from error
         if done < len(target):
@@ -142,13 +153,35 @@ class WeightsFile(os.PathLike[str]):
                 f"the file has {done} there"
             )
 
+    def _check_unchanged(self, now: os.stat_result) -> None:
+        """Refuse a file that may hold other bytes than when it was opened.
+
+        A time of change (ctime) that is another may come of new bytes under an old time of writing
+        (mtime), as of `cp -p`. It is taken for harmless only where something else has changed that
+        sets it: a name was given or taken away (the file replaced, say), owner or mode.
+        """
+        then = self._status
+        if (now.st_size, now.st_mtime_ns) == (then.st_size, then.st_mtime_ns) and (
+            now.st_ctime_ns == then.st_ctime_ns or _attributes(now) != _attributes(then)
+        ):
+            self._status = now
+            return
+        if now.st_size != then.st_size:
+            what = f"it had {then.st_size} bytes and has {now.st_size}"
+        else:
+            what = "it has been written to, touched or renamed"
+        raise WeightsError(
+            f"{self.path!r}: has been changed since it was opened: {what}; a network is the file "
+            "that was opened, so load it anew"
+        )
+
     def _read_at(self, offset: int, target: memoryview) -> int:
         """Read once, at most as many bytes as the target has; return how many came."""
         if hasattr(os, "preadv"):  # no position to share: several threads read at once
             return os.preadv(self._raw.fileno(), [target], offset)
-        with self._lock:
-            self._raw.seek(offset)
-            return self._raw.readinto(target)
+        data = os.pread(self._raw.fileno(), len(target), offset)
+        target[: len(data)] = data
+        return len(data)
 
     def read_bytes(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on.
@@ -257,6 +290,11 @@ def as_weights_error(what: str) -> Iterator[None]:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:300]  # some quote the whole of what they got
         raise WeightsError(f"{what} cannot be read: {reason}") from error
+
+
+def _attributes(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes the time of change and is no content."""
+    return status.st_nlink, status.st_mode, status.st_uid, status.st_gid
 
 
 def _open_without_blocking(path: str, flags: int) -> int:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 
 from alexnet_cy.contracts.records import record
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.naming.modules import KINDS, TENSORFLOW_KINDS, split_name
+from alexnet_cy.weights.naming.order import names_by_order
 
 __all__ = [
     "LAYER_NAMES",
     "TORCHVISION_MODULES",
     "Names",
     "canonical_names",
-    "split_name",
     "torchvision_name",
 ]
 
@@ -43,22 +44,11 @@ TORCHVISION_MODULES: Mapping[str, str] = MappingProxyType(
 # linear layer, or not at all, is the same network with other numbers.
 _CLASSIFIERS = (("1", "4", "6"), ("0", "3", "6"), ("0", "2", "4"))
 
-# The endings that occur: ours and PyTorch's; tensorpack's and loadcaffe's; TensorFlow's and
-# caffe-tensorflow's; Caffe's own, the number of the blob in its layer.
-_KINDS: Mapping[str, str] = MappingProxyType(
-    {
-        "weight": "weight",
-        "bias": "bias",
-        "W": "weight",
-        "b": "bias",
-        "weights": "weight",
-        "biases": "bias",
-        "0": "weight",
-        "1": "bias",
-    }
-)
-# Files that use these endings come from TensorFlow and keep its order of axes, HWIO and (in, out).
-_TENSORFLOW_KINDS = frozenset({"W", "weights"})
+# Of a layer that has its usual name; what belongs to a batch normalisation needs the order.
+_NAMED_KINDS = frozenset(KINDS.values()) - {"running_mean", "running_var"}
+
+# What stands before these is what wraps the network: ``model.``, ``net.``, ``_orig_mod.``.
+_ANCHORS = ("features.0", "conv1")
 
 
 @record(frozen=True, slots=True)
@@ -68,7 +58,8 @@ class Names:
     Attributes
     ----------
     canonical : mapping of str to str
-        The canonical name of each stored name; a name that is not understood stands for itself.
+        The canonical name of each stored name; a name that is not understood stands for itself, and
+        one that is left out belongs to no layer.
     variant : str or None
         "torchvision" if the names are torchvision's, else None.
     tensorflow_layout : bool
@@ -86,8 +77,9 @@ def canonical_names(stored: Mapping[str, tuple[int, ...]]) -> Names:
     Parameters
     ----------
     stored : mapping of str to tuple of int
-        The shape of each tensor by its name in the file. Shapes matter for one thing only: a
-        fine-tuned network whose last layer has another name (``fc8_flickr``).
+        The shape of each tensor by its name in the file, in the order of the file. Shapes matter
+        for a fine-tuned network whose last layer has another name (``fc8_flickr``), and for layers
+        that are named by their order alone.
 
     Returns
     -------
@@ -96,22 +88,26 @@ def canonical_names(stored: Mapping[str, tuple[int, ...]]) -> Names:
     Raises
     ------
     WeightsError
-        Two names of the file mean the same tensor.
+        Two names of the file mean the same tensor, two prefixes each stand before a network, or a
+        batch normalisation is not behind a layer.
     """
-    parts = {name: split_name(name) for name in stored}
+    parts = _unwrapped({name: split_name(name) for name in stored})
     torch_layers = _torchvision_layers({layer for layer, _ in parts.values()})
     layers = {layer: layer for layer in LAYER_NAMES} | torch_layers
     layers |= _renamed_head(parts, layers, stored)
     canonical: dict[str, str] = {}
     for name, (layer, ending) in parts.items():
-        known = layer in layers and ending in _KINDS
-        canonical[name] = f"{layers[layer]}.{_KINDS[ending]}" if known else name
+        known = layer in layers and KINDS.get(ending, "") in _NAMED_KINDS
+        canonical[name] = f"{layers[layer]}.{KINDS[ending]}" if known else name
+    variant = "torchvision" if torch_layers else None
+    if not _is_whole(canonical):
+        by_order = names_by_order(stored)
+        if by_order is not None:
+            canonical = by_order
+            variant = "torchvision" if _is_torchvisions_trunk(canonical) else None
     _check_unique(canonical)
-    return Names(
-        canonical,
-        "torchvision" if torch_layers else None,
-        any(layer in layers and ending in _TENSORFLOW_KINDS for layer, ending in parts.values()),
-    )
+    endings = {split_name(name)[1] for name in canonical}
+    return Names(canonical, variant, not endings.isdisjoint(TENSORFLOW_KINDS))
 
 
 def torchvision_name(canonical: str) -> str:
@@ -126,15 +122,43 @@ def torchvision_name(canonical: str) -> str:
     return f"{TORCHVISION_MODULES[layer]}.{kind}"
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Split a stored name into its layer, without ``module.``, and its ending.
+def _unwrapped(parts: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Take away the prefix that the layers of the network share.
 
-    ``features.module.0.weight`` gives ("features.0", "weight"), ``conv1/W`` gives ("conv1", "W"),
-    and a name without a separator (name, "").
+    Raises
+    ------
+    WeightsError
+        There are two networks under two prefixes.
     """
-    path = name.replace("/", ".").split(".")
-    path = [part for part in path[:-1] if part != "module"] + path[-1:]
-    return (".".join(path[:-1]), path[-1]) if len(path) > 1 else (name, "")
+    prefixes = {
+        layer.removesuffix(anchor): None
+        for layer, _ in parts.values()
+        for anchor in _ANCHORS
+        if layer == anchor or layer.endswith(f".{anchor}")
+    }
+    if len(prefixes) > 1:
+        found = ", ".join(f"{prefix[:80]!r}" for prefix in prefixes)
+        raise WeightsError(
+            f"there is a network under each of the prefixes {found}; save the tensors of one alone"
+        )
+    prefix = next(iter(prefixes), "")
+    return {name: (layer.removeprefix(prefix), ending) for name, (layer, ending) in parts.items()}
+
+
+def _is_whole(canonical: Mapping[str, str]) -> bool:
+    """Tell whether every name is understood, and the layers are the first ones without a gap."""
+    kinds = {name: tuple(name.split(".")) for name in canonical.values()}
+    if any(len(parts) != 2 or parts[0] not in LAYER_NAMES for parts in kinds.values()):
+        return False
+    present = {parts[0] for parts in kinds.values()}
+    return present == set(LAYER_NAMES[: len(present)])
+
+
+def _is_torchvisions_trunk(canonical: Mapping[str, str]) -> bool:
+    """Tell whether the five convolutions have the numbers that they have in torchvision."""
+    paths = {canonical[name]: split_name(name)[0] for name in canonical}
+    numbers = [paths.get(f"conv{i}.weight", "").rpartition(".")[2] for i in range(1, 6)]
+    return numbers == ["0", "3", "6", "8", "10"]
 
 
 def _torchvision_layers(present: set[str]) -> dict[str, str]:

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.contracts.arrays import first_nonfinite
 from alexnet_cy.contracts.records import record
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.matching import closest_variant, describe, fit_classes, list_mismatches
-from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.detect import detect
 from alexnet_cy.weights.files import open_file
+from alexnet_cy.weights.variant_choice import choose_variant
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["FiniteTensor", "LoadedNetwork", "check_finite", "open_network", "read_file"]
 
@@ -59,22 +61,28 @@ def open_network(
     variant: str | Variant | None = None,
     *,
     allow_nonfinite: bool = False,
+    head: str | None = None,
 ) -> LoadedNetwork:
     """Open a weight file of any supported format and check it against a variant.
 
-    The variant is the one asked for; else the one that the file tells of; else the first of
-    `VARIANTS` that has the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
-    does not tell which of them it is is taken for "caffe", and the metadata say so.
+    The network is the one that the file describes, layer by layer; else it has the settings of the
+    variant asked for, or of the one that the file tells of, or of the first of `VARIANTS` that is
+    nearest to the file's shapes. AlexNet and CaffeNet have the same shapes, so a file that
+    does not tell which of them it is is taken for "caffe", with a warning.
 
     Parameters
     ----------
     path : path-like
         The file; its format is told by its content.
     variant : str or Variant, optional
-        Forces a variant. One that contradicts the file is taken, with a warning, if all shapes
+        Forces a variant, where the file does not tell it: a name gives the settings, and the file
+        the number and width of layers. One that contradicts a graph is an
+        error; one that contradicts a name noted in the file is taken, with a warning, if all shapes
         fit.
     allow_nonfinite : bool
         Whether tensors with NaN or infinity can be read.
+    head : str, optional
+        The layer to end with, by its name in a file that has several ends (Caffe).
 
     Returns
     -------
@@ -86,23 +94,36 @@ def open_network(
         There is no variant of this name.
     WeightsError
         The file cannot be read or is of no known format; or its tensors do not fit: the message
-        lists every one that is missing, too many, or of another shape, with both shapes.
+        lists every one that is missing, too many, or of another shape, with both shapes. Or the
+        file has a graph, and that is of another variant than the one asked for.
+
+    Warns
+    -----
+    AmbiguousVariantWarning
+        Several variants fit and none was asked for.
+    UserWarning
+        The variant asked for is not the one noted in the file; or the tensors have PyTorch's names
+        and the variant goes with Caffe's images.
     """
-    forced = get_variant(variant) if isinstance(variant, str) else variant
+    forced = None if variant is None else get_variant(variant)
     opened = open_file(path)
-    content = read_file(opened, forced)
-    fitted, note = _decide(opened.path, content, forced)
+    content = read_file(opened, forced, head)
+    choice = choose_variant(opened.path, content, variant)
+    if choice.warning is not None:
+        warnings.warn(choice.warning, stacklevel=3)  # whoever called AlexNet.load
     tensors = {
-        name: content.tensors[name]
-        if allow_nonfinite
-        else FiniteTensor(f"{opened.path!r}: {name}", content.tensors[name])
-        for name in fitted.parameter_shapes()
+        name: tensor if allow_nonfinite else FiniteTensor(f"{opened.path!r}: {name}", tensor)
+        for name, tensor in choice.tensors.items()
     }
-    metadata = {**content.metadata, **note}
-    return LoadedNetwork(fitted, tensors, content.format, opened.path, metadata)
+    metadata = dict(content.metadata)
+    if choice.note:
+        metadata["variant_note"] = choice.note
+    return LoadedNetwork(choice.variant, tensors, content.format, opened.path, metadata)
 
 
-def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> NetworkFile:
+def read_file(
+    path: str | os.PathLike[str], variant: Variant | None = None, head: str | None = None
+) -> NetworkFile:
     """Detect a file's format and let its reader read the structure.
 
     Parameters
@@ -111,6 +132,8 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
         The file.
     variant : Variant, optional
         The shapes to assume where a format has none (Deep Compression).
+    head : str, optional
+        The layer to end with, for a format whose files may have several ends (Caffe).
 
     Returns
     -------
@@ -125,9 +148,14 @@ def read_file(path: str | os.PathLike[str], variant: Variant | None = None) -> N
     opened = open_file(path)
     detected = detect(opened)
     module: Any = import_module(f"alexnet_cy.weights.{detected.module}")
-    content: NetworkFile = (
-        module.read(opened, variant) if detected.takes_variant else module.read(opened)
-    )
+    options: dict[str, Any] = {"variant": variant} if detected.takes_variant else {}
+    if head is not None:
+        if not detected.takes_head:
+            raise WeightsError(
+                f"{opened.path!r}: head= is for Caffe's files; a {detected.name} file has one end"
+            )
+        options["head"] = head
+    content: NetworkFile = module.read(opened, **options)
     return content
 
 
@@ -194,63 +222,3 @@ def check_finite(name: str, tensor: NDArray[np.float32], first_row: int = 0) -> 
             f"{name}: the value at {index} is {value}; weights must be finite "
             "(allow_nonfinite=True loads them all the same)"
         )
-
-
-def _decide(
-    path: str, content: NetworkFile, forced: Variant | None
-) -> tuple[Variant, dict[str, str]]:
-    """Choose the variant, and say in a note if others would have fitted as well."""
-    shapes = {name: tensor.shape for name, tensor in content.tensors.items()}
-    if forced is not None:
-        _check_fit(path, forced, shapes, "was asked for")
-        if content.variant not in (None, forced.name):
-            warnings.warn(
-                f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
-                "the shapes are the same, the results are not",
-                stacklevel=3,
-            )
-        return fit_classes(forced, shapes), {}
-    if content.variant is not None:
-        told = VARIANTS.get(content.variant)
-        if told is None:
-            raise WeightsError(
-                f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
-                f"{', '.join(VARIANTS)}, and variant= forces one"
-            )
-        _check_fit(path, told, shapes, "is the one the file tells of")
-        return fit_classes(told, shapes), {}
-    return _guess(path, shapes)
-
-
-def _guess(path: str, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Variant, dict[str, str]]:
-    """Choose the first variant that has the file's shapes."""
-    fitting = _fitting(shapes)
-    if not fitting:
-        _check_fit(path, closest_variant(VARIANTS.values(), shapes), shapes, "is the closest")
-    chosen, *others = fitting
-    if not others:
-        return fit_classes(chosen, shapes), {}
-    names = ", ".join(repr(variant.name) for variant in others)
-    note = (
-        f"taken for {chosen.name!r}: the file does not tell it from {names}, which have the same "
-        "shapes; variant= forces one of them"
-    )
-    return fit_classes(chosen, shapes), {"variant_note": note}
-
-
-def _fitting(shapes: Mapping[str, tuple[int, ...]]) -> list[Variant]:
-    return [variant for variant in VARIANTS.values() if not list_mismatches(variant, shapes)]
-
-
-def _check_fit(
-    path: str, variant: Variant, shapes: Mapping[str, tuple[int, ...]], why: str
-) -> None:
-    mismatches = list_mismatches(variant, shapes)
-    if not mismatches:
-        return
-    names = [repr(other.name) for other in _fitting(shapes)]
-    advice = f"; it fits {', '.join(names)}, which variant= forces" if names else ""
-    raise WeightsError(
-        f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
-        f"{describe(mismatches)}"
-    )

@@ -1,7 +1,7 @@
 """Reader and writer of ``.safetensors``.
 
 A file is an unsigned 64-bit length, that many bytes of JSON, and the numbers, row-major and
-little-endian, one tensor behind the other without gaps (github.com/huggingface/safetensors, README,
+little-endian, one tensor after the other without gaps (github.com/huggingface/safetensors, README,
 section "Format"). The writer is that of the safetensors package. The reader is our own: the
 package opens the file a second time and by default maps it, reads no bfloat16 without an extension
 of NumPy, and accepts repeated names.
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.weights.files import as_weights_error, open_file
-from alexnet_cy.weights.key_names import canonical_names
+from alexnet_cy.weights.naming.assemble import assemble
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor
-from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
+from alexnet_cy.weights.writing import checked_tensors, file_metadata, noted_network
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from alexnet_cy.network.architecture import Variant
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["read", "write", "write_halves"]
@@ -39,6 +40,8 @@ MAX_RANK = 8
 MAX_NAME_CHARACTERS = 256
 
 _LENGTH_BYTES = 8
+# Of what stands beside weights, such as the num_batches_tracked of a batch normalisation.
+_COUNTER_BYTES = {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _METADATA_KEY = "__metadata__"
 
 
@@ -67,30 +70,31 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         raise WeightsError(f"{file.path!r}: {len(header)} tensors; at most {MAX_TENSORS} are read")
     entries = {name: _check_entry(file, name, entry) for name, entry in header.items()}
     _check_no_gaps(file, entries, file.size_bytes - data_offset)
-    names = canonical_names({name: entry.shape for name, entry in entries.items()})
-    tensors = {
-        names.canonical[name]: BlockTensor(
-            file, data_offset + entry.start, entry.dtype, entry.shape
-        )
-        for name, entry in entries.items()
-    }
-    variant = metadata.pop(VARIANT_KEY, names.variant)
-    return NetworkFile("safetensors", tensors, variant, metadata)
+    named = assemble(
+        {
+            name: BlockTensor(file, data_offset + entry.start, entry.dtype, entry.shape)
+            for name, entry in entries.items()
+            if entry.dtype in FLOAT_BYTES
+        }
+    )
+    noted, network = noted_network(file.path, metadata)
+    variant = noted or named.variant
+    return NetworkFile("safetensors", named.tensors, variant, metadata | named.metadata, network)
 
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network as float32; a `writing.Writer`, for tensors of any names."""
-    _save(path, checked_tensors(tensors), file_metadata(variant_name, metadata))
+    _save(path, checked_tensors(tensors), file_metadata(variant, metadata))
 
 
 def write_halves(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -113,7 +117,7 @@ def write_halves(
         if too_large.any():
             largest = float(np.abs(tensor[too_large]).max())
             raise WeightsError(f"{name}: {largest:g} is too large for float16, at most 65504")
-    _save(path, halves, file_metadata(variant_name, metadata))
+    _save(path, halves, file_metadata(variant, metadata))
 
 
 def _save(
@@ -183,18 +187,20 @@ def _check_entry(file: WeightsFile, name: str, entry: object) -> _Entry:
             raise WeightsError(f"{what}: needs dtype, shape and two data_offsets")
     if rest:
         raise WeightsError(f"{what}: has keys besides dtype, shape and data_offsets")
-    # bool is an int to Python, and true is no number to JSON.
+    # bool is an int to Python, and true is not a number to JSON.
     if not all(type(number) is int and 0 <= number < 1 << 63 for number in (*shape, start, end)):
         raise WeightsError(f"{what}: shape and data_offsets must be integers of at least 0")
-    if dtype not in FLOAT_BYTES:
+    is_counter = dtype in _COUNTER_BYTES and len(shape) < 2
+    if dtype not in FLOAT_BYTES and not is_counter:
         formats = ", ".join(FLOAT_BYTES)
         raise WeightsError(f"{what}: elements of type {dtype[:16]!r}; weights are one of {formats}")
+    item_bytes = FLOAT_BYTES.get(dtype) or _COUNTER_BYTES[dtype]
     if len(shape) > MAX_RANK:
         raise WeightsError(f"{what}: {len(shape)} axes; at most {MAX_RANK} are read")
-    if end - start != prod(shape) * FLOAT_BYTES[dtype]:
+    if end - start != prod(shape) * item_bytes:
         raise WeightsError(
             f"{what}: {end - start} bytes; shape {tuple(shape)} of {dtype} has "
-            f"{prod(shape) * FLOAT_BYTES[dtype]}"
+            f"{prod(shape) * item_bytes}"
         )
     return _Entry(dtype, tuple(shape), start, end)
 

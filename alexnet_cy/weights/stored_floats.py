@@ -138,7 +138,7 @@ def read_floats(
     Raises
     ------
     WeightsError
-        `dtype` is no floating-point format, the numbers do not lie within the file, or their
+        `dtype` is not a floating-point format, the numbers do not lie within the file, or their
         checksum differs.
     """
     _check_range(file, offset_bytes, dtype, prod(shape))

@@ -11,31 +11,46 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.description import describe_network, described_network
+from alexnet_cy.network.variants import VARIANTS
+
 __all__ = [
+    "NETWORK_KEY",
     "VARIANT_KEY",
     "WRITERS",
     "Writer",
     "checked_tensors",
     "file_metadata",
     "find_writer",
+    "noted_network",
     "write_network",
 ]
 
 VARIANT_KEY = "alexnet_cy.variant"
 """The piece of metadata that names the variant."""
 
+NETWORK_KEY = "alexnet_cy.network"
+"""The piece of metadata that describes a network that is none of the named ones."""
+
 Writer: TypeAlias = Callable[
-    ["str | os.PathLike[str]", str, Mapping[str, NDArray[np.float32]], "Mapping[str, str] | None"],
+    [
+        "str | os.PathLike[str]",
+        "str | Variant",
+        Mapping[str, NDArray[np.float32]],
+        "Mapping[str, str] | None",
+    ],
     None,
 ]
-"""Writes a network to a file: ``write(path, variant_name, tensors, metadata)``.
+"""Writes a network to a file: ``write(path, variant, tensors, metadata)``.
 
 Parameters
 ----------
 path : path-like
     The file; it is replaced only once the new one is complete. See `replace_file`, which all
     writers use, for links, modes and what is no regular file.
-variant_name : str
+variant : str or Variant
     Noted in the file. A format that describes the whole network takes the settings and the order
     of the layers from this variant, but for an adaptive pool, which changes nothing at the
     variant's own input size and is left out.
@@ -64,6 +79,7 @@ WRITERS: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType(
         (".npz", "float32"): ("arrays.npz", "write"),
         (".onnx", "float32"): ("onnx.write", "write"),
         (".caffemodel", "float32"): ("caffe.write", "write"),
+        (".pth", "float32"): ("pytorch.write", "write"),
     }
 )
 """The `Writer` of each ending and type of number: its module here, imported when it is needed, and
@@ -99,7 +115,7 @@ def find_writer(path: str | os.PathLike[str], dtype: str = "float32") -> Writer:
 
 def write_network(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
     *,
@@ -109,7 +125,7 @@ def write_network(
 
     Parameters
     ----------
-    path, variant_name, tensors, metadata
+    path, variant, tensors, metadata
         As of a `Writer`.
     dtype : str
         As of `find_writer`.
@@ -119,7 +135,7 @@ def write_network(
     ValueError
         Of `find_writer`; this and the other errors as of a `Writer`.
     """
-    find_writer(path, dtype)(path, variant_name, tensors, metadata)
+    find_writer(path, dtype)(path, variant, tensors, metadata)
 
 
 def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
@@ -128,7 +144,7 @@ def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDA
     Raises
     ------
     TypeError
-        A tensor is no float32 array.
+        A tensor is not a float32 array.
     """
     checked = {}
     for name, tensor in tensors.items():
@@ -139,16 +155,61 @@ def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDA
     return checked
 
 
-def file_metadata(variant_name: str, metadata: Mapping[str, str] | None) -> dict[str, str]:
+def file_metadata(variant: str | Variant, metadata: Mapping[str, str] | None) -> dict[str, str]:
     """Return the metadata to write, the variant among it.
+
+    A network that is none of the named ones is described as well.
 
     Raises
     ------
     TypeError
-        A key or a value is no str.
+        A key or a value is not a str.
     """
-    noted = {**(metadata or {}), VARIANT_KEY: variant_name}
+    noted = dict(metadata or {})
+    if isinstance(variant, Variant):
+        noted[VARIANT_KEY] = variant.name
+        if not _is_named(variant):
+            noted[NETWORK_KEY] = describe_network(variant)
+    else:
+        noted[VARIANT_KEY] = variant
     for key, value in noted.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"metadata must map str to str, got {key!r}: {value!r}")
     return noted
+
+
+def noted_network(path: str, metadata: dict[str, str]) -> tuple[str | None, Variant | None]:
+    """Take what `file_metadata` noted out of the metadata of a file.
+
+    Parameters
+    ----------
+    path : str
+        What errors call the file.
+    metadata : dict of str to str
+        The two pieces are taken out of it.
+
+    Returns
+    -------
+    str or None
+        The name of the variant.
+    Variant or None
+        The network, if it was described.
+
+    Raises
+    ------
+    WeightsError
+        The description is not sound.
+    """
+    name, description = metadata.pop(VARIANT_KEY, None), metadata.pop(NETWORK_KEY, None)
+    if description is None:
+        return name, None
+    try:
+        return name, described_network(description)
+    except ValueError as error:
+        raise WeightsError(f"{path!r}: {error}") from error
+
+
+def _is_named(variant: Variant) -> bool:
+    """Tell whether the name and the number of classes say all about a network."""
+    named = VARIANTS.get(variant.name)
+    return named is not None and named.with_num_classes(max(1, variant.num_classes)) == variant

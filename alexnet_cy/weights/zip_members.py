@@ -19,7 +19,7 @@ from alexnet_cy.weights.files import as_weights_error
 if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
 
-__all__ = ["ZIP_MAGIC", "Member", "MemberSource", "read_members"]
+__all__ = ["ZIP_MAGIC", "Member", "MemberSource", "member_names", "read_members"]
 
 ZIP_MAGIC = b"PK\x03\x04"
 
@@ -176,11 +176,7 @@ def read_members(
         The archive is damaged or ambiguous, its directory has more than `MAX_DIRECTORY_BYTES`, or a
         member is encrypted or compressed in another way.
     """
-    with (
-        as_weights_error(f"{file.path!r}: the zip directory"),
-        zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
-    ):
-        entries, directory_offset = archive.infolist(), archive.start_dir
+    entries, directory_offset = _read_directory(file)
     has_checksums = not may_lack_checksums or any(entry.CRC for entry in entries)
     members = sorted(
         (_check_entry(file, entry, methods, has_checksums) for entry in entries),
@@ -198,6 +194,27 @@ def read_members(
     if len(by_name) != len(members):
         raise _unsound(file, "two members have the same name")
     return by_name
+
+
+def member_names(file: WeightsFile) -> list[str]:
+    """Return the names in the directory of a zip file, to tell what kind of file it is.
+
+    Raises
+    ------
+    WeightsError
+        The directory is damaged, or has more than `MAX_DIRECTORY_BYTES`.
+    """
+    entries, _ = _read_directory(file)
+    return [entry.orig_filename for entry in entries]
+
+
+def _read_directory(file: WeightsFile) -> tuple[list[zipfile.ZipInfo], int]:
+    """Return the entries of the directory, and where in the file it begins."""
+    with (
+        as_weights_error(f"{file.path!r}: the zip directory"),
+        zipfile.ZipFile(file.stream(MAX_DIRECTORY_BYTES)) as archive,
+    ):
+        return archive.infolist(), archive.start_dir
 
 
 def _check_entry(

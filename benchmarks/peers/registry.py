@@ -20,7 +20,7 @@ class Peer:
     title : str
         What tables call it.
     module : str
-        The module of this package that runs it; it gets `name` to tell its ways apart.
+        The module of this package that runs it; it gets `name` to show_progress its ways apart.
     isa : str or None
         The instruction-set level that alexnet_cy is held to.
     """

@@ -9,7 +9,7 @@ from peers.interface import Float32Array, Forward, NetworkFolder
 if TYPE_CHECKING:
     from alexnet_cy.network import Layer, Variant
 
-__all__ = ["load", "prepare", "version"]
+__all__ = ["build", "load", "prepare", "version"]
 
 
 def version() -> str:
@@ -33,7 +33,7 @@ def load(name: str, folder: NetworkFolder, batch: int, threads: int) -> Forward:
     torch.set_num_threads(threads)
     if torch.get_num_interop_threads() != 1:  # may be set only once
         torch.set_num_interop_threads(1)
-    module = _build(get_variant(folder.variant))
+    module = build(get_variant(folder.variant))
     module.load_state_dict(load_file(folder.safetensors))
     module = module.eval().to(memory_format=torch.channels_last)
     if name == "torch-compiled":
@@ -50,7 +50,7 @@ def load(name: str, folder: NetworkFolder, batch: int, threads: int) -> Forward:
     return forward
 
 
-def _build(variant: Variant) -> Any:
+def build(variant: Variant) -> Any:
     """Return the network as a chain of modules called as the layers are."""
     from torch import nn
 

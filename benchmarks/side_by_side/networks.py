@@ -73,7 +73,7 @@ def make_images(variant: Variant, count: int) -> Float32Array:
     ----------
     variant : Variant
     count : int
-        How many are wanted; FEWEST_IMAGES at least are drawn, as biases are set by many.
+        The number wanted; FEWEST_IMAGES at least are drawn, as biases are set by many.
 
     Returns
     -------

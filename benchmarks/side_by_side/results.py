@@ -1,4 +1,4 @@
-"""What was found, and what follows from it."""
+"""The results of the peers, and the ratios between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs when: in rounds, everybody once a round, each round in another order."""
+"""The schedule of the peers: in rounds, each peer once a round, each round in another order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from side_by_side.results import Comparison, Speed, Start, threads_text
 
 __all__ = ["Effort", "measure_speeds", "measure_starts", "prepare"]
 
-Tell = Callable[[str], None]
+ShowProgress = Callable[[str], None]
 
 # Seconds before somebody's turn, in which the threads of whoever ran before stop waiting for work.
 REST_S = 0.3
@@ -48,12 +48,16 @@ class Effort:
 
 
 def prepare(
-    comparison: Comparison, peers: Iterable[Peer], folder: NetworkFolder, place: Place, tell: Tell
+    comparison: Comparison,
+    peers: Iterable[Peer],
+    folder: NetworkFolder,
+    place: Place,
+    show_progress: ShowProgress,
 ) -> list[Peer]:
     """Convert the network for everybody; return those who are there, note the others' gaps."""
     ready = []
     for peer in peers:
-        tell(f"{peer.title} prepares")
+        show_progress(f"{peer.title} prepares")
         try:
             with ContenderProcess(peer, folder, place) as process:
                 comparison.versions[peer.name] = process.ask(do="prepare")["version"]
@@ -70,7 +74,7 @@ def measure_starts(
     folder: NetworkFolder,
     place: Place,
     effort: Effort,
-    tell: Tell,
+    show_progress: ShowProgress,
 ) -> None:
     """Start fresh processes in rounds; time their first results, then see their memory.
 
@@ -82,7 +86,7 @@ def measure_starts(
         for peer in rotated(peers, number):
             if peer.name in failed:
                 continue
-            tell(f"{threads_text(place.threads)}: {peer.title} starts")
+            show_progress(f"{threads_text(place.threads)}: {peer.title} starts")
             sleep(REST_S)
             try:
                 measured = _start(peer, folder, place)
@@ -118,7 +122,7 @@ def measure_speeds(
     folder: NetworkFolder,
     place: Place,
     effort: Effort,
-    tell: Tell,
+    show_progress: ShowProgress,
 ) -> None:
     """Time everybody at every batch, all processes alive, one at work at a time."""
     with ExitStack() as stack:
@@ -127,9 +131,9 @@ def measure_speeds(
             processes[peer.name] = stack.enter_context(ContenderProcess(peer, folder, place))
         for batch in batches:
             case = f"{weights}, {threads_text(place.threads)}, batch {batch}"
-            errors = _load(comparison, processes, batch, case, tell)
+            errors = _load(comparison, processes, batch, case, show_progress)
             contenders = [peer for peer in peers if peer.name in errors]
-            rounds = _run_rounds(comparison, contenders, processes, effort, case, tell)
+            rounds = _run_rounds(comparison, contenders, processes, effort, case, show_progress)
             comparison.speeds += [
                 Speed(
                     weights,
@@ -149,12 +153,12 @@ def _load(
     processes: Mapping[str, ContenderProcess],
     batch: int,
     case: str,
-    tell: Tell,
+    show_progress: ShowProgress,
 ) -> dict[str, float]:
     """Load everybody's network for a batch; return the errors of those that run it."""
     errors: dict[str, float] = {}
     for name, process in processes.items():
-        tell(f"{case}: {process.peer.title} loads")
+        show_progress(f"{case}: {process.peer.title} loads")
         try:
             errors[name] = process.ask(do="load", batch=batch)["error"]
         except Gap as gap:
@@ -168,7 +172,7 @@ def _run_rounds(
     processes: Mapping[str, ContenderProcess],
     effort: Effort,
     case: str,
-    tell: Tell,
+    show_progress: ShowProgress,
 ) -> dict[str, list[list[float]]]:
     """Return the passes of every round in milliseconds, for those who finish all of them."""
     rounds: dict[str, list[list[float]]] = {peer.name: [] for peer in peers}
@@ -176,7 +180,7 @@ def _run_rounds(
         for peer in rotated(peers, number):
             if peer.name not in rounds:
                 continue
-            tell(f"{case}: {peer.title}")
+            show_progress(f"{case}: {peer.title}")
             sleep(REST_S)
             try:
                 answer = processes[peer.name].ask(

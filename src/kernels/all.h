@@ -1,7 +1,8 @@
 /* Every kernel, compiled once per instruction-set level, and the level's row of the table.
  *
- * A file of src/isa defines ACY_LEVEL (a C name), ACY_LEVEL_NAME (the public one), ACY_LANES and
- * the register tile, ACY_TILE_ROWS x ACY_TILE_VECTORS, and includes this.
+ * A file of src/isa defines ACY_LEVEL (a C name), ACY_LEVEL_NAME (the public one), ACY_LANES,
+ * ACY_REGISTERS (vector registers), the register tile ACY_TILE_ROWS x ACY_TILE_VECTORS, and
+ * includes this.
  */
 #ifndef ACY_LEVEL
 #error "all.h is included by the files of src/isa, which define ACY_LEVEL"
@@ -23,6 +24,7 @@
 
 #include "linear_rows.h"
 #include "pool.h"
+#include "unit_distance.h"
 #include "winograd.h"
 
 #include "training/outer.h"
@@ -63,6 +65,7 @@ const acy_kernels ACY_LEVEL = {
     .norm_and_pool = norm_and_pool,
     .softmax = softmax,
     .relu = relu,
+    .unit_distance = unit_distance,
     .fma_floats = FMA_CHAINS * ACY_LANES,
     .multiply_add = multiply_add,
     .read_all = read_all,

@@ -7,8 +7,8 @@
  * pointer per row, and the k of a row run over a list of segments, so that a patch of an image can
  * be multiplied where it stands.
  *
- * `next` is where the memory to be read after this panel begins: every step of k asks for the next
- * `next_step` floats of it, so that it is in the cache when its turn comes.
+ * `next` is where the memory to be read after this panel begins: every step of k prefetches the
+ * next `next_step` floats of it, so that it is in the cache when its turn comes.
  *
  * Every element of c is one chain of fused multiply-adds in ascending k, whatever the size of the
  * tile it falls into: that is why results do not depend on the number of threads or images.

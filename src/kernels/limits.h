@@ -4,7 +4,7 @@
 enum { FMA_CHAINS = ACY_REGISTERS == 32 ? 24 : 12 };
 
 /* FMA_CHAINS independent chains of multiply-adds in registers, more than latency x throughput of
- * any processor of the level asks for: 2 * ACY_LANES * FMA_CHAINS * steps operations. */
+ * any processor of the level needs: 2 * ACY_LANES * FMA_CHAINS * steps operations. */
 static float multiply_add(ptrdiff_t steps) {
     vf sum[FMA_CHAINS];
     _Pragma("GCC unroll 24") for (int i = 0; i < FMA_CHAINS; i++) sum[i] = vf_set((float)i);

@@ -1,7 +1,7 @@
 /* The fully connected layers of a few images: whole rows of the weights, some side by side.
  *
  * A row is thousands of contiguous bytes, and the hardware's prefetchers follow several such
- * streams at once. They read memory faster than asking for every cache line in time does, and half
+ * streams at once. They read memory faster than prefetching every cache line in time does, and half
  * as fast again where rows are left out (benchmarks/results/fully_connected.md).
  */
 

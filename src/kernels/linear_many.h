@@ -2,13 +2,13 @@
  *
  * A part of a block, 64 inputs by 512 outputs, is cut into slices as wide as the register tile. For
  * each slice the first tile of images reads the rows of the weights where they lie and leaves them
- * side by side in the L1 cache for the other images. Meanwhile it asks for its share of the next
+ * side by side in the L1 cache for the other images. Meanwhile it prefetches its share of the next
  * part: of the same rows, so that what the hardware's prefetchers read beyond a row's end is of
  * use, and at the end of the range of the next rows.
  */
 
-/* What a slice asks for: steps [first, ...) of the next part, ACY_PANEL_WIDTH floats a step, row
- * after row. */
+/* The part that a slice prefetches: steps [first, ...) of the next part, ACY_PANEL_WIDTH floats a
+ * step, row after row. */
 typedef struct {
     const float *weight;  /* row 0, first output of the part */
     const int32_t *index; /* of its rows */

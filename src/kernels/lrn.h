@@ -21,7 +21,7 @@ ACY_INLINE vf power_of_minus_beta(vf s, float beta) {
 }
 
 /* One pixel of whole vectors, with AlexNet's window of five channels and beta = 3/4. The squares
- * stay in registers: written first and read shifted, they would wait in the store queue behind the
+ * stay in registers: written first and read shifted, they would wait in the store queue for the
  * results of the pixel before, which is twice as slow. The same order of additions as norm_any. */
 ACY_INLINE void norm_five(const float *x, float *y, ptrdiff_t channels, vf alpha, vf k) {
     vf before = vf_zero(), here = vf_load(x) * vf_load(x);

@@ -150,7 +150,7 @@ static void winograd_output(const acy_winograd *w, ptrdiff_t tile_begin, ptrdiff
     output_channels(w, tile_begin, tile_end, 0, w->out_channels);
 }
 
-/* Everything behind the input transform for one panel of out channels of few tiles. Its weights are
+/* Everything after the input transform for one panel of out channels of few tiles. Its weights are
  * transformed a row of points at a time, and multiplied where they have been left in the cache:
  * from memory come the taps of the kernels, a fifth of the transformed weights. M holds the panel
  * alone. */

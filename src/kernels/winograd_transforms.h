@@ -1,6 +1,6 @@
 /* The one-dimensional transforms of Winograd's convolution, over columns of vectors; winograd.h
  * says where they stand, alexnet_cy/engine/winograd.py derives them. Points come in the order of
- * that file: single ones (infinity, zero), then pairs p, -p. How many points there are tells how
+ * that file: single ones (infinity, zero), then pairs p, -p. The number of points says how
  * many of them are single; `zero` whether zero is among them.
  */
 #define WINOGRAD_SINGLES(points) ((points) % 2 ? 1 : (points) == ACY_WINOGRAD_POINTS ? 2 : 0)

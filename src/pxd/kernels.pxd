@@ -173,6 +173,10 @@ cdef extern from "kernels.h" nogil:
         ) noexcept nogil
         void (*softmax)(const float *x, float *y, Py_ssize_t n) noexcept nogil
         void (*relu)(const float *x, float *y, Py_ssize_t n) noexcept nogil
+        void (*unit_distance)(
+            const acy_image *a, const acy_image *b, const float *weight, float epsilon,
+            float *distance, Py_ssize_t row_begin, Py_ssize_t row_end
+        ) noexcept nogil
         int fma_floats
         float (*multiply_add)(Py_ssize_t steps) noexcept nogil
         float (*read_all)(const float *x, Py_ssize_t n) noexcept nogil

@@ -123,7 +123,7 @@ def test_torch_computes_the_same(tiny):
     torch = pytest.importorskip("torch")
     weights = arrays(tiny)
     x = np.random.default_rng(2).standard_normal((2, 3, 33, 33), np.float32)
-    module = torch_peer._build(tiny)
+    module = torch_peer.build(tiny)
     module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     with torch.inference_mode():
         found = module.eval()(torch.from_numpy(x)).numpy()

@@ -51,7 +51,7 @@ def test_speedups_are_of_medians():
 
 def test_json_is_complete_and_follows_from_its_parts(report):
     data = json.loads(json.dumps(report.as_json(), allow_nan=False))
-    assert set(data) == {"conditions", "neighbours", "runs"}
+    assert set(data) == {"conditions", "other_load", "runs"}
     assert {"processor", "isa", "numpy", "blas", "compiler", "repeats"} <= set(data["conditions"])
     assert [run["batch"] for run in data["runs"]] == [1, 3]
     for run in data["runs"]:

@@ -103,3 +103,23 @@ def test_import_in_a_real_interpreter(monkeypatch, tmp_path):
     assert cumulative["alexnet_cy"] >= own["alexnet_cy"] > 0
     assert "numpy" not in own
     assert list(tmp_path.rglob("alexnet_cy/model.*.pyc"))
+
+
+@pytest.mark.parametrize("options", [["--size", "30"], ["--batch", "1,x"], ["--rounds", "0"]])
+def test_lpips_refuses_bad_options(options):
+    with pytest.raises(SystemExit):
+        script("bench_lpips").main(options)
+
+
+def test_lpips_beside_the_package(capsys):
+    try:
+        import lpips  # noqa: F401
+    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision is for another torch
+        pytest.skip(f"no lpips: {error}")
+    short = ["--size", "40", "--batch", "1,3", "--rounds", "2", "--seconds", "0.01"]
+    assert script("bench_lpips").main([*short, "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [result["batch"] for result in results] == [1, 3]
+    assert all(result["difference"] < 1e-5 for result in results)
+    assert script("bench_lpips").main(short) == 0
+    assert "40 x 40, 2 threads" in capsys.readouterr().out

@@ -157,13 +157,13 @@ def comparison(fake_processes, network, place):
     layer = {"layer": "fc6", "first_image": 1.0, "union_of_2": 1.0, "union_of_4": 1.0}
     found.densities["dense"] = [layer]
 
-    def tell(what):
+    def show_progress(what):
         pass
 
-    ready = prepare(found, peers, network, place, tell)
+    ready = prepare(found, peers, network, place, show_progress)
     assert ready == [FAST, SLOW, CRASHING]
-    measure_starts(found, ready, network, place, EFFORT, tell)
-    measure_speeds(found, "dense", ready, (1, 4), network, place, EFFORT, tell)
+    measure_starts(found, ready, network, place, EFFORT, show_progress)
+    measure_speeds(found, "dense", ready, (1, 4), network, place, EFFORT, show_progress)
     return found
 
 

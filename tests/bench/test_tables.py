@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from alexnet_cy.bench.neighbours import Neighbours
+from alexnet_cy.bench.other_load import OtherLoad
 from alexnet_cy.bench.results import LayerResult, RunResult, Times, Totals
 from alexnet_cy.bench.tables import print_report, run_table
 
@@ -69,7 +69,7 @@ def test_the_header_states_the_conditions(report):
 
 @pytest.mark.parametrize(("processes", "says"), [(0.5, True), (0.01, False)])
 def test_a_machine_that_was_not_quiet(report, processes, says):
-    text = printed(replace(report, neighbours=Neighbours(processes, 0.0)))
+    text = printed(replace(report, other_load=OtherLoad(processes, 0.0)))
     assert ("not quiet" in text) == says
 
 

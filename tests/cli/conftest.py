@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,10 @@ from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS, Conv, Layer, Linear, Variant
 
 # Modules that look variants up and would otherwise have the large ones.
-HOLDERS = ("network.variants", "weights.loader", "weights.caffe.variant", "weights.onnx.read")
+HOLDERS = (
+    *("network.variants", "network.templates", "network.recognition", "weights.variant_choice"),
+    "weights.writing",
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def shrunk(variant: Variant) -> Variant:
 @pytest.fixture
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every variant small, so that a test takes milliseconds."""
+    for module in HOLDERS:  # before any is patched, or its own value would be a patched one
+        import_module(f"alexnet_cy.{module}")
     small = MappingProxyType({name: shrunk(variant) for name, variant in VARIANTS.items()})
     for module in HOLDERS:
         monkeypatch.setattr(f"alexnet_cy.{module}.VARIANTS", small)

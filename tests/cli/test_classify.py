@@ -19,7 +19,7 @@ WeightsOf = Callable[..., Path]
 
 def test_answers_are_the_models(run: Run, weights_of: WeightsOf, photographs: Path) -> None:
     weights = weights_of("caffe")
-    outcome = run("classify", photographs, "--weights", weights, "--json", "--top", 3)
+    outcome = run("classify", photographs, "--weights", weights, "--json", "--top", 3, "-q")
     assert (outcome.status, outcome.err) == (0, "")
     document = outcome.json
     assert document["weights"] == str(weights)
@@ -43,7 +43,7 @@ def test_presets(run: Run, weights_of: WeightsOf, photographs: Path, preset: str
 
 
 def test_tables(run: Run, weights_of: WeightsOf, photographs: Path) -> None:
-    outcome = run("classify", photographs, "--weights", weights_of(), "--top", 2)
+    outcome = run("classify", photographs, "--weights", weights_of(), "--top", 2, "--quiet")
     assert outcome.err == ""
     lines = outcome.out.splitlines()
     assert lines[0] == str(photographs / "a.png")
@@ -184,7 +184,7 @@ def test_variant_forced(run: Run, weights_of: WeightsOf, photographs: Path) -> N
 
 
 def test_without_weights_and_network(run: Run, photographs: Path, empty_caches: Path) -> None:
-    outcome = run("classify", photographs)
+    outcome = run("classify", photographs, "-q")
     assert (outcome.status, outcome.out) == (1, "")  # and above all no classes
     first, second, *advice = outcome.err.splitlines()
     assert first.startswith("alexnet-cy: fetching deep-compression (8.9 MB, license: BSD-2-Clause)")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from alexnet_cy import AlexNet
+from alexnet_cy.weights.loader import read_file
 
 Run = Callable[..., Any]
 WeightsOf = Callable[..., Path]
@@ -110,3 +111,23 @@ def test_failures(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:
     assert no_place.status == 1
     assert "padding" in no_place.err
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_a_part(run: Run, weights_of: WeightsOf, tmp_path: Path, suffix: str) -> None:
+    original, part = weights_of("torchvision", seed=3), tmp_path / f"part{suffix}"
+    assert run("convert", original, part, "--until", "features.11").status == 0
+    tensors = read_file(part).tensors
+    expected = AlexNet.load(original).variant.layers[:7]
+    assert [layer.name for layer in AlexNet.load(part).variant.layers] == [x.name for x in expected]
+    weights = AlexNet.load(original).weights
+    assert set(tensors) == {name for name in weights if name.startswith("conv")}
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor.read(), weights[name])
+
+
+def test_a_part_that_there_is_not(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:
+    original = weights_of("torchvision")
+    outcome = run("convert", original, tmp_path / "part.npz", "--until", "conv9")
+    assert (outcome.status, (tmp_path / "part.npz").exists()) == (1, False)
+    assert "has no layer 'conv9'" in outcome.err

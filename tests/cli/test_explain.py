@@ -62,7 +62,8 @@ def test_trials(
     assert presets[0]["title"] == variant
     assert {trial["title"] for trial in presets} == set(PRESETS)
     fitting = {trial["title"] for trial in presets if trial["fits"]}
-    assert fitting == {p.name for p in PRESETS.values() if p.std == PRESETS[variant].std}
+    suiting = {p.name for p in PRESETS.values() if p.suits_weights_of(PRESETS[variant])}
+    assert fitting == suiting
 
     net = AlexNet.load(weights)
     own = PRESETS[variant]
@@ -87,13 +88,14 @@ def test_table_and_warning(run: Run, weights_of: WeightsOf, photographs: Path) -
     assert lines[3].split()[:4] == ["preset", "caffe", "0.0", "%"]
     marked = [line for line in lines if "(!)" in line]
     assert [line.split()[1] for line in marked] == [
+        "caffe-rgb",
         "torchvision",
         "torchvision-10crop",
         "torchvision-warp",
     ]
     assert outcome.err == (
-        "alexnet-cy: warning: (!) not for variant 'caffe': torchvision, torchvision-10crop, "
-        "torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
+        "alexnet-cy: warning: (!) not for variant 'caffe': caffe-rgb, torchvision, "
+        "torchvision-10crop, torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from alexnet_cy import AlexNet
-from alexnet_cy.cli.feature_file import FeatureFile
+from alexnet_cy.extraction.unfinished import Unfinished
+from alexnet_cy.network import VARIANTS, feature_names
 
 Run = Callable[..., Any]
 WeightsOf = Callable[..., Path]
@@ -40,7 +41,7 @@ def test_npz(run: Run, weights_of: WeightsOf, photographs: Path, output: Path) -
     weights = weights_of()
     outcome = run(
         "features", photographs, "--weights", weights, "--layer", "fc7", "-l", "conv5",
-        "-l", "features.4", "-o", output,
+        "-l", "features.4", "-o", output, "-q",
     )  # fmt: skip
     assert (outcome.status, outcome.err) == (0, "")
     assert only_file_of(output.parent) == ["features.npz"]
@@ -62,7 +63,7 @@ def test_npz(run: Run, weights_of: WeightsOf, photographs: Path, output: Path) -
 def test_npy(run: Run, weights_of: WeightsOf, photographs: Path, output: Path) -> None:
     weights = weights_of()
     target = output.with_suffix(".npy")
-    outcome = run("features", photographs, "--weights", weights, "-o", target, "--json")
+    outcome = run("features", photographs, "--weights", weights, "-o", target, "--json", "-q")
     assert (outcome.status, outcome.err) == (0, "")
     assert only_file_of(target.parent) == ["features.npy", "features.npy.json"]
     expected = AlexNet.load(weights).features(paths_in(photographs), "fc7")
@@ -109,7 +110,7 @@ def test_random_weights_are_marked(
 ) -> None:
     outcome = run(
         "features", photographs, "--random", 5, "--variant", "torchvision", "-l", "pool5",
-        "-o", output, "--json",
+        "-o", output, "--json", "-q",
     )  # fmt: skip
     note = "random weights: for tests and timing, the values mean nothing"
     assert outcome.status == 0
@@ -222,44 +223,175 @@ def test_old_output_stays_until_the_new_one_is_complete(
 ) -> None:
     output.write_bytes(b"old")
 
-    def full(self: FeatureFile, values: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(self: Unfinished, *arguments: object) -> None:
+        raise OSError(28, "No space left on device", "rows.npy")
 
-    monkeypatch.setattr(FeatureFile, "append", full)
-    outcome = run("features", photographs, "--weights", weights_of(), "-o", output, "--overwrite")
+    monkeypatch.setattr(Unfinished, "append", full)
+    arguments = ("features", photographs, "--weights", weights_of(), "-o", output, "-q")
+    outcome = run(*arguments, "--overwrite")
     assert (outcome.status, outcome.out) == (1, "")
-    assert outcome.err == "alexnet-cy: error: No space left on device\n"
+    assert outcome.err.startswith("alexnet-cy: error: rows.npy: No space left on device; what is")
     assert output.read_bytes() == b"old"
     assert only_file_of(output.parent) == ["features.npz"]
 
 
-def test_interrupted(
+def test_interrupted_before_anything_is_done(
     run: Run,
     weights_of: WeightsOf,
     photographs: Path,
     output: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupt(self: FeatureFile, *arguments: object) -> None:
+    def interrupt(self: Unfinished, *arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(FeatureFile, "finish", interrupt)
-    outcome = run("features", photographs, "--weights", weights_of(), "-o", output)
+    monkeypatch.setattr(Unfinished, "append", interrupt)
+    outcome = run("features", photographs, "--weights", weights_of(), "-o", output, "-q")
     assert (outcome.status, outcome.out, outcome.err) == (130, "", "alexnet-cy: interrupted\n")
     assert only_file_of(output.parent) == []
 
 
-def test_file_of_many_rows(tmp_path: Path) -> None:
-    rows = np.arange(24, dtype=np.float32).reshape(6, 2, 2)
-    with FeatureFile(tmp_path / "x.npz", ["conv1", "fc7"]) as file:
-        for part in (rows[:1], rows[1:4], rows[4:]):
-            file.append({"conv1": part, "fc7": part[:, 0]})
-        assert file.finish(["é", "\udc80", "x"], {"a": 1}) == {"conv1": [6, 2, 2], "fc7": [6, 2]}
-    with np.load(tmp_path / "x.npz") as archive:
-        np.testing.assert_array_equal(archive["conv1"], rows)
-        np.testing.assert_array_equal(archive["fc7"], rows[:, 0])
-        assert archive["files"].tolist() == ["é", "\udc80", "x"]
-    assert only_file_of(tmp_path) == ["x.npz"]
+def test_interrupted_and_given_again(
+    run: Run,
+    weights_of: WeightsOf,
+    photographs: Path,
+    output: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arguments = ("features", photographs, "--weights", weights_of(), "-o", output)
+    run(*arguments, "-q")
+    undisturbed = output.read_bytes()
+    output.unlink()
+    monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 1)
+    monkeypatch.setattr("alexnet_cy.extraction.unfinished.COMMIT_EVERY_S", 0.0)
+    append, calls = Unfinished.append, 0
+
+    def interrupted(self: Unfinished, *arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        append(self, *arguments)
+
+    monkeypatch.setattr(Unfinished, "append", interrupted)
+    outcome = run(*arguments)
+    folder = output.parent / "features.npz.unfinished"
+    assert outcome.status == 130
+    assert f"2 images are done and kept in {folder}; give the command again" in outcome.err
+    assert np.load(folder / "fc7.npy").shape == (2, 12)
+    outcome = run(*arguments)
+    assert outcome.status == 0
+    assert f"2 of 3 images are done already, in {folder}" in outcome.err
+    assert output.read_bytes() == undisturbed
+    assert only_file_of(output.parent) == ["features.npz"]
+
+
+def test_layers_with_commas_and_all_of_them(
+    run: Run, small_networks: None, photographs: Path, output: Path
+) -> None:
+    arguments = ("features", photographs, "--random", 0, "-o", output, "-q", "--overwrite")
+    run(*arguments, "-l", "fc7,conv5", "-l", "RELU5,fc7")
+    assert np.load(output).files == ["files", "metadata", "fc7", "conv5", "RELU5"]
+    run(*arguments, "-l", "all", "--pool", "mean", "--dtype", "float16")
+    with np.load(output) as archive:
+        assert archive.files[2:] == list(feature_names(VARIANTS["caffe"]))
+        assert {archive[name].ndim for name in archive.files[2:]} == {2}
+        assert archive["conv1"].dtype == np.float16
+
+
+def test_brainscore(run: Run, small_networks: None, photographs: Path, output: Path) -> None:
+    outcome = run(
+        "features", photographs, "--random", 0, "--variant", "torchvision", "-l", "V1,IT",
+        "--names", "brainscore", "--flatten", "-o", output, "--json",
+    )  # fmt: skip
+    assert outcome.json["values"] == {"V1": "pool1", "IT": "pool5"}
+    assert outcome.json["layers"]["V1"] == [3, 4 * 27 * 27]
+
+
+def test_a_list(
+    run: Run, weights_of: WeightsOf, photographs: Path, output: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "stimuli.csv"
+    table.write_text("trial,file\n1,b.jpg\n2,inner/c.png\n3,b.jpg\n")
+    run("features", "--from", table, "--root", photographs, "--weights", weights_of(), "-o", output)
+    names = ["b.jpg", "inner/c.png", "b.jpg"]
+    assert np.load(output)["files"].tolist() == [str(photographs / name) for name in names]
+
+
+def test_a_list_from_stdin(
+    run: Run, small_networks: None, photographs: Path, output: Path, monkeypatch: Any
+) -> None:
+    lines = io.StringIO(f"{photographs / 'b.jpg'}\n\n{photographs / 'a.png'}\n")
+    monkeypatch.setattr("sys.stdin", lines)
+    run("features", "--from", "-", "--random", 0, "-o", output)
+    assert [Path(name).name for name in np.load(output)["files"]] == ["b.jpg", "a.png"]
+
+
+def test_nothing_is_asked_for(run: Run, output: Path) -> None:
+    outcome = run("features", "--random", 0, "-o", output)
+    assert outcome.status == 2
+    assert "need an IMAGE, a folder of them, or a list with --from" in outcome.err
+
+
+def test_what_is_left_out_is_named(
+    run: Run, small_networks: None, photographs: Path, output: Path
+) -> None:
+    arguments = ("features", photographs, "--random", 0, "-o", output, "--json")
+    outcome = run(*arguments)
+    path = str(photographs / "notes.txt")
+    reason = "not the ending of an image"
+    assert f"alexnet-cy: left out {path}: {reason}\n" in outcome.err
+    assert outcome.json["left_out"] == [{"path": path, "reason": reason}]
+    assert json.loads(np.load(output)["metadata"].item())["left_out"] == outcome.json["left_out"]
+    assert "left out" not in run(*arguments, "--overwrite", "-q").err
+
+
+def test_on_error(run: Run, small_networks: None, photographs: Path, output: Path) -> None:
+    (photographs / "a1.jpg").write_bytes(b"cut off")
+    arguments = ("features", photographs, "--random", 0, "-o", output, "-q")
+    assert run(*arguments, "--on-error", "stop").status == 1
+    assert only_file_of(output.parent) == []
+    outcome = run(*arguments, "--on-error", "nan")
+    assert outcome.status == 1
+    with np.load(output) as archive:
+        assert np.isnan(archive["fc7"]).all(axis=1).tolist() == [False, True, False, False]
+        [skipped] = json.loads(archive["metadata"].item())["skipped"]
+    assert (skipped["index"], skipped["file"]) == (1, str(photographs / "a1.jpg"))
+    assert "can be read from it" in skipped["error"]
+
+
+def test_shards(run: Run, small_networks: None, photographs: Path, output: Path) -> None:
+    arguments = ("features", photographs, "--random", 0, "-o", output)
+    for i in (1, 2):
+        assert run(*arguments, "--shard", f"{i}/2").status == 0
+    assert only_file_of(output.parent) == ["features-1-of-2.npz", "features-2-of-2.npz"]
+    parts = [np.load(output.parent / name) for name in only_file_of(output.parent)]
+    together = np.concatenate([part["fc7"] for part in parts])
+    before = (output.parent / "features-1-of-2.npz").stat().st_mtime_ns
+    outcome = run(*arguments, "--shard", "1/2")
+    assert outcome.status == 0
+    assert "is there already, of the same job" in outcome.err
+    assert (output.parent / "features-1-of-2.npz").stat().st_mtime_ns == before
+    assert run(*arguments, "--shard", "1/2", "--flatten").status == 1
+    assert run(*arguments, "--shard", "0/2").status == 2
+    run(*arguments)
+    np.testing.assert_array_equal(np.load(output)["fc7"], together)
+
+
+def test_folder(run: Run, small_networks: None, photographs: Path, output: Path) -> None:
+    folder = output.parent / "acts"
+    outcome = run("features", photographs, "--random", 0, "-l", "fc7,pool5", "-o", f"{folder}/")
+    assert outcome.status == 0
+    assert only_file_of(folder) == ["fc7.npy", "features.json", "file_names.txt", "pool5.npy"]
+    assert only_file_of(output.parent) == ["acts"]
+
+
+def test_size(run: Run, small_networks: None, photographs: Path, output: Path) -> None:
+    arguments = ("features", photographs / "a.png", "--random", 0, "-l", "conv5", "-o", output)
+    run(*arguments, "--preset", "as-is", "--size", "90x120")
+    assert np.load(output)["conv5"].shape[2:] == (5, 7)
+    assert run(*arguments, "--preset", "as-is", "--overwrite").status == 1
+    assert run(*arguments, "--size", "3").status == 1
 
 
 def test_photographs(run: Run, small_networks: None, shared: Path, output: Path) -> None:
@@ -269,25 +401,3 @@ def test_photographs(run: Run, small_networks: None, shared: Path, output: Path)
         names = [Path(path).name for path in archive["files"]]
         assert names == ["cat.jpg", "cat_gray.jpg", "fish-bike.jpg"]
         assert not np.array_equal(archive["conv1"][0], archive["conv1"][1])
-
-
-def test_memory_does_not_grow_with_the_images(
-    run: Run, small_networks: None, tmp_path: Path, output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("alexnet_cy.images.batches.VIEWS_AT_A_TIME", 2)
-    largest = 0
-    append = FeatureFile.append
-
-    def counted(self: FeatureFile, values: dict[str, np.ndarray]) -> None:
-        nonlocal largest
-        largest = max(largest, *(x.nbytes for x in values.values()))
-        append(self, values)
-
-    monkeypatch.setattr(FeatureFile, "append", counted)
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for i in range(7):
-        Image.new("RGB", (20, 20), (i, i, i)).save(folder / f"{i}.png")
-    run("features", folder, "--random", 0, "-l", "conv1", "-o", output)
-    assert largest == 2 * 4 * 6 * 55 * 55
-    assert np.load(output)["conv1"].shape == (7, 6, 55, 55)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alexnet_cy.cli.feature_file import FeatureFile
+from alexnet_cy.extraction.formats import npz
 
 Run = Callable[..., Any]
 WeightsOf = Callable[..., Path]
@@ -104,13 +104,13 @@ def test_output_that_came_to_be_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = tmp_path / "out.npz"
-    finish = FeatureFile.finish
+    write = npz.write
 
-    def late(self: FeatureFile, *arguments: Any) -> Any:
+    def late(*arguments: Any) -> None:
         output.write_bytes(b"of another process")
-        return finish(self, *arguments)
+        write(*arguments)
 
-    monkeypatch.setattr(FeatureFile, "finish", late)
+    monkeypatch.setattr(npz, "write", late)
     outcome = run("features", photographs, "--random", 0, "-l", "conv1", "-o", output)
     assert outcome.status == 1
     assert "out.npz: exists by now" in outcome.err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import alexnet_cy
+from alexnet_cy.cli.signals import ended_by_signals
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +45,8 @@ def features_run(tmp_path: Path, interruptible: None) -> Iterator[subprocess.Pop
     process = start("features", *many, "--random", "0", "-l", "pool1", "-o", output)
     try:
         deadline = time.monotonic() + DEADLINE_S
-        while not any(path.stat().st_size > 256 for path in output.parent.glob(".*.part/0.npy")):
+        journal = output.parent / "features.npz.unfinished" / "journal.jsonl"
+        while not journal.is_file() or journal.read_bytes().count(b"\n") < 2:
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             assert time.monotonic() < deadline, "features has written nothing"
             time.sleep(0.02)
@@ -68,9 +72,13 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(
     ("sent", "status", "message"),
-    [(signal.SIGINT, 130, "alexnet-cy: interrupted\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "alexnet-cy: interrupted\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+    ],
 )
-def test_signal_leaves_nothing_behind(
+def test_signal_leaves_what_is_done(
     features_run: subprocess.Popen[str],
     tmp_path: Path,
     sent: signal.Signals,
@@ -81,9 +89,23 @@ def test_signal_leaves_nothing_behind(
     out, err = features_run.communicate(timeout=DEADLINE_S)
     assert features_run.returncode == status
     assert out == ""
-    assert err.endswith("the values mean nothing\n" + message)
+    assert err.endswith("give the command again\n" + message)
     assert "Traceback" not in err
-    assert list((tmp_path / "out").iterdir()) == []
+    [folder] = (tmp_path / "out").iterdir()
+    assert folder.name == "features.npz.unfinished"
+    done = int(re.findall(r"(\d+) images are done and kept in", err)[0])
+    assert np.load(folder / "pool1.npy", mmap_mode="r").shape == (done, 96, 27, 27)
+
+
+def test_what_ignores_a_closed_terminal_goes_on() -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_reader_that_goes_early() -> None:

@@ -1,4 +1,4 @@
-"""What becomes an array, and how it is told that something does not."""
+"""Values that become arrays, and the errors of those that do not."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_no_memory_is_no_wrong_type() -> None:
 
 
 def test_arrays_stay_what_they_are() -> None:
-    for array in (np.ones(3), np.ma.masked_array([1.0], [True]), np.matrix([[1.0]])):
+    for array in (np.ones(3), np.ma.masked_array([1.0], [True]), np.ones(3).view(np.recarray)):
         assert as_array(array, "x") is array
     assert as_array([1, 2], "x").tolist() == [1, 2]
 

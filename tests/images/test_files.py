@@ -101,7 +101,7 @@ def test_empty_files(tmp_path):
             decode(source)
 
 
-@pytest.mark.parametrize("format", ["TIFF", "ICO", "TGA", "PCX", "SGI", "EPS", "PDF"])
+@pytest.mark.parametrize("format", ["ICO", "TGA", "PCX", "SGI", "EPS", "PDF"])
 def test_other_formats_are_refused_whatever_their_name(
     encode, picture, tmp_path, monkeypatch, format
 ):
@@ -165,3 +165,34 @@ def test_links(tmp_path, encode, picture):
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
     with pytest.raises(ImageError, match=r"loop\.png': .*symbolic links"):
         decode(tmp_path / "loop.png")
+
+
+@pytest.mark.parametrize("compression", [None, "packbits", "tiff_lzw", "tiff_adobe_deflate"])
+def test_tiff(encode, picture, compression):
+    image = picture(20, 14)
+    data = encode(image, "TIFF", compression=compression)
+    np.testing.assert_array_equal(np.asarray(decode(data)), np.asarray(image))
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_tiff_of_16_bits(encode, order):
+    samples = np.arange(0, 65536, 512, dtype=np.uint16).reshape(8, 16)
+    mode = "I;16B" if order == ">u2" else "I;16"
+    image = Image.frombytes(mode, (16, 8), samples.astype(order).tobytes())
+    pixels = np.asarray(decode(encode(image, "TIFF")))
+    np.testing.assert_array_equal(pixels[..., 0], samples >> 8)
+
+
+def test_tiff_of_other_compressions_is_refused(encode, picture):
+    data = encode(picture(20, 14).convert("1"), "TIFF", compression="group4")
+    with pytest.raises(ImageError, match="TIFF with compression 'group4'"):
+        decode(data)
+
+
+def test_tiff_that_is_cut_off(encode, picture):
+    data = encode(picture(64, 64), "TIFF", compression="tiff_lzw")
+    for length in (6, 40, len(data) // 2):
+        with pytest.raises(ImageError):
+            decode(data[:length])
+    with pytest.raises(ImageError, match="up to 100 pixels are read"):
+        decode(data, max_pixels=100)

@@ -10,7 +10,7 @@ import pytest
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images import decode, find_images
-from alexnet_cy.images.folder import EXTENSIONS
+from alexnet_cy.images.folder import EXTENSIONS, natural_key, search_images
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_every_extension_is_of_a_format_that_is_read():
 
     Image.init()
     formats = {Image.EXTENSION[extension] for extension in EXTENSIONS}
-    assert formats <= {*FORMATS, "MPO"}
+    assert formats <= {*FORMATS, "MPO", "TIFF"}
 
 
 def test_mpo_is_read_as_the_jpeg_that_it_is(tmp_path, encode, picture):
@@ -97,3 +97,33 @@ def test_mpo_is_read_as_the_jpeg_that_it_is(tmp_path, encode, picture):
     frames = {"save_all": True, "append_images": [picture(16, 8)]}
     path.write_bytes(encode(picture(16, 8), "MPO", **frames))
     assert decode(path).size == (16, 8)
+
+
+def test_what_is_left_out_is_named(tree):
+    (tree / "a link").symlink_to(tree / "z")
+    (tree / "nothing").mkdir()
+    found = search_images(tree)
+    assert found.paths == [str(path) for path in find_images(tree)]
+    left_out = {str(Path(path).relative_to(tree)): reason for path, reason in found.left_out}
+    assert left_out == {
+        "notes.txt": "not the ending of an image",
+        "jpg": "not the ending of an image",
+        "empty/readme.md": "not the ending of an image",
+        ".hidden.jpg": "hidden",
+        "._resource.jpg": "hidden",
+        ".cache": "hidden",
+        "a link": "a link to a folder",
+        "nothing": "an empty folder",
+    }
+
+
+def test_natural_order(tmp_path):
+    for name in ("img10.png", "img2.png", "img02.png", "img1/b.png", "img1/a.png", "img.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = ["img.png", "img02.png", "img2.png", "img10.png", "img1/a.png", "img1/b.png"]
+    assert relative(find_images(tmp_path, order="natural"), tmp_path) == names
+    assert relative(find_images(tmp_path), tmp_path)[:2] == ["img.png", "img02.png"]
+    assert sorted(["b", "a10", "a9", "10", "9"], key=natural_key) == ["9", "10", "a9", "a10", "b"]
+    with pytest.raises(ValueError, match="order: need 'name' or 'natural', got 'size'"):
+        find_images(tmp_path, order="size")

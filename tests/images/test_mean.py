@@ -124,7 +124,7 @@ def test_values_that_are_no_numbers(picture, mean):
 
 
 def test_a_ragged_mean(picture):
-    with pytest.raises(ValueError, match="mean: not an array of numbers"):
+    with pytest.raises(ValueError, match="mean: need an array of numbers"):
         preprocess(picture(30, 30), mean=[[1, 2], [3]])
 
 

@@ -7,13 +7,15 @@ from dataclasses import FrozenInstanceError, replace
 import numpy as np
 import pytest
 
-from alexnet_cy.images import PRESETS, get_preset
+from alexnet_cy.errors import ImageError
+from alexnet_cy.images import PRESETS, get_preset, preprocess
 
 
 def test_names():
     assert list(PRESETS) == [
         "caffe",
         "caffe-10crop",
+        "caffe-rgb",
         "warp",
         "torchvision",
         "torchvision-10crop",
@@ -28,6 +30,7 @@ def test_views_and_input_sizes():
     assert figures == {
         "caffe": (1, (227, 227)),
         "caffe-10crop": (10, (227, 227)),
+        "caffe-rgb": (1, (227, 227)),
         "warp": (1, (227, 227)),
         "torchvision": (1, (224, 224)),
         "torchvision-10crop": (10, (224, 224)),
@@ -102,3 +105,17 @@ def test_input_size_must_fit_into_the_resized_image(name):
     assert PRESETS[name].with_input_size(256).crop_size == (256, 256)
     with pytest.raises(ValueError, match="input_size: 300 x 10 does not fit into the 256 pixels"):
         PRESETS[name].with_input_size((300, 10))
+
+
+def test_as_is(tmp_path):
+    preset = PRESETS["caffe"].as_is().with_input_size((40, 50))
+    assert preset.suits_weights_of(PRESETS["caffe"])
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    x = preprocess(image, preset)
+    mean = np.array(PRESETS["caffe"].mean, np.float32).reshape(3, 1, 1)
+    np.testing.assert_array_equal(x[0], image.transpose(2, 0, 1)[::-1].astype(np.float32) - mean)
+    message = r"41 x 50 pixels \(height x width\): preset 'as-is' takes images of 40 x 50"
+    with pytest.raises(ImageError, match=message):
+        preprocess(np.zeros((41, 50, 3), np.uint8), preset)
+    with pytest.raises(ValueError, match="'none' has no resize_size, and one view"):
+        replace(PRESETS["caffe"], resize="none")

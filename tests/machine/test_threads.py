@@ -121,15 +121,6 @@ def test_operations_from_several_python_threads(name):
 class Yielding(dict):
     """A dict that lets other threads run after every step of pushing something out."""
 
-    def __iter__(self):
-        iterator = super().__iter__()
-        time.sleep(1e-3)
-        return iterator
-
-    def __delitem__(self, key):
-        super().__delitem__(key)
-        time.sleep(1e-3)
-
     def pop(self, *arguments):
         value = super().pop(*arguments)
         time.sleep(1e-3)

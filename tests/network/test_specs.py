@@ -123,7 +123,11 @@ def test_specs_are_values(layer):
             (),
             "fc6: every axis of the input must be at least 1, got shape ()",
         ),
-        (Softmax("prob"), (10, 1, 1), "prob: expected an input of shape (F,), got (10, 1, 1)"),
+        (
+            Softmax("prob"),
+            (10, 1),
+            "prob: expected an input of shape (F,) or (C, H, W), got (10, 1)",
+        ),
     ],
 )
 def test_inputs_that_do_not_fit(layer, shape, message):

@@ -16,6 +16,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.published import registry
 from alexnet_cy.published.checksum import file_hash
 from alexnet_cy.published.download import fetch, find_here, places
+from alexnet_cy.published.pace import Pace, TooSlow
 from alexnet_cy.published.registry import SMALLEST, PublishedFile, get_published
 from alexnet_cy.published.resumable import PIECE_BYTES, DownloadError
 
@@ -215,6 +216,29 @@ def test_stalled_server(published: PublishedFile, server: FileServer, home: Path
     server.ranges = False
     with pytest.raises(DownloadError, match=rf"in time; {CUT} bytes are kept for the next try$"):
         quick_fetch(IMPATIENCE_S)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("published", ["sha1"], indirect=True)
+def test_server_that_sends_byte_by_byte(
+    published: PublishedFile, server: FileServer, home: Path
+) -> None:
+    """There is never a second without one."""
+    server.drip_s = 0.05
+    message = r"the server sends too slowly: [0-9]+ bytes in 1 s; [0-9]+ bytes are kept"
+    with pytest.raises(DownloadError, match=message):
+        quick_fetch(IMPATIENCE_S)
+    server.drips_head = True
+    with pytest.raises(DownloadError, match=r"the server does not answer in time; [0-9]+ bytes"):
+        quick_fetch(IMPATIENCE_S / 4)
+    server.drip_s, server.drips_head = None, False
+    assert quick_fetch().read_bytes() == CONTENT
+
+
+def test_a_download_has_a_deadline() -> None:
+    pace = Pace(window_s=100.0, longest_s=-1.0)
+    with pytest.raises(TooSlow, match="not complete after"):
+        pace.note(1 << 20)
 
 
 def test_oversize(published: PublishedFile, server: FileServer, home: Path) -> None:

@@ -2,7 +2,7 @@
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv winograd linear pool lrn layout softmax gradients
+    python guard_pages.py conv winograd linear pool lrn layout softmax distance gradients
 
 It prints the name of a family before it runs it. Inputs are write-protected besides. Every result
 is compared with that of ordinary arrays.
@@ -27,6 +27,7 @@ from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import tile_cuts
 from alexnet_cy.kernels import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy.kernels._unit_distance import UnitDistance
 from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
 from alexnet_cy.machine.levels import active_kernels
 
@@ -171,6 +172,15 @@ def softmax() -> None:
         check(normalised, [normal(0, 3, length)], (3, length))
     for length in around(1, 4, 8, 16, 32, 65536, 131072):
         check(cut_off, [normal(0, length)], (length,))
+
+
+def distance() -> None:
+    def compare(a, b, weight, y):
+        UnitDistance(kernels, a, b, weight, 1e-10, y).run(2)
+
+    for channels in range(1, 36):
+        arrays = [normal(0, 2, 3, 2, channels), normal(1, 2, 3, 2, channels), normal(2, channels)]
+        check(compare, arrays, (2, 3, 2))
 
 
 def gradients() -> None:

@@ -27,6 +27,8 @@ class FileServer:
         Close the connection after this many bytes of a body.
     stall_after : int or None
         Send nothing more after this many bytes, for `stall_s`.
+    drip_s : float or None
+        Send the body byte by byte, so many seconds apart; the head too if `drips_head`.
     lengthless : bool
         Send no Content-Length.
     requests : list
@@ -40,6 +42,8 @@ class FileServer:
     cut_after: int | None = None
     stall_after: int | None = None
     stall_s: float = 5.0
+    drip_s: float | None = None
+    drips_head: bool = False
     lengthless: bool = False
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -85,6 +89,9 @@ def _answer(handler: BaseHTTPRequestHandler, behaviour: FileServer) -> None:
     if handler.path == "/loop":
         _send_head(handler, 302, {"Location": "/loop"})
         return
+    if behaviour.drips_head:
+        _drip(handler, behaviour, b"HTTP/1.0 200 OK\r\nServer: " + b"x" * 10_000)
+        return
     start = 0
     match = re.fullmatch(r"bytes=([0-9]+)-", asked or "")
     if match and behaviour.ranges and behaviour.status == 200:
@@ -113,12 +120,23 @@ def _send_head(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, 
     handler.end_headers()
 
 
+def _drip(handler: BaseHTTPRequestHandler, behaviour: FileServer, data: bytes) -> None:
+    for i in range(len(data)):
+        handler.wfile.write(data[i : i + 1])
+        handler.wfile.flush()
+        if behaviour.stop.wait(behaviour.drip_s):
+            return
+
+
 def _send_body(handler: BaseHTTPRequestHandler, behaviour: FileServer, body: bytes) -> None:
     try:
         if behaviour.stall_after is not None:
             handler.wfile.write(body[: behaviour.stall_after])
             handler.wfile.flush()
             behaviour.stop.wait(behaviour.stall_s)
+            return
+        if behaviour.drip_s is not None:
+            _drip(handler, behaviour, body)
             return
         handler.wfile.write(body[: behaviour.cut_after])
     except OSError:  # the client has gone

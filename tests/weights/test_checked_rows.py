@@ -59,12 +59,14 @@ def test_rows_in_any_order(stored, starts, tmp_path):
 
 def test_damage_is_found_when_all_rows_have_been_read(stored, tmp_path):
     read_rows = rows_of(stored, tmp_path, flipped_byte=3)
-    for _ in range(2):
-        *others, last = STARTS
-        for first in others:
-            read_rows(first, np.empty((5, 7), np.float32))
-        with pytest.raises(WeightsError, match="corrupt: the checksum at offset 20 differs"):
-            read_rows(last, np.empty((3, 7), np.float32))
+    *others, last = STARTS
+    for first in others:
+        read_rows(first, np.empty((5, 7), np.float32))
+    with pytest.raises(WeightsError, match="corrupt: the checksum at offset 20 differs"):
+        read_rows(last, np.empty((3, 7), np.float32))
+    # Another thread may have read some of the others before: it hears of it too.
+    with pytest.raises(WeightsError, match="corrupt: the checksum at offset 20 differs"):
+        read_rows(0, np.empty((5, 7), np.float32))
 
 
 def test_parts_of_other_sizes_do_not_complete_one_another(stored, tmp_path):
@@ -92,4 +94,4 @@ def test_readers_at_the_same_time(stored, tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(errors) == 1
+    assert errors

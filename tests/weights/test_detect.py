@@ -10,7 +10,7 @@ from synthesis.seeds import SEEDS, VARIANTS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights import open_network, safetensors
-from alexnet_cy.weights.detect import FORMATS, detect
+from alexnet_cy.weights.detect import _SIGNATURES, FORMATS, detect
 from alexnet_cy.weights.files import open_file
 
 
@@ -44,6 +44,8 @@ def test_every_encoding_is_told(encoding, tmp_path):
         ("08 08 12 07 70 79 74 6f 72 63 68 1a 05", "onnx"),
         ("80 02 8a 0a 6c fc 9c 46 f9 20 6a a8 50 19 2e 80 02 4d e9 03", "torch"),
         ("50 4b 03 04 00 00 08 08 00 00", "torch"),
+        ("80 04 95 0d 00 00 00 00 00 00 00 8a 0a 6c fc 9c 46 f9 20 6a a8 50 19 2e", "torch"),
+        ("80 03 7d 71 00 58 09 00 00 00 41 6c 65 78 4e 65 74 5f 30 71", "pickle"),
         ("93 4e 55 4d 50 59 01 00 46 00", "npy"),
     ],
 )
@@ -78,12 +80,28 @@ def test_a_safetensors_header_may_have_any_length(tmp_path, detected):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (b"\x89HDF\r\n\x1a\n" + bytes(600), "HDF5"),
         (b"\x1f\x8b\x08\0" + bytes(600), "gzip"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"\n<!DOCTYPE html><html><head><title>404</title>", "a web page"),
         (b"<html>\xe4", "a web page"),
         (b'name: "AlexNet"\nlayer {\n  name: "conv1"\n', r"a text file.*prototxt"),
+        (b"MATLAB 5.0 MAT-file, Platform: posix" + bytes(600), "MATLAB file"),
+        (b"BZh91AY&SY" + bytes(600), "unpack it first"),
+        (b"alexnet.pth".ljust(257, b"\0") + b"ustar\0" + bytes(300), "a tar archive; unpack"),
+        (b"GGUF\3\0\0\0" + bytes(600), "GGUF"),
+        (b"\x1c\0\0\0TFL3" + bytes(600), "TensorFlow Lite"),
+        (b"\x81\xa6params\x81" + bytes(600), "MessagePack"),
+        (b"\x04\0\0\0\x01\0\0\0\x03\0\0\0V 1" + bytes(600), "Torch7"),
+        (b"4\n1\n3\nV 1\n13\nnn.Sequential\n", "Torch7"),
+        (b'\x0a\x07AlexNet\x12\x90\x80\x01\x12\x07conv1_w"\x0fGivenTensorFill*', "Caffe2"),
+        (b"\x0a\x2e\x0a\x01x\x12\x0bPlaceholder" + bytes(600), "frozen TensorFlow graph"),
+        (b"\x08\x90\x4e\x12\x20snap/alexnet_iter_10000.caffemodel\x1a" + bytes(99), "solverstate"),
+        (b"\x08\x01\x12\xa4\x9c\x02\x0a\x90" + bytes(600), "SavedModel"),
+        (b"\x08\x03\x12\x90\x02\x0a\x30\x0a" + bytes(600), "CoreML"),
+        (b'<?xml version="1.0"?>\n<net name="alexnet">', "OpenVINO"),
+        (b"7767517\n15 15\nInput data 0 1 data\n", "ncnn"),
+        (b"(dp0\nS'conv1'\np1\n", "protocol 0"),
+        (b'{"architectures": ["AlexNet"]}', "the weights are in the file beside it"),
         (bytes.fromhex("08 01 10 03 18 80 02 20 80 02 2a 80 80 30"), "a mean image"),
         (bytes.fromhex("3a 08 08 01 08 03 08 80 02 2a 80 80 30"), "a mean image"),
         (bytes(600), "no weight file that is known"),
@@ -114,3 +132,18 @@ def test_a_format_is_not_believed_to_the_letter_of_its_name(tmp_path):
 def test_json_that_is_no_header_is_no_safetensors(detected):
     with pytest.raises(WeightsError, match="text"):
         detected(json.dumps({"conv1.weight": 1}).encode())
+
+
+def test_no_message_sends_people_to_unsafe_loading():
+    texts = [kind for _, kind in _SIGNATURES if isinstance(kind, str)]
+    assert len(texts) > 15
+    assert not any("allow_pickle" in text for text in texts)
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_a_file_of_one_byte_or_two(tmp_path, first):
+    path = tmp_path / "short"
+    for data in (bytes([first]), bytes([first, 0xA6])):
+        path.write_bytes(data)
+        with pytest.raises(WeightsError):
+            open_network(path)

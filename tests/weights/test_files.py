@@ -67,11 +67,66 @@ def test_a_range_outside_the_file_costs_no_memory(ten_bytes):
     assert peak_bytes < 1 << 20
 
 
-def test_a_file_that_is_cut_after_it_was_opened_is_refused(ten_bytes):
+def rewritten(path):
+    with open(path, "r+b") as stream:
+        stream.write(b"9876543210")
+
+
+def rewritten_with_its_old_time(path):
+    time_ns = os.stat(path).st_mtime_ns
+    rewritten(path)
+    os.utime(path, ns=(time_ns, time_ns))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (rewritten, "it has been written to, touched or renamed"),
+        (rewritten_with_its_old_time, "it has been written to, touched or renamed"),
+        (os.utime, "it has been written to, touched or renamed"),
+        (lambda path: os.truncate(path, 6), "it had 10 bytes and has 6"),
+        (lambda path: os.truncate(path, 11), "it had 10 bytes and has 11"),
+    ],
+    ids=["rewritten", "with its old time", "touched", "cut", "longer"],
+)
+@pytest.mark.parametrize("moment", ["before a read", "during a read"])
+def test_a_file_that_is_changed_after_it_was_opened_is_refused(
+    ten_bytes, change, what, moment, monkeypatch
+):
+    os.utime(ten_bytes, ns=(10**18, 10**18))
     opened = open_file(ten_bytes)
-    os.truncate(ten_bytes, 6)
-    with pytest.raises(WeightsError, match=r"truncated: needs 8 bytes at offset 2.*has 4 there"):
-        opened.read_bytes(2, 8)
+    assert opened.read_bytes(0, 10) == bytes(range(10))
+    if moment == "before a read":
+        change(ten_bytes)
+    else:
+        monkeypatch.setattr(opened, "_read_at", lambda *where: change(ten_bytes) or len(where[1]))
+    with pytest.raises(WeightsError, match=f"has been changed since it was opened: {what}"):
+        opened.read_bytes(2, 4)
+    monkeypatch.undo()
+    with pytest.raises(WeightsError, match="has been changed since it was opened"):
+        opened.head(1)
+
+
+def test_a_file_that_gets_other_names_or_rights_stays_itself(ten_bytes, tmp_path):
+    opened = open_file(ten_bytes)
+    for change in (
+        lambda: os.chmod(ten_bytes, 0o400),
+        lambda: os.link(ten_bytes, tmp_path / "another name"),
+        lambda: os.unlink(ten_bytes),
+    ):
+        change()
+        assert opened.read_bytes(0, 10) == bytes(range(10))
+    rewritten(tmp_path / "another name")
+    with pytest.raises(WeightsError, match="has been changed since it was opened"):
+        opened.head(1)
+
+
+def test_a_stamp_opens_only_the_file_that_it_was_made_of(ten_bytes):
+    stamp = open_file(ten_bytes).stamp
+    assert open_file(stamp).head(3) == bytes(range(3))
+    os.utime(ten_bytes, ns=(0, 0))
+    with pytest.raises(WeightsError, match="gone or has been changed since"):
+        open_file(stamp)
 
 
 def test_a_file_that_is_replaced_after_it_was_opened_stays_itself(ten_bytes, tmp_path):

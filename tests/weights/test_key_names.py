@@ -9,9 +9,9 @@ from alexnet_cy.weights.key_names import (
     LAYER_NAMES,
     TORCHVISION_MODULES,
     canonical_names,
-    split_name,
     torchvision_name,
 )
+from alexnet_cy.weights.naming.modules import split_name
 
 CANONICAL = [f"{layer}.{kind}" for layer in LAYER_NAMES for kind in ("weight", "bias")]
 

@@ -116,7 +116,7 @@ def test_number_formats(read, dtype, bits, value):
 
 def test_allowed_oddities(read):
     header = {
-        "scalar": entry("F32", [], 0, 4),
+        "scalar": entry("F32", [1], 0, 4),
         "empty": entry("F32", [0, 3], 4, 4),
         "last": entry("F32", [1, 2], 4, 12),
     }
@@ -125,6 +125,8 @@ def test_allowed_oddities(read):
     assert file.tensors["scalar"].read() == 1
     assert file.tensors["empty"].read().shape == (0, 3)
     assert file.tensors["last"].read().tolist() == [[2, 3]]
+    counters = file_bytes({"a": entry("I64", [], 0, 8), "b": entry("F32", [], 8, 12)}, bytes(12))
+    assert read(counters).tensors == {}
     # The order of the header is not that of the numbers.
     file = read(file_bytes(dict(reversed(header.items())), numbers))
     assert file.tensors["last"].read().tolist() == [[2, 3]]
@@ -192,7 +194,8 @@ HOSTILE = {
     "an entry that is null": file_bytes({"a": None}),
     "dtype no text": file_bytes({"a": entry(1, [1], 0, 4)}, bytes(4)),
     "dtype F8_E4M3": file_bytes({"a": entry("F8_E4M3", [4], 0, 4)}, bytes(4)),
-    "dtype I64": file_bytes({"a": entry("I64", [1], 0, 8)}, bytes(8)),
+    "dtype I64": file_bytes({"a": entry("I64", [1, 1], 0, 8)}, bytes(8)),
+    "a counter of 7 bytes": file_bytes({"a": entry("I64", [], 0, 7)}, bytes(7)),
     "dtype unknown": file_bytes({"a": entry("f32", [1], 0, 4)}, bytes(4)),
     "twenty axes": file_bytes({"a": entry("F32", [1] * 20, 0, 4)}, bytes(4)),
     "a name of 300 characters": file_bytes({"a" * 300: entry("F32", [1], 0, 4)}, bytes(4)),

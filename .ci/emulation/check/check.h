@@ -22,6 +22,7 @@ void check_local_response_norm(const acy_kernels *kernels);
 void check_norm_and_pool(const acy_kernels *kernels);
 void check_relu(const acy_kernels *kernels);
 void check_softmax(const acy_kernels *kernels);
+void check_unit_distance(const acy_kernels *kernels);
 void check_limits(const acy_kernels *kernels);
 
 /* Floats at the very end of a mapping, all of them UNTOUCHED. Released by `release_buffers`. */

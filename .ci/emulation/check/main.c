@@ -23,6 +23,7 @@ static const struct {
     {"norm_and_pool", check_norm_and_pool},
     {"relu", check_relu},
     {"softmax", check_softmax},
+    {"unit_distance", check_unit_distance},
     {"multiply_add, read_all", check_limits},
 };
 

@@ -135,12 +135,12 @@ def _measure(settings: Settings) -> Report:
     from alexnet_cy.bench.measure import count_steps, measure
     from alexnet_cy.bench.progress import progress_bar
 
-    with progress_bar(count_steps(settings)) as tell:
-        return measure(settings, tell)
+    with progress_bar(count_steps(settings)) as report:
+        return measure(settings, report)
 
 
 def _write(report: Report, args: argparse.Namespace) -> None:
-    """Write what was asked for, files first; the tables unless JSON has standard output."""
+    """Write the output, files first; the tables unless JSON has standard output."""
     if args.plot is not None:
         from alexnet_cy.bench.plot import draw
 

@@ -8,7 +8,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from alexnet_cy.cli.failures import CommandError
-from alexnet_cy.cli.images import Failure, chosen_preparation, find_paths, report_skipped
+from alexnet_cy.cli.images import (
+    Failure,
+    add_image_arguments,
+    chosen_preparation,
+    find_paths,
+    report_skipped,
+)
 from alexnet_cy.cli.network import load_network, summary_of
 from alexnet_cy.cli.options import (
     Subparsers,
@@ -44,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "classify", help="name what is in images", description=DESCRIPTION
     )
     parser.set_defaults(run=run)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image, or a folder of them")
+    add_image_arguments(parser)
     add_weights_option(parser)
     parser.add_argument(
         "--top", type=whole_number(1), default=5, metavar="N", help="how many classes (default: 5)"
@@ -56,7 +62,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
-    paths, failures = find_paths(args.images)
+    paths, failures, _ = find_paths(args)
     if not paths:
         raise CommandError("no images to classify")
     net = load_network(args)

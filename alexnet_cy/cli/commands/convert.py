@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from alexnet_cy.cli.failures import UsageError, note
+from alexnet_cy.cli.failures import UsageError
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_variant_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
@@ -15,7 +15,8 @@ __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Write a weight file of any format anew, in the format that the ending of OUT says: .safetensors,
-.npz, .onnx or .caffemodel. As float32 the values keep every bit of what is loaded from IN; as
+.npz, .onnx, .caffemodel or .pth, a state dict that torchvision's AlexNet loads if the network is
+torchvision's. As float32 the values keep every bit of what is loaded from IN; as
 float16, for .safetensors, the file has half the size and every value is rounded to 11 bits.
 """
 
@@ -30,9 +31,15 @@ def add_parser(subparsers: Subparsers) -> None:
         "source", metavar="IN", help="a weight file, or the name of a published one"
     )
     parser.add_argument("target", metavar="OUT", help="the new file")
-    add_variant_option(parser, "force the variant, for files that cannot tell it")
+    add_variant_option(parser, "force the variant, for files that do not record it")
     parser.add_argument(
         "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
+    )
+    parser.add_argument(
+        "--until",
+        metavar="LAYER",
+        help="write the network up to this layer only, such as conv5: enough for lpips, and for "
+        "features of these layers",
     )
     add_overwrite_option(parser)
     add_json_option(parser)
@@ -40,6 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
+    from alexnet_cy.network.parts import part_until
     from alexnet_cy.published.registry import PUBLISHED
     from alexnet_cy.weights import open_network
     from alexnet_cy.weights.writing import find_writer, write_network
@@ -52,17 +60,17 @@ def run(args: argparse.Namespace) -> int:
     source = fetch_published(args.source) if args.source in PUBLISHED else args.source
     network = open_network(source, args.variant)
     metadata = dict(network.metadata)
-    if "variant_note" in metadata:
-        note(f"{printable(args.source)}: {metadata.pop('variant_note')}")
-    tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
-    write_network(args.target, network.variant.name, tensors, metadata, dtype=args.dtype)
+    metadata.pop("variant_note", None)
+    kept = network.variant if args.until is None else part_until(network.variant, args.until)
+    tensors = {name: network.tensors[name].read() for name in kept.parameter_shapes()}
+    write_network(args.target, kept, tensors, metadata, dtype=args.dtype)
     summary = {
         "source": args.source,
         "source_format": network.format,
         "target": args.target,
         "dtype": args.dtype,
-        "variant": network.variant.name,
-        "classes": network.variant.num_classes,
+        "variant": kept.name,
+        "classes": kept.num_classes,
         "bytes": os.stat(args.target).st_size,
     }
     if args.json:

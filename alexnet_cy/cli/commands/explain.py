@@ -64,7 +64,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a trial gives.
+    """The result of a trial.
 
     Attributes
     ----------

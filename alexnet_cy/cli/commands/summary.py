@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 
 from alexnet_cy.cli.options import (
     Subparsers,
     add_json_option,
+    add_names_option,
     add_variant_option,
     argument,
+    image_size,
     whole_number,
 )
 from alexnet_cy.cli.output import make_table, print_json, stdout_console
@@ -45,7 +46,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_variant_option(parser, "the network (default: caffe)", default="caffe")
     parser.add_argument(
         "--size",
-        type=argument(_size),
+        type=argument(image_size),
         metavar="N|HxW",
         help="of the image, in pixels (default: the variant's own)",
     )
@@ -53,6 +54,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--classes", type=whole_number(1), default=1000, metavar="N", help="default: 1000"
     )
     parser.add_argument("--layer", metavar="NAME", help="stop after this layer")
+    add_names_option(parser)
     add_json_option(parser)
 
 
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     variant = get_variant(args.variant).with_num_classes(args.classes)
     height, width = args.size or (variant.input_size, variant.input_size)
-    last = None if args.layer is None else layer_of_feature(resolve_layer(variant, args.layer))
+    last = _last_layer(variant, args)
     shapes = variant.shapes(height, width, last=last)
     if args.json:
         print_json(_document(variant, shapes))
@@ -140,7 +142,7 @@ def _settings(layer: Layer) -> str:
 
 
 def _window(layer: Conv | MaxPool) -> str:
-    """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 behind."""
+    """Write kernel, stride and padding: 11x11 / 4, pad 2; pad 0+3 is none before, 3 after."""
     text = shape_text(layer.kernel_size)
     if layer.stride != (1, 1):
         down, across = layer.stride
@@ -156,9 +158,7 @@ def _power_of_ten(number: float) -> str:
     return f"{float(mantissa):g}e{int(exponent)}"
 
 
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([0-9]{1,6})(?:x([0-9]{1,6}))?", text)
-    if match is None:
-        raise ValueError(f"need pixels, such as 227 or 256x320 (height x width), got {text!r}")
-    height = int(match[1])
-    return height, int(match[2]) if match[2] else height
+def _last_layer(variant: Variant, args: argparse.Namespace) -> str | None:
+    if args.layer is None:
+        return None
+    return layer_of_feature(resolve_layer(variant, args.layer, args.names))

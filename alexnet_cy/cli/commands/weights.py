@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
-The weight files that others publish: list them, fetch them into a cache once, check them, tell
+The weight files that others publish: list them, fetch them into a cache once, check them, explain
 where they are. The cache is $ALEXNET_CY_HOME or this user's cache folder; torch's is looked into
 as well.
 """
@@ -102,7 +102,7 @@ def _get(args: argparse.Namespace) -> int:
     from alexnet_cy.published.download import how_to_get
 
     for file in _published(args.names):
-        print(how_to_get(file) if args.offline else fetch_published(file.name))
+        print(how_to_get(file) if args.offline else fetch_published(file.name).path)
     return 0
 
 
@@ -110,12 +110,12 @@ def _path(args: argparse.Namespace) -> int:
     from alexnet_cy.published.download import find_here
 
     for file in _published(args.names):
-        path = find_here(file)
-        if path is None:
+        here = find_here(file)
+        if here is None:
             raise CommandError(
                 f"{file.name} is not on this machine; alexnet-cy weights get {file.name} fetches it"
             )
-        print(path)
+        print(here.path)
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from alexnet_cy.engine.choice.conv_problem import ConvProblem
 from alexnet_cy.engine.choice.costs import conv_work, expected_ms
+from alexnet_cy.engine.choice.winograd_error import LARGEST_EXPECTED_ERROR, expected_error
 from alexnet_cy.engine.winograd import LARGEST_KERNEL, block_taps
 from alexnet_cy.machine.levels import active_level
 
@@ -57,7 +58,7 @@ def able_algorithms(problem: ConvProblem, *, exact: bool = False) -> tuple[str, 
 
 
 def requested_algorithm(requested: str = "auto") -> tuple[str, str]:
-    """Tell who says which algorithm is taken.
+    """Return what decided the algorithm.
 
     Parameters
     ----------
@@ -101,12 +102,13 @@ def choose_algorithm(
         it says nothing, for `tuned`, or, without it, for the algorithm that is expected to cost
         least for one image on one thread. The choice depends on neither number, so that the bits of
         a result do not, and of all numbers these let the weights, Winograd's burden, weigh most.
+        Winograd is not among them where its error may break the contract of docs/numerics.md.
     exact : bool
         Leave out Winograd.
     level : str, optional
         The instruction-set level that it is for; the one in force if left out.
     tuned : str, optional
-        What measurements say.
+        The measurements.
 
     Raises
     ------
@@ -117,10 +119,11 @@ def choose_algorithm(
     source, requested = requested_algorithm(requested)
     able = able_algorithms(problem, exact=exact)
     if requested == "auto":
-        if tuned in able:
+        good = tuple(name for name in able if _is_near_enough(problem, name))
+        if tuned in good:
             return tuned
         chosen_level = active_level() if level is None else level
-        return min(able, key=lambda name: _cost_ms(problem, name, chosen_level))
+        return min(good, key=lambda name: _cost_ms(problem, name, chosen_level))
     if requested not in able:
         kernel_h, kernel_w = problem.kernel_size
         raise ValueError(
@@ -131,10 +134,14 @@ def choose_algorithm(
     return requested
 
 
+def _is_near_enough(problem: ConvProblem, algorithm: str) -> bool:
+    return algorithm != "winograd" or expected_error(problem) <= LARGEST_EXPECTED_ERROR
+
+
 def _cost_ms(problem: ConvProblem, algorithm: str, level: str) -> float:
     return expected_ms(conv_work(problem, algorithm, level), level)
 
 
 def takes_blocks(problem: ConvProblem, algorithm: str) -> bool:
-    """Tell whether the algorithm wants its input cut into blocks (`_layout.space_to_depth`)."""
+    """Return whether the algorithm needs its input cut into blocks (`_layout.space_to_depth`)."""
     return algorithm == "winograd" and problem.stride != (1, 1)

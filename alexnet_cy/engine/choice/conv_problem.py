@@ -11,7 +11,7 @@ __all__ = ["ConvProblem"]
 
 
 class ConvProblem(NamedTuple):
-    """What the choice depends on: not the number of images, and not the number of threads."""
+    """The problem that the choice depends on: not the number of images or of threads."""
 
     in_channels: int
     out_channels: int

@@ -1,4 +1,4 @@
-"""What a step is expected to cost: its arithmetic and its memory, each at a measured rate.
+"""The expected cost of a step: its arithmetic and its memory, each at a measured rate.
 
     ms = 2e-6 (products / p + transforms / t) + 1e-6 (bytes / m + swept / v)
 
@@ -41,7 +41,7 @@ FLOAT32_BYTES = 4
 
 
 class Work(NamedTuple):
-    """What a step does, counted for one image; the weights for one block of images."""
+    """The work of a step, counted for one image; the weights for one block of images."""
 
     products: int = 0  # multiply-adds of the register tile
     transforms: int = 0  # multiply-adds of Winograd's transforms
@@ -51,7 +51,7 @@ class Work(NamedTuple):
 
 
 class _Rates(NamedTuple):
-    """What one thread does: GFLOP/s of multiply-adds, and GB/s of values swept over."""
+    """The rates of one thread: GFLOP/s of multiply-adds, and GB/s of values swept over."""
 
     products: float
     transforms: float

@@ -2,7 +2,7 @@
 
 To pack the five of them, and to transform them for Winograd's algorithm, takes 57 MB of new memory,
 and the system may need longer to find it than a pass takes. A process that looks at one image never
-asks for it.
+requests it.
 """
 
 from __future__ import annotations
@@ -92,17 +92,31 @@ class ConvLayer(LayerWeights[PackedConv]):
     def pack_winograd(self, threads: int) -> PackedWinograd:
         """Return the weights for Winograd's algorithm; WeightsError if they cannot be read."""
         packed = self.pack(threads)
-        with self._lock:
-            if self._winograd is None:
-                stride, groups = self._layer.stride, self._layer.groups
-                if stride == (1, 1):
-                    self._winograd = winograd_of(packed)
-                else:
-                    weight, bias = packed.unpack()
-                    self._winograd = pack_winograd(
-                        weight, bias, stride=stride, groups=groups, kernels=self._kernels
-                    )
-            return self._winograd
+        winograd = self._winograd
+        return self._turns.do(lambda: self._winograd_once(packed)) if winograd is None else winograd
+
+    @property
+    def winograd(self) -> PackedWinograd | None:
+        """The weights for Winograd's algorithm, if they have been made."""
+        return self._winograd
+
+    def adopt_winograd(self, winograd: PackedWinograd) -> None:
+        """Take weights that are transformed already."""
+        self._winograd = winograd
+
+    def _winograd_once(self, packed: PackedConv) -> PackedWinograd:
+        if self._winograd is None:
+            stride, groups = self._layer.stride, self._layer.groups
+            if stride == (1, 1):
+                made = winograd_of(packed)
+            else:
+                weight, bias = packed.unpack()
+                made = pack_winograd(
+                    weight, bias, stride=stride, groups=groups, kernels=self._kernels
+                )
+            if self._winograd is None:  # else something that interrupted this has made them too
+                self._winograd = made
+        return self._winograd
 
     @property
     def nbytes(self) -> int:

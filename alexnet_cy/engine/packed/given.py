@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from numpy.typing import ArrayLike
 
@@ -20,6 +20,7 @@ def given_tensors(
     variant: Variant,
     *,
     allow_nonfinite: bool = False,
+    layers: Collection[str] | None = None,
 ) -> dict[str, TensorRef]:
     """Check every tensor against the variant; wrap arrays so that they read like files.
 
@@ -30,6 +31,8 @@ def given_tensors(
     variant : Variant
     allow_nonfinite : bool
         Take arrays with NaN or infinity. Tensors of a file were opened with an answer of their own.
+    layers : collection of str, optional
+        The layers whose tensors are needed, and no others; all layers if left out.
 
     Returns
     -------
@@ -44,7 +47,11 @@ def given_tensors(
         A tensor is missing, superfluous or of another shape; the message lists all of them. Or a
         number is not finite; the message names the tensor and the first place.
     """
-    wanted = variant.parameter_shapes()
+    wanted = {
+        name: shape
+        for name, shape in variant.parameter_shapes().items()
+        if layers is None or name.partition(".")[0] in layers
+    }
     tensors, shapes = {}, {}
     for name, value in weights.items():
         if name not in wanted:

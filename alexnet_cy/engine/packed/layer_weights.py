@@ -1,15 +1,15 @@
-"""What convolutions and fully connected layers have in common: weights that wait in their file."""
+"""The base of convolutions and fully connected layers: weights that wait in their file."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.kernels._turns import Turns
 
 __all__ = ["LayerWeights"]
 
@@ -42,8 +42,8 @@ class LayerWeights(ABC, Generic[P]):
         self._kernels = kernels
         self._tensors: tuple[TensorRef, TensorRef] | None = (weight, bias)
         self._packed: P | None = None
-        self._claimed = False
-        self._lock = Lock()
+        self._claims = ["the first pass"]
+        self._turns = Turns()
 
     def pack(self, threads: int) -> P:
         """Return the packed weights, which take the place of the tensors.
@@ -53,18 +53,27 @@ class LayerWeights(ABC, Generic[P]):
         WeightsError
             The weights cannot be read.
         """
-        with self._lock:
-            if self._packed is None:
-                assert self._tensors is not None
-                weight, bias = self._tensors
-                self._packed = self._pack(weight, bias.read(), threads)
-                self._tensors = None
-            return self._packed
+        packed = self._packed
+        return self._turns.do(lambda: self._pack_once(threads)) if packed is None else packed
+
+    def adopt(self, packed: P) -> None:
+        """Take weights that are packed already in place of the tensors."""
+        self._packed, self._tensors = packed, None
+
+    def _pack_once(self, threads: int) -> P:
+        tensors, packed = self._tensors, self._packed  # in this order: one of them is there
+        if packed is None:
+            assert tensors is not None
+            weight, bias = tensors
+            packed = self._pack(weight, bias.read(), threads)
+            if self._packed is None:  # else something that interrupted this has packed them too
+                self._packed = packed
+            self._tensors = None
+        return self._packed or packed
 
     def tensor(self, kind: str) -> Float32Array:
         """Return a fresh copy of "weight" or "bias", as the file has it."""
-        with self._lock:
-            tensors, packed = self._tensors, self._packed
+        tensors, packed = self._tensors, self._packed  # in this order: one of them is there
         place = ("weight", "bias").index(kind)
         if tensors is not None:
             return np.array(tensors[place].read(), np.float32)
@@ -82,8 +91,8 @@ class LayerWeights(ABC, Generic[P]):
 
     def _claim_unread(self) -> tuple[TensorRef, TensorRef] | None:
         """Return the tensors to the first caller, who uses them once; None to all others."""
-        with self._lock:
-            if self._claimed:
-                return None
-            self._claimed = True
-            return self._tensors
+        try:
+            self._claims.pop()  # atomic
+        except IndexError:
+            return None
+        return self._tensors

@@ -1,7 +1,7 @@
 """A fully connected layer, whose weights stay in their file until they are used a second time.
 
 To pack fc6 to fc8 takes 234 MB of new memory, and the system may need several times as long to
-find it as a pass over the file does. A process that looks at a few images once never asks for it.
+find it as a pass over the file does. A process that looks at a few images once never needs it.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Tiling(NamedTuple):
 
 
 def can_stream(tiling: Tiling) -> bool:
-    """Tell whether there are tiles, and few enough of them."""
+    """Return whether there are tiles, and few enough of them."""
     n_tiles = len(tiling.x) * (len(tiling.rows) - 1) * (len(tiling.columns) - 1)
     return 1 <= n_tiles <= MOST_TILES
 

@@ -81,7 +81,7 @@ def place(activations: list[Activation]) -> int:
     """
     placed: list[Activation] = []
     for activation in sorted(activations, key=lambda a: a.floats, reverse=True):
-        neighbours = sorted(
+        others = sorted(
             (
                 other
                 for other in placed
@@ -91,7 +91,7 @@ def place(activations: list[Activation]) -> int:
             key=lambda other: other.offset,
         )
         offset = 0
-        for other in neighbours:
+        for other in others:
             if offset + activation.floats <= other.offset:
                 break
             offset = max(offset, other.offset + other.floats)

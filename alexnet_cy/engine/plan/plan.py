@@ -1,4 +1,4 @@
-"""What a pass will do: its steps, the algorithm of each, and where every activation lies."""
+"""The plan of a pass: its steps, the algorithm of each, and where every activation lies."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Step:
     norm : LRN or None
         A normalisation that a max pooling computes on its way: the layer before `layer`.
     relu_only : bool
-        The step is just the ReLU of `layer`, in place, because the value before it was asked for.
+        The step is just the ReLU of `layer`, in place, because the value before it was requested.
     features : tuple of str
         The names under which its result is handed out.
     source, target : Activation or None
@@ -125,7 +125,7 @@ class Plan:
     steps: tuple[Step, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Join the two parts for whoever wants them in one row."""
+        """Join the two parts in one row."""
         object.__setattr__(self, "steps", self.trunk + self.head)
 
     @property

@@ -1,4 +1,4 @@
-"""How a pass is planned: from the layers asked for to steps, algorithms and places in memory."""
+"""Planning of a pass: from the layers requested to steps, algorithms and places in memory."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def make_plan(
     order = [layer.name for layer in variant.layers]
     last = max((layer_of_feature(feature) for feature in features), key=order.index)
     shapes = variant.shapes(height, width, last=last)
-    n_trunk = sum(not isinstance(shape.layer, Linear | Softmax) for shape in shapes)
+    n_trunk = sum(len(shape.output_shape) == 3 for shape in shapes)
 
     level = active_level() if level is None else level
 
@@ -156,7 +156,7 @@ def _steps(
     source: Activation | None,
     target: Activation | None,
 ) -> list[Step]:
-    """Return the step of a layer, or two where the value before its ReLU is asked for."""
+    """Return the step of a layer, or two where the value before its ReLU is requested."""
     layer = shape.layer
     whole = Step(
         layer,
@@ -184,7 +184,7 @@ def _steps(
 
 
 def _norm_to_join(step: Step, before: Sequence[Step]) -> LRN | None:
-    """Return the normalisation before a max pooling if nobody asks for it: both are one step."""
+    """Return the normalisation before a max pooling if it is not requested: both are one step."""
     if not (isinstance(step.layer, MaxPool) and before):
         return None
     layer = before[-1].layer

@@ -40,7 +40,7 @@ def bind_step(step: Step, packed: PackedWeights, source: Buffer, target: Buffer)
     step : Step
     packed : PackedWeights
     source, target : Buffer
-        What it reads and what it writes; the same for a step in place.
+        The memory it reads and the memory it writes; the same for a step in place.
     """
     if step.relu_only:  # over the padding as well: max(0, 0) is 0
         x, y = source.whole.reshape(-1), target.whole.reshape(-1)
@@ -91,7 +91,8 @@ def _bind_linear(
 def _bind_softmax(
     _: Softmax, __: Step, packed: PackedWeights, source: Buffer, target: Buffer
 ) -> Bound:
-    return _softmax.Softmax(packed.kernels, source.inside, target.inside)
+    x, y = (buffer.inside for buffer in (source, target))  # a row for each pixel of an image
+    return _softmax.Softmax(packed.kernels, x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1]))
 
 
 def _norm_of(layer: LRN) -> tuple[int, float, float, float]:

@@ -11,19 +11,23 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.plan.plan import Plan
+from alexnet_cy.engine.run.idle_workspaces import IdleWorkspaces
+from alexnet_cy.engine.run.pace import Pace
 from alexnet_cy.engine.run.workspace import BoundSteps, Workspace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import run_all
-from alexnet_cy.kernels._runtime import involuntary_switches, note_pass
+from alexnet_cy.kernels._runtime import involuntary_switches
 
-__all__ = ["Executor"]
-
-# A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
-# machine the slowest tenth takes 1.2 times as long.
-SLOW = 1.5
+__all__ = ["Executor", "Take"]
 
 Clock = Callable[[str, float], None]
 """Called with a step's name and its seconds."""
+
+Take = Callable[[str, Float32Array, slice], None]
+"""Called with a feature's name, its values for some of the images, and which images these are.
+
+The values are (N, H, W, C) or (N, F), and stand only until the call returns.
+"""
 
 
 class Executor:
@@ -31,14 +35,23 @@ class Executor:
 
     Every pass takes a workspace of its own and leaves it here for the next one of the same size,
     so a second pass touches no new memory and makes no view anew.
+
+    Parameters
+    ----------
+    plan : Plan
+    packed : PackedWeights
+    idle : IdleWorkspaces, optional
+        Where workspaces wait, those of other plans too; a place of its own if left out.
     """
 
-    def __init__(self, plan: Plan, packed: PackedWeights) -> None:
+    def __init__(
+        self, plan: Plan, packed: PackedWeights, idle: IdleWorkspaces | None = None
+    ) -> None:
         self.plan = plan
         self.packed = packed
         self._outputs = [(name, step.output_shape) for step in plan.steps for name in step.features]
-        self._idle: list[Workspace] = []
-        self._fastest_s: dict[tuple[int, int], float] = {}
+        self._idle = IdleWorkspaces() if idle is None else idle
+        self._pace = Pace()
 
     def run(
         self, images: Float32Array | PixelBatch, threads: int, clock: Clock | None = None
@@ -58,8 +71,36 @@ class Executor:
         dict of str to ndarray
             For every feature of the plan, (N, C, H, W) or (N, F).
         """
-        plan, n_images = self.plan, images.shape[0]
+        n_images = images.shape[0]
         results = {name: np.empty((n_images, *shape), np.float32) for name, shape in self._outputs}
+
+        def copy(feature: str, values: Float32Array, part: slice) -> None:
+            if values.ndim == 4:
+                _layout.NhwcToNchw(values, results[feature][part]).run(threads)
+            else:
+                results[feature][part] = values
+
+        self.visit(images, threads, copy, clock)
+        return results
+
+    def visit(
+        self,
+        images: Float32Array | PixelBatch,
+        threads: int,
+        take: Take,
+        clock: Clock | None = None,
+    ) -> None:
+        """Run the pass, and show every feature where it lies before its memory is used again.
+
+        Parameters
+        ----------
+        images, threads, clock
+            As for `run`.
+        take : callable
+            See `Take`; up to `Plan.trunk_block` images at a time come out of the trunk, up to
+            `Plan.head_block` out of the fully connected layers.
+        """
+        plan, n_images = self.plan, images.shape[0]
         switches, began = involuntary_switches(), perf_counter()
         workspace = self._take_workspace(min(plan.trunk_block, n_images))
         for start in range(0, n_images, plan.head_block):
@@ -69,23 +110,16 @@ class Executor:
                 started = perf_counter()
                 trunk = workspace.trunk(part.stop - part.start)
                 trunk.take_images(images[part], threads)
-                _run_steps(trunk.steps, results, part, threads, clock, started)
+                _run_steps(trunk.steps, take, part, threads, clock, started)
                 if plan.head:
                     head = workspace.head(trunk, stop - start)
                     head.take(trunk, first - start, threads)
             if plan.head:
                 rows = slice(start, stop)
-                _run_steps(head.steps, results, rows, threads, clock, perf_counter())
-        self._idle.append(workspace)
-        self._note(n_images, threads, perf_counter() - began, involuntary_switches() - switches)
-        return results
-
-    def _note(self, n_images: int, threads: int, seconds: float, switches: int) -> None:
-        """Let OpenMP's threads wait briefly for one another while the machine is busy."""
-        fastest = self._fastest_s.setdefault((n_images, threads), seconds)
-        if seconds < fastest:
-            self._fastest_s[n_images, threads] = seconds
-        note_pass(threads, switches, seconds > SLOW * fastest)
+                _run_steps(head.steps, take, rows, threads, clock, perf_counter())
+        self._idle.keep(self, workspace)
+        seconds = perf_counter() - began
+        self._pace.note((n_images, threads), threads, seconds, involuntary_switches() - switches)
 
     def warm_up(self, images: Float32Array | PixelBatch, threads: int) -> None:
         """Do what is done once, so that later passes can be timed.
@@ -96,31 +130,29 @@ class Executor:
             self.run(images, threads)
 
     def _take_workspace(self, block: int) -> Workspace:
-        """Reuse an idle workspace of the block's size, or make one; list operations are atomic."""
-        try:
-            workspace = self._idle.pop()
-        except IndexError:
-            return Workspace(self.plan, self.packed, block)
-        return workspace if workspace.block == block else Workspace(self.plan, self.packed, block)
+        """Reuse an idle workspace of the block's size, or make one."""
+        return self._idle.take(self, block) or Workspace(self.plan, self.packed, block)
+
+    @property
+    def idle(self) -> list[Workspace]:
+        """The workspaces that wait for the next pass, the oldest first."""
+        return self._idle.of(self)
 
 
 def _run_steps(
     steps: BoundSteps,
-    results: dict[str, Float32Array],
+    take: Take,
     part: slice,
     threads: int,
     clock: Clock | None,
     started: float,
 ) -> None:
-    """Run steps for the images of `part`, and hand out what was asked for."""
+    """Run steps for the images of `part`, and return the values requested."""
     for stretch in steps.stretches if clock is None else steps.single:
         run_all(stretch.kernels, threads)
         last = stretch.last
         for feature in last.step.features:
-            if last.result.ndim == 4:
-                _layout.NhwcToNchw(last.result, results[feature][part]).run(threads)
-            else:
-                results[feature][part] = last.result
+            take(feature, last.result, part)
         if clock is not None:
             ended = perf_counter()
             clock(last.step.name, ended - started)

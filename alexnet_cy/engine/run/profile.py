@@ -1,4 +1,4 @@
-"""How long each layer of a pass takes."""
+"""The time that each layer of a pass takes."""
 
 from __future__ import annotations
 

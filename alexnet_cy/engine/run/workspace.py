@@ -1,7 +1,7 @@
 """A plan bound to memory: every step with the views it reads and writes, made once and run often.
 
 A view takes Python a few microseconds to make, and a pass needs dozens: bound anew for every pass
-of one image they took 0.4 ms of seven. Kernels that are bound run one behind the other in one call.
+of one image they took 0.4 ms of seven. Bound kernels run one after the other in one call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class BoundStep:
         What computes it, one after the other; the first of several writes zeros about the result,
         where another step may have written.
     result : ndarray of float32
-        What it writes, (N, H, W, C) without padding or (N, F).
+        The memory it writes, (N, H, W, C) without padding or (N, F).
     """
 
     step: Step
@@ -47,7 +47,7 @@ class BoundStep:
 
 @record(frozen=True, slots=True)
 class Stretch:
-    """Steps that run in one call: up to one whose result is asked for, or to the last.
+    """Steps that run in one call: up to one whose result is requested, or to the last.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class BoundSteps:
     stretches : tuple of Stretch
         The longest there can be.
     result : ndarray of float32
-        What the last step writes.
+        The result of the last step.
     """
 
     def __init__(self, steps: Iterable[BoundStep]) -> None:
@@ -120,7 +120,7 @@ class Trunk:
 
     @property
     def features(self) -> int:
-        """How many floats of an image the last step writes."""
+        """The floats of an image that the last step writes."""
         return prod(self.steps.result.shape[1:])
 
     def take_images(self, images: Float32Array | PixelBatch, threads: int) -> None:
@@ -166,6 +166,11 @@ class Head:
             vectors = y
         self.steps = BoundSteps(steps)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its activations."""
+        return self._vectors.nbytes + sum(step.last.result.nbytes for step in self.steps.single)
+
     def take(self, trunk: Trunk, first: int, threads: int) -> None:
         """Flatten what a trunk of this workspace has made of the images from `first` on."""
         key = first, trunk.n_images
@@ -197,6 +202,12 @@ class Workspace:
         self._arena = aligned_zeros((plan.arena_floats * block,))
         self._trunks: dict[int, Trunk] = {}
         self._head: Head | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its activations."""
+        head = self._head
+        return self._arena.nbytes + (0 if head is None else head.nbytes)
 
     def trunk(self, n_images: int) -> Trunk:
         """Return the trunk for at most `block` images."""

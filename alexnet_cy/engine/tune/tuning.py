@@ -58,12 +58,12 @@ class TunedLayer:
 
 @record(frozen=True, slots=True)
 class Tuning:
-    """What `AlexNet.tune` has found out. Prints as a table.
+    """The result of `AlexNet.tune`. Prints as a table.
 
     Attributes
     ----------
     batch, threads : int
-        What was measured.
+        The conditions of the measurement.
     layers : tuple of TunedLayer
         The convolutions in order.
     measured : bool
@@ -196,7 +196,7 @@ def measure_ms(
         )
         for algorithm in algorithms
     }
-    shape = (batch, 3, height, width)
+    shape = (batch, variant.in_channels, height, width)
     images = np.random.default_rng(SEED).standard_normal(shape, np.float32)
     for executor in executors.values():
         executor.warm_up(images, threads)

@@ -86,7 +86,7 @@ def read_times(path: Path) -> dict[str, Times]:
     """
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("it is no file")  # a pipe, say, which would never end
+            raise ValueError("it is not a file")  # a pipe, say, which would never end
         with open(path, "rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)
         if len(content) > LARGEST_FILE_BYTES:
@@ -114,7 +114,7 @@ def write_times(path: Path, entries: Mapping[str, Times]) -> None:
         It cannot be written.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # whoever looked for the entries has been told
+        warnings.simplefilter("ignore")  # the lookup of the entries has warned already
         old = read_times(path)
     merged = {key: times for key, times in old.items() if key not in entries} | dict(entries)
     kept = dict(list(merged.items())[-MOST_ENTRIES:])

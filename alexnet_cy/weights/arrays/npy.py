@@ -17,26 +17,21 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.arrays.payloads import Payload, extract_payloads
-from alexnet_cy.weights.arrays.stored_arrays import (
-    Block,
-    StoredArray,
-    check_element_type,
-    network_file,
-)
-from alexnet_cy.weights.arrays.unpickler import InlineBytes, PickledArray, load_arrays
+from alexnet_cy.weights.arrays.dicts import flatten, kind_of, stored_array
+from alexnet_cy.weights.arrays.payloads import extract_payloads
+from alexnet_cy.weights.arrays.stored_arrays import StoredArray, network_file
+from alexnet_cy.weights.arrays.unpickler import PickledArray, load_arrays
 from alexnet_cy.weights.files import as_weights_error, open_file
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.weights.network_file import NetworkFile
 
 __all__ = ["MAX_HEADER_BYTES", "read", "read_header"]
 
+MAX_DEPTH = 2  # a dict of layers, each a dict
 MAX_HEADER_BYTES = 10_000  # what NumPy itself accepts from files that it does not trust
-MAX_NAME_BYTES = 256
 
 
 def read(path: str | os.PathLike[str]) -> NetworkFile:
@@ -71,10 +66,13 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     with as_weights_error(f"{what}: the pickle"):
         root = load_arrays(pickled, payloads)
     arrays: dict[str, StoredArray] = {}
-    for name, array in _flatten(what, _only_object(root)):
+    held = _only_object(root)
+    if not isinstance(held, dict):
+        raise WeightsError(f"{what}: holds {kind_of(held)}; weights in .npy are a dict of arrays")
+    for name, array in flatten(what, held, MAX_DEPTH):
         if name in arrays:
             raise WeightsError(f"{what}: {name!r} occurs twice")
-        arrays[name] = _stored(f"{what}: {name!r}", array)
+        arrays[name] = stored_array(f"{what}: {name!r}", array)
     return network_file("npy", arrays, None, {})
 
 
@@ -111,61 +109,3 @@ def _only_object(root: object) -> object:
     if isinstance(root, PickledArray) and isinstance(root.data, list) and len(root.data) == 1:
         return root.data[0]
     return root
-
-
-def _flatten(what: str, root: object) -> Iterator[tuple[str, object]]:
-    """Yield every array of the dict with its name, "layer/kind" where dicts or lists are nested."""
-    if not isinstance(root, dict):
-        raise WeightsError(f"{what}: holds {_kind(root)}; weights in .npy are a dict of arrays")
-    for key, value in root.items():
-        name = _name(what, key)
-        if isinstance(value, PickledArray) and isinstance(value.data, list):
-            value = value.data  # [weights, biases] as an object array
-        if isinstance(value, dict):
-            for kind, array in value.items():
-                yield f"{name}/{_name(what, kind)}", array
-        elif isinstance(value, list | tuple):
-            if len(value) > 2:
-                raise WeightsError(
-                    f"{what}: {name!r} has {len(value)} arrays; a layer has weights and biases"
-                )
-            for kind, array in zip("Wb", value, strict=False):
-                yield f"{name}/{kind}", array
-        else:
-            yield name, value
-
-
-def _name(what: str, key: object) -> str:
-    """Return a key of a dict as text; Python 3 pickles may have bytes."""
-    if isinstance(key, Payload | InlineBytes) and key.stored_bytes <= MAX_NAME_BYTES:
-        text = bytearray(key.stored_bytes)
-        key.open()(memoryview(text))
-        key = text.decode("latin-1")
-    if not isinstance(key, str) or len(key) > MAX_NAME_BYTES:
-        raise WeightsError(f"{what}: a layer is named by {_kind(key)}; names are short strings")
-    return key
-
-
-def _stored(what: str, array: object) -> StoredArray:
-    if (
-        not isinstance(array, PickledArray)
-        or array.dtype is None
-        or not isinstance(array.data, Payload | InlineBytes)
-    ):
-        raise WeightsError(f"{what} is {_kind(array)}; weights are arrays of numbers")
-    check_element_type(what, array.dtype, array.shape)
-    data, block = array.data, None
-    if isinstance(data, Payload) and not data.is_text:
-        block = Block(data.file, data.offset_bytes, None)
-    return StoredArray(
-        array.shape, array.dtype, array.fortran_order, data.stored_bytes, data.open, block
-    )
-
-
-def _kind(value: object) -> str:
-    """Say what a value is without walking through it: it may hold itself many times."""
-    if isinstance(value, PickledArray):
-        return f"an array of {value.dtype} and shape {str(value.shape)[:60]}"
-    if isinstance(value, Payload | InlineBytes):
-        return f"a string of {value.stored_bytes} bytes"
-    return f"a value of type {type(value).__name__}"

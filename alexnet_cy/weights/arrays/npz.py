@@ -26,7 +26,7 @@ from alexnet_cy.weights.arrays.stored_arrays import (
 )
 from alexnet_cy.weights.checked_rows import join_crc32
 from alexnet_cy.weights.files import as_weights_error, open_file
-from alexnet_cy.weights.writing import VARIANT_KEY, checked_tensors, file_metadata
+from alexnet_cy.weights.writing import checked_tensors, file_metadata, noted_network
 from alexnet_cy.weights.zip_members import MemberSource, read_members
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from alexnet_cy.contracts.tensors import NetworkFile
+    from alexnet_cy.network.architecture import Variant
     from alexnet_cy.weights.files import WeightsFile
+    from alexnet_cy.weights.network_file import NetworkFile
     from alexnet_cy.weights.zip_members import Member
 
 __all__ = ["read", "write"]
@@ -76,14 +77,14 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     members = read_members(file, METHODS)
     _check_members(file, members)
     metadata = _read_metadata(file, members.pop(_METADATA_MEMBER, None))
-    variant = metadata.pop(VARIANT_KEY, None)
+    variant, network = noted_network(file.path, metadata)
     arrays = {name.removesuffix(".npy"): _stored(file, member) for name, member in members.items()}
-    return network_file("npz", arrays, variant, metadata)
+    return network_file("npz", arrays, variant, metadata, network)
 
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -92,7 +93,7 @@ def write(
     The metadata are noted as JSON in the bytes of an array ``__metadata__``.
     """
     arrays = checked_tensors(tensors)
-    text = json.dumps(file_metadata(variant_name, metadata)).encode()
+    text = json.dumps(file_metadata(variant, metadata)).encode()
     noted = {_METADATA_MEMBER.removesuffix(".npy"): np.frombuffer(text, np.uint8)}
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         np.savez(stream, **arrays, **noted)  # type: ignore[arg-type]

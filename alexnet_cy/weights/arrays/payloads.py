@@ -73,15 +73,19 @@ class Payload:
         return _TextReader(self) if self.is_text else _BytesReader(self)
 
 
-def extract_payloads(file: WeightsFile, offset_bytes: int) -> tuple[bytes, tuple[Payload, ...]]:
+def extract_payloads(
+    file: WeightsFile, offset_bytes: int, end_bytes: int | None = None
+) -> tuple[bytes, tuple[Payload, ...]]:
     """Copy a pickle without its large strings.
 
     Parameters
     ----------
     file : WeightsFile
-        What holds the pickle, to the end.
+        What holds the pickle.
     offset_bytes : int
         Where it begins.
+    end_bytes : int, optional
+        Where it must end; at the end of the file if left out.
 
     Returns
     -------
@@ -94,8 +98,9 @@ def extract_payloads(file: WeightsFile, offset_bytes: int) -> tuple[bytes, tuple
     ------
     WeightsError
         The pickle is cut off or garbled, goes on for too long, has persistent ids of its own, or
-        is not followed by the end of the file.
+        does not end where it must.
     """
+    end_bytes = file.size_bytes if end_bytes is None else end_bytes
     source = _Opcodes(file, offset_bytes)
     copied = bytearray()
     payloads: list[Payload] = []
@@ -120,10 +125,8 @@ def extract_payloads(file: WeightsFile, offset_bytes: int) -> tuple[bytes, tuple
             break
     else:
         raise WeightsError(f"{file.path!r}: the pickle has more than {MAX_OPCODES} opcodes")
-    if source.position != file.size_bytes:
-        raise WeightsError(
-            f"{file.path!r}: {file.size_bytes - source.position} bytes follow the pickle"
-        )
+    if source.position != end_bytes:
+        raise WeightsError(f"{file.path!r}: {end_bytes - source.position} bytes follow the pickle")
     return bytes(copied), tuple(payloads)
 
 

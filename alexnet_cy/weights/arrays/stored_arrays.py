@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.key_names import canonical_names
-from alexnet_cy.weights.layouts import Layout, as_stored, tensorflow_layout
+from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
+from alexnet_cy.weights.naming.assemble import left_out
+from alexnet_cy.weights.naming.beside import without_buffers
+from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from alexnet_cy.network.architecture import Variant
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.stored_floats import Fill
 
@@ -101,6 +106,9 @@ def network_file(
     arrays: Mapping[str, StoredArray],
     variant: str | None,
     metadata: Mapping[str, str],
+    network: Variant | None = None,
+    *,
+    transposed_linear: bool = False,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -113,15 +121,22 @@ def network_file(
     variant : str or None
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
-        Handed on.
+        Handed on, as is `network`.
+    transposed_linear : bool
+        Whether fully connected layers are (in, out), with inputs in the order C, H, W.
 
     Raises
     ------
     WeightsError
         Two names mean the same tensor.
     """
-    names = canonical_names({name: array.shape for name, array in arrays.items()})
-    by_name = {names.canonical[stored]: array for stored, array in arrays.items()}
+    plain = {name: _tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+    kept, beside = without_buffers(plain)
+    shapes = {name: tensor.shape for name, tensor in kept.items()}
+    if transposed_linear:
+        shapes = {k: shape[::-1] if len(shape) == 2 else shape for k, shape in shapes.items()}
+    names = canonical_names(shapes)
+    by_name = {canonical: arrays[name] for name, canonical in names.canonical.items()}
     conv5 = by_name.get("conv5.weight")
     image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
     tensors = {}
@@ -130,8 +145,11 @@ def network_file(
         layout: Layout = as_stored
         if names.tensorflow_layout:
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
+        elif transposed_linear and len(shape) == 2:
+            shape, layout = shape[::-1], in_out
         tensors[name] = _tensor(array, shape, layout)
-    return NetworkFile(format_name, tensors, variant or names.variant, metadata)
+    noted = {**metadata, **beside, **left_out(kept, names.canonical)}
+    return NetworkFile(format_name, finish(tensors), variant or names.variant, noted, network)
 
 
 def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:

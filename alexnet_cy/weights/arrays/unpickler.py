@@ -1,7 +1,7 @@
 """Unpickle the NumPy arrays of an object array into inert descriptions.
 
 `pickle_payloads` has taken the numbers out of the pickle and `pickle_scan` looks through the rest;
-then `pickle.Unpickler` runs it with a table of four names: what NumPy writes for an array, its
+then `pickle.Unpickler` runs it with a table of a few names: what NumPy writes for an array, its
 class, its element type, and the function by which Python 3 writes bytes for Python 2. Each name
 stands for an object of this module, and no name in a file ever becomes an import.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
 import numpy as np
 
 from alexnet_cy.weights.arrays.payloads import Payload
+from alexnet_cy.weights.pickles.inert import ForeignNames
 from alexnet_cy.weights.pickles.scan import scan_pickle
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _ADVICE = "where you trust the file, load it with numpy and save the arrays with
 _MAX_RANK = 32  # NumPy's own limit until 2.0
 
 
-def load_arrays(data: bytes, payloads: tuple[Payload, ...]) -> object:
+def load_arrays(data: bytes, payloads: tuple[Payload, ...], *, objects: bool = False) -> object:
     """Run the pickle of an object array.
 
     Parameters
@@ -41,6 +42,8 @@ def load_arrays(data: bytes, payloads: tuple[Payload, ...]) -> object:
         The pickle, without its large strings.
     payloads : tuple of Payload
         The strings.
+    objects : bool
+        Whether objects of other classes may stand beside the arrays.
 
     Returns
     -------
@@ -52,8 +55,8 @@ def load_arrays(data: bytes, payloads: tuple[Payload, ...]) -> object:
     Exception
         Of nearly any kind, if the pickle is garbled or asks for anything else than arrays.
     """
-    scan_pickle(data, advice=_ADVICE)
-    return _Unpickler(data, payloads).load()
+    scan_pickle(data, advice=_ADVICE, objects=objects)
+    return _Unpickler(data, payloads, ForeignNames() if objects else None).load()
 
 
 class _Inert:
@@ -173,17 +176,22 @@ class _Dtype:
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, payloads: tuple[Payload, ...]) -> None:
+    def __init__(
+        self, data: bytes, payloads: tuple[Payload, ...], foreign: ForeignNames | None
+    ) -> None:
         super().__init__(io.BytesIO(data), fix_imports=False, encoding="latin-1")
         self._payloads = payloads
+        self._foreign = foreign
 
     def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _NAMES[module, name]
-        except KeyError:
+        known = _NAMES.get((module, name))
+        if known is not None:
+            return known
+        if self._foreign is None:
             raise pickle.UnpicklingError(
                 f"it names {f'{module}.{name}'[:80]!r}, which no array needs"
-            ) from None
+            )
+        return self._foreign.find(module, name)
 
     def persistent_load(self, persistent_id: object) -> Payload:
         if not _is_count(persistent_id):
@@ -204,10 +212,31 @@ class _Reconstruct(_Inert):
         return PickledArray()
 
 
+class _FromBuffer(_Inert):
+    """``numpy._core.numeric._frombuffer``: how protocol 5 makes an array without gaps."""
+
+    def __call__(
+        self,
+        data: object,
+        dtype: object,
+        shape: object,
+        order: object,
+        axes: object = None,
+    ) -> PickledArray:
+        if axes is not None or order not in ("C", "F"):
+            raise pickle.UnpicklingError(
+                "an array with its axes in another order; save numpy.ascontiguousarray of it"
+            )
+        array = PickledArray()
+        array.__setstate__((_ARRAY_STATE_VERSION, shape, dtype, order == "F", data))
+        return array
+
+
 class _MakeDtype(_Inert):
     """``numpy.dtype``: an element type by its code, whose byte order follows."""
 
-    _CODES = frozenset(("f2", "f4", "f8", "O4", "O8"))  # O4 was written by 32-bit machines
+    # O4 was written by 32-bit machines; whole numbers count steps beside the weights.
+    _CODES = frozenset("f2 f4 f8 O4 O8 i1 i2 i4 i8 u1 u2 u4 u8 b1".split())
 
     def __call__(self, code: object, align: object = False, copy: object = False) -> _Dtype:
         if not isinstance(code, str) or code not in self._CODES:
@@ -241,6 +270,8 @@ _RECONSTRUCT = _Reconstruct()
 _NAMES: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FromBuffer(),
+    ("numpy._core.numeric", "_frombuffer"): _FromBuffer(),
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _MakeDtype(),
     ("_codecs", "encode"): _Encode(),

@@ -113,6 +113,11 @@ class LayerGraph:
     def __init__(self, layers: list[CaffeLayer]) -> None:
         self._producers: dict[str, list[CaffeLayer]] = {}
         self._in_place: dict[str, list[CaffeLayer]] = {}
+        self._computing = [
+            layer
+            for layer in layers
+            if layer.bottoms and not layer.is_in_place and not _only_looks(layer)
+        ]
         for layer in layers:
             makers = self._in_place if layer.is_in_place else self._producers
             for blob in layer.tops:
@@ -151,8 +156,24 @@ class LayerGraph:
             backwards.append(layer)
         return ()
 
+    def ends(self) -> list[CaffeLayer]:
+        """Return the layers whose results no other layer computes with."""
+        return [layer for layer in self._computing if not self._is_read(layer)]
+
+    def _is_read(self, layer: CaffeLayer) -> bool:
+        return any(
+            blob in other.bottoms and not other.is_in_place
+            for blob in layer.tops
+            for other in self._computing
+        )
+
     def _in_place_after(self, layer: CaffeLayer) -> list[CaffeLayer]:
         return [step for blob in layer.tops for step in reversed(self._in_place.get(blob, []))]
+
+
+def _only_looks(layer: CaffeLayer) -> bool:
+    """Tell whether a layer only measures, as in training, or drops, what it reads."""
+    return layer.type in ("Accuracy", "Silence", "ArgMax") or layer.type.endswith("Loss")
 
 
 def clip(text: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "read_mean", "write"]
 
-CHANNELS = 3
+CHANNELS = (1, 3)  # of grey and of colour images
 
 
 def read(path: str | os.PathLike[str]) -> NDArray[np.float32]:
@@ -49,7 +49,11 @@ def read(path: str | os.PathLike[str]) -> NDArray[np.float32]:
     file = open_file(path)
     where = f"{file.path!r}: mean image"
     mean = blob_array(file, read_message(file, CAFFE, "BlobProto"), where)
-    if mean.ndim not in (3, 4) or mean.shape[:-3] not in ((), (1,)) or mean.shape[-3] != CHANNELS:
+    if (
+        mean.ndim not in (3, 4)
+        or mean.shape[:-3] not in ((), (1,))
+        or mean.shape[-3] not in CHANNELS
+    ):
         raise WeightsError(f"{where}: shape {mean.shape}; (3, H, W) or (1, 3, H, W) is needed")
     if not np.isfinite(mean).all():
         raise WeightsError(f"{where}: holds NaN or infinity")
@@ -105,11 +109,11 @@ def write(path: str | os.PathLike[str], mean: NDArray[np.float32]) -> None:
     if not isinstance(mean, np.ndarray) or mean.dtype != np.float32:
         got = getattr(mean, "dtype", type(mean).__name__)
         raise TypeError(f"mean must be a float32 array, got {got}")
-    if mean.ndim != 3 or len(mean) != CHANNELS or not mean.size:
+    if mean.ndim != 3 or len(mean) not in CHANNELS or not mean.size:
         raise ValueError(f"mean must have shape (3, H, W), got {mean.shape}")
     _, height, width = mean.shape
     blob = CAFFE.message_class("BlobProto")(
-        num=1, channels=CHANNELS, height=height, width=width, data=[mean.astype("<f4").tobytes()]
+        num=1, channels=len(mean), height=height, width=width, data=[mean.astype("<f4").tobytes()]
     )
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         stream.write(blob.SerializeToString())

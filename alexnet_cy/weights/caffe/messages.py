@@ -69,6 +69,17 @@ CAFFE = Schema(
             Field("transpose", 6, "bool"),
         ),
         "ReLUParameter": (Field("negative_slope", 1, "float"),),
+        "BatchNormParameter": (Field("eps", 3, "float"),),
+        "ScaleParameter": (
+            Field("axis", 1, "int64"),
+            Field("num_axes", 2, "int64"),
+            Field("bias_term", 4, "bool"),
+        ),
+        "PowerParameter": (
+            Field("power", 1, "float"),
+            Field("scale", 2, "float"),
+            Field("shift", 3, "float"),
+        ),
         "InputParameter": (Field("shape", 1, "BlobShape", repeated=True),),
         "LayerParameter": (
             Field("name", 1, "string"),
@@ -80,7 +91,10 @@ CAFFE = Schema(
             Field("inner_product_param", 117, "InnerProductParameter"),
             Field("lrn_param", 118, "LRNParameter"),
             Field("pooling_param", 121, "PoolingParameter"),
+            Field("power_param", 122, "PowerParameter"),
             Field("relu_param", 123, "ReLUParameter"),
+            Field("batch_norm_param", 139, "BatchNormParameter"),
+            Field("scale_param", 142, "ScaleParameter"),
             Field("input_param", 143, "InputParameter"),
         ),
         "V0LayerParameter": (Field("name", 1, "string"),),
@@ -95,6 +109,7 @@ CAFFE = Schema(
             Field("inner_product_param", 17, "InnerProductParameter"),
             Field("lrn_param", 18, "LRNParameter"),
             Field("pooling_param", 19, "PoolingParameter"),
+            Field("power_param", 21, "PowerParameter"),
             Field("relu_param", 30, "ReLUParameter"),
         ),
         "NetParameter": (

@@ -1,7 +1,6 @@
-"""What the layers of a Caffe file compute, beside what the layers of our variants compute.
+"""The settings that the layers of a Caffe file state.
 
-A network with another stride or another normalisation fits the same weights and predicts
-something else, so the settings that a file states are compared with the variant's. A layer that
+A layer that
 states none (no ``convolution_param`` at all) may be anything; one that states some has Caffe's
 defaults for the rest, and these differ from AlexNet's: stride 1, no padding, one group, LRN's
 alpha 1.
@@ -11,17 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, Conv, Layer, Linear, MaxPool
+from alexnet_cy.network.specs import Conv, MaxPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from alexnet_cy.weights.caffe.layers import CaffeLayer
 
-__all__ = ["caffe_padding", "file_settings", "spec_settings"]
+__all__ = ["caffe_padding", "file_settings"]
 
 _POOL_METHODS = {0: "MAX", 1: "AVE", 2: "STOCHASTIC"}
 _ROUND_MODES = {0: "CEIL", 1: "FLOOR"}
@@ -41,9 +36,8 @@ def file_settings(layer: CaffeLayer, path: str) -> dict[str, object]:
     Returns
     -------
     dict
-        With the keys of `spec_settings`, and ``num_output`` and the ``kernel_size`` of a
-        convolution if they are stated; empty if the layer states nothing, or is of a type
-        without settings that matter.
+        By Caffe's names, ``num_output`` and the ``kernel_size`` of a convolution only if they are
+        stated; empty if the layer states nothing, or is of a type without settings that matter.
 
     Raises
     ------
@@ -63,53 +57,6 @@ def file_settings(layer: CaffeLayer, path: str) -> dict[str, object]:
     name, read = readers[layer.type]
     settings = layer.settings(name)
     return {} if settings is None else read(settings, where)
-
-
-def spec_settings(spec: Layer | None) -> Mapping[str, object]:
-    """Return what a layer of a variant computes, in Caffe's terms.
-
-    Parameters
-    ----------
-    spec : Layer or None
-        A layer of a variant; None for a ReLU.
-
-    Returns
-    -------
-    mapping
-        Channels and kernel of a convolution and the sizes of a fully connected layer are left out:
-        their weights show them.
-    """
-    match spec:
-        case None:
-            return {"negative_slope": 0.0}
-        case Conv():
-            return {
-                "stride": spec.stride,
-                "pad": caffe_padding(spec),
-                "group": spec.groups,
-                "dilation": (1, 1),
-            }
-        case MaxPool():
-            return {
-                "pool": "MAX",
-                "kernel_size": spec.kernel_size,
-                "stride": spec.stride,
-                "pad": caffe_padding(spec),
-                "round_mode": "CEIL" if spec.ceil_mode else "FLOOR",
-                "global_pooling": False,
-            }
-        case LRN():
-            return {
-                "local_size": spec.size,
-                "alpha": float(np.float32(spec.ops_alpha)),
-                "beta": float(np.float32(spec.beta)),
-                "k": float(np.float32(spec.k)),
-                "norm_region": "ACROSS_CHANNELS",
-            }
-        case Linear():
-            return {"axis": 1}
-        case _:
-            return {}
 
 
 def caffe_padding(spec: Conv | MaxPool) -> tuple[int, int] | None:

@@ -32,11 +32,12 @@ __all__ = ["write"]
 # Field numbers in caffe_messages: NetParameter.layer, LayerParameter.blobs, BlobProto.data.
 _LAYER, _BLOBS, _DATA = 100, 7, 5
 _FLOOR = 1  # PoolingParameter.RoundMode
+_AVERAGE = 1  # PoolingParameter.PoolMethod
 
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -50,11 +51,11 @@ def write(
     WeightsError
         The variant pads more at one end than at the other, which Caffe cannot be told.
     """
-    variant = get_variant(variant_name)
+    network = get_variant(variant)
     arrays = checked_tensors(tensors)
     noted = metadata or {}
-    layers = list(_layers(variant, arrays, noted.get("layer.fc8", "fc8")))
-    net = CAFFE.message_class("NetParameter")(name=noted.get("name", variant.title))
+    layers = list(_layers(network, arrays, noted.get("layer.fc8", "fc8")))
+    net = CAFFE.message_class("NetParameter")(name=noted.get("name", network.title))
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         stream.write(net.SerializeToString())
         for layer, parameters in layers:
@@ -67,11 +68,14 @@ def _layers(
     """Describe the layers in order, each with its arrays, and ReLUs as layers of their own."""
     new_layer = CAFFE.message_class("LayerParameter")
     image = new_layer(name="data", type="Input", top=["data"])
-    image.input_param.shape.add().dim.extend((1, 3, variant.input_size, variant.input_size))
+    image.input_param.shape.add().dim.extend(
+        (1, variant.in_channels, variant.input_size, variant.input_size)
+    )
     yield image, ()
     blob = "data"
-    for spec in variant.layers:
-        if isinstance(spec, AdaptiveAvgPool):
+    for step in variant.shapes():
+        spec = step.layer
+        if isinstance(spec, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
         name = classifier if spec.name == "fc8" else spec.name
         layer = new_layer(name=name, bottom=[blob], top=[name])
@@ -108,6 +112,12 @@ def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ..
             _set_window(settings, spec, spec.kernel_size)
             if not spec.ceil_mode:
                 settings.round_mode = _FLOOR
+        case AdaptiveAvgPool():
+            if spec.output_size != (1, 1):
+                raise WeightsError(f"{spec.name}: Caffe has no average to {spec.output_size}")
+            layer.type = "Pooling"
+            layer.pooling_param.pool = _AVERAGE
+            layer.pooling_param.global_pooling = True
         case LRN():
             layer.type = "LRN"
             layer.lrn_param.local_size = spec.size

@@ -1,59 +1,46 @@
 """Follow an ONNX graph from its input to its output, without running it.
 
 An AlexNet is a chain, so one value leads to the next. What does nothing at inference (Dropout,
-Identity, Cast) or only flattens the image is stepped over; what no AlexNet has is refused. Weights
-are found where the nodes take them from, whatever they are called.
+Identity, Cast) is stepped over; what no AlexNet has is refused. Weights are found where the nodes
+take them from, whatever they are called.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.specs import Linear
+from alexnet_cy.weights.graphs.derived import Joined
+from alexnet_cy.weights.graphs.steps import Affine, Flatten, Plain, Relu, SoftmaxStep, Weighted
+from alexnet_cy.weights.onnx.arithmetic import batch_norm, constant_arithmetic
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import quoted
+from alexnet_cy.weights.onnx.patterns import find_groups, find_norm
+from alexnet_cy.weights.onnx.windows import average_pool, convolution, max_pool, norm
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
+    from alexnet_cy.weights.graphs.build import Size
+    from alexnet_cy.weights.graphs.steps import Step
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
     from alexnet_cy.weights.onnx.parameters import Parameter
 
-__all__ = ["Step", "follow"]
+__all__ = ["follow"]
 
-_PLAIN_OPS = ("Relu", "LRN", "MaxPool", "AveragePool", "Softmax")
-_IMAGE_OPS = ("Conv", "LRN", "MaxPool", "AveragePool")
+_IMAGE_OPS = frozenset({"Conv", "LRN", "MaxPool", "AveragePool", "GlobalAveragePool", "Transpose"})
+_ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div"})
+_FUSED = {"com.microsoft.FusedConv": "Conv", "com.microsoft.FusedGemm": "Gemm"}
 _QUANTISED_OPS = (
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv"),
     *("QLinearMatMul", "ConvInteger", "MatMulInteger"),
 )
+_TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One node that computes.
-
-    Attributes
-    ----------
-    op : str
-        "Conv", "Relu", "LRN", "MaxPool", "AveragePool", "Linear" (Gemm, or MatMul and Add) or
-        "Softmax".
-    node : Node
-        The node.
-    weight : Parameter or None
-        Conv: (O, I / groups, kh, kw); Linear: (out, in).
-    bias : Parameter or None
-        (O,); None if the node adds nothing.
-    """
-
-    op: str
-    node: Node
-    weight: Parameter | None = None
-    bias: Parameter | None = None
-
-
-def follow(graph: Graph) -> list[Step]:
+def follow(graph: Graph) -> tuple[list[Step], Size]:
     """List what the graph computes on the way from its input to its output.
 
     Parameters
@@ -65,6 +52,8 @@ def follow(graph: Graph) -> list[Step]:
     -------
     list of Step
         In order.
+    (int or None, int or None)
+        Height and width of the image, where the graph declares them.
 
     Raises
     ------
@@ -77,7 +66,8 @@ def follow(graph: Graph) -> list[Step]:
             raise node.error(
                 "the model is quantised to integers, which is not read; use the float32 model"
             )
-    return _Chain(graph).steps
+    chain = _Chain(graph)
+    return chain.steps, chain.size
 
 
 class _Chain:
@@ -86,48 +76,157 @@ class _Chain:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.steps: list[Step] = []
-        self._flattened = False
+        self.size: Size = graph.axes[2], graph.axes[3]
+        self._is_flat = False
+        self._channels_last = False
         self._features: int | None = None  # as the last Reshape says, None if that does not tell
         value = graph.input_name
         for _ in graph.nodes:
             nodes = graph.consumers(value)
             if not nodes:
                 break
-            if len(nodes) > 1:
-                labels = ", ".join(node.label for node in nodes[:4])
-                raise nodes[0].error(f"the graph branches here, into {labels}")
-            self._step(nodes[0], value)
-            value = nodes[0].outputs[0]
+            value = self._next(value, nodes)
         if value not in graph.output_names:
             raise WeightsError(
                 f"{graph.file.path!r}: following the graph from its input ends at {quoted(value)}, "
                 "which is not one of its outputs"
             )
 
+    def _next(self, value: str, nodes: list[Node]) -> str:
+        """Take the node, or the nodes, that a value goes into; return the value behind them."""
+        normalised = find_norm(self._graph, value)
+        groups = find_groups(self._graph, value)
+        if normalised is not None and not self._channels_last and not self._is_flat:
+            self.steps.append(Plain(normalised.last.label, normalised.spec))
+            last = normalised.last
+        elif groups is not None and not self._channels_last and not self._is_flat:
+            self._groups(groups.convs)
+            last = groups.last
+        elif len(nodes) > 1:
+            labels = ", ".join(node.label for node in nodes[:4])
+            raise nodes[0].error(f"the graph branches here, into {labels}")
+        else:
+            (last,) = nodes
+            if not last.outputs:
+                raise last.error("it has no output")
+            self._step(last, value)
+        return last.outputs[0]
+
     def _step(self, node: Node, value: str) -> None:
-        if not node.outputs:
-            raise node.error("it has no output")
-        if node.op == "Add":
-            self._add_bias(node, value)
+        if node.op in _ARITHMETIC:
+            self._arithmetic(node, value)
             return
         if node.inputs[0] != value:
             raise node.error(f"{quoted(value)} is not its first input")
-        if self._flattened and node.op in _IMAGE_OPS:
+        op = _FUSED.get(node.op, node.op)
+        if self._is_flat and op in _IMAGE_OPS:
             raise node.error("it comes after the image was flattened")
-        if node.op in ("Flatten", "Reshape"):
-            self._flatten(node)
-        elif node.op == "Cast":
-            if DATA_TYPES.get(node.integer("to", 0)) not in FLOAT_BYTES:
-                raise node.error("a cast to integers is not part of any AlexNet")
-        elif node.op == "Conv":
-            weight = self._weight(node, rank=4)
-            self.steps.append(Step("Conv", node, weight, self._bias(node, 2, weight.shape[0])))
-        elif node.op in ("Gemm", "MatMul"):
-            self._linear(node)
-        elif node.op in _PLAIN_OPS:
-            self.steps.append(Step(node.op, node))
-        elif node.op not in ("Identity", "Dropout"):
-            raise node.error("its op is not part of any AlexNet")
+        if self._channels_last and op in _IMAGE_OPS - {"Transpose"}:
+            raise node.error("it comes where the channels are the last axis")
+        match op:
+            case "Conv":
+                self.steps.append(self._convolution(node))
+            case "Gemm" | "MatMul":
+                self._linear(node, op)
+            case "Relu":
+                self.steps.append(Relu(node.label))
+            case "LRN":
+                self.steps.append(norm(node))
+            case "MaxPool":
+                self.steps.append(max_pool(node))
+            case "AveragePool" | "GlobalAveragePool":
+                self.steps.append(average_pool(node))
+            case "ReduceMean":
+                self._reduce(node)
+            case "BatchNormalization":
+                self.steps.append(batch_norm(self._graph, node))
+            case "Softmax":
+                if node.integer("axis", -1) not in (1, -1):
+                    raise node.error(f"axis: expected 1, got {node.integer('axis', -1)}")
+                self.steps.append(SoftmaxStep(node.label))
+            case "Flatten" | "Reshape" | "Squeeze":
+                self._flatten(node)
+            case "Transpose":
+                self._transpose(node)
+            case "Cast":
+                if DATA_TYPES.get(node.integer("to", 0)) not in FLOAT_BYTES:
+                    raise node.error("a cast to integers is not part of any AlexNet")
+            case "Identity" | "Dropout":
+                pass
+            case "Pad" if self._pads_nothing(node):
+                pass
+            case _:
+                raise node.error("its op is not part of any AlexNet")
+        if node.op in _FUSED:
+            self._activate(node)
+
+    def _pads_nothing(self, node: Node) -> bool:
+        """Tell whether a Pad adds no zeros, as torch writes it before an average."""
+        pads: list[int | None] = [*node.integers("pads", ())]
+        if not pads and len(node.inputs) > 1:
+            pads = self._graph.known(node.inputs[1])
+        return len(pads) > 0 and not any(pixels is None or pixels for pixels in pads)
+
+    def _activate(self, node: Node) -> None:
+        """Take the activation that ONNX Runtime has fused with a node."""
+        if node.text("activation", "") != "Relu":
+            raise node.error(f"activation: expected Relu, got {node.text('activation', '')!r}")
+        self.steps.append(Relu(node.label))
+
+    def _convolution(self, node: Node) -> Weighted:
+        weight = self._weight(node, rank=4)
+        bias = self._bias(node, 2, weight.shape[0])
+        is_first = not any(isinstance(step, Weighted | Plain) for step in self.steps)
+        spec = convolution(node, weight.shape, self.size if is_first else (None, None))
+        numbers = None if bias is None else bias.reference()
+        return Weighted(node.label, spec, weight.reference(), numbers)
+
+    def _groups(self, nodes: tuple[Node, ...]) -> None:
+        """Join convolutions of the parts of an image."""
+        parts = [self._convolution(node) for node in nodes]
+        first = parts[0]
+        for part, node in zip(parts, nodes, strict=True):
+            alike = replace(part.spec, name=first.spec.name) == first.spec
+            if not alike or part.weight.shape != first.weight.shape:
+                raise node.error("it differs from the convolution of the first part of the image")
+        biases = [part.bias for part in parts if part.bias is not None]
+        if len(biases) not in (0, len(parts)):
+            raise nodes[0].error("some of the convolutions beside one another have no bias")
+        self.steps.append(
+            Weighted(
+                first.where,
+                convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts)),
+                Joined([part.weight for part in parts]),
+                Joined(biases) if biases else None,
+            )
+        )
+
+    def _transpose(self, node: Node) -> None:
+        """Note where the channels are; an image may come in with them as the last axis."""
+        perm = node.integers("perm", ())
+        if perm == _TO_CHANNELS_FIRST and (self._channels_last or not self._has_image_steps()):
+            if not self._channels_last:
+                self.size = self._graph.axes[1], self._graph.axes[2]
+            self._channels_last = False
+        elif perm == _TO_CHANNELS_LAST and not self._channels_last and self._has_image_steps():
+            self._channels_last = True
+        else:
+            raise node.error(f"perm: {perm} of an image is not part of any AlexNet")
+
+    def _has_image_steps(self) -> bool:
+        return any(not isinstance(step, Affine) for step in self.steps)
+
+    def _reduce(self, node: Node) -> None:
+        """Accept an average over the whole image."""
+        axes = node.integers("axes", ())
+        if not axes and len(node.inputs) > 1:
+            axes = tuple(axis for axis in self._graph.known(node.inputs[1]) if axis is not None)
+        wanted = {1, 2} if self._channels_last else {2, 3}
+        if {axis % 4 for axis in axes} != wanted:
+            raise node.error(f"axes: expected {sorted(wanted)}, got {list(axes)}")
+        self.steps.append(average_pool(node))
+        if not node.integer("keepdims", 1):
+            self._note_flat(node, None)
 
     def _flatten(self, node: Node) -> None:
         """Accept what makes (N, features) of (N, C, H, W), and leaves (N, features) as it is."""
@@ -135,42 +234,69 @@ class _Chain:
             if node.integer("axis", 1) != 1:
                 raise node.error(f"axis: expected 1, got {node.integer('axis', 1)}")
             target: list[int | None] = [None, -1]
+        elif node.op == "Squeeze":
+            axes = node.integers("axes", ()) or tuple(
+                axis for name in node.inputs[1:] for axis in self._graph.known(name) if axis
+            )
+            spatial = {1, 2} if self._channels_last else {2, 3}
+            if {axis % 4 for axis in axes} != spatial:
+                raise node.error(f"axes: expected {sorted(spatial)}, got {list(axes)}")
+            target = [None, -1]
         else:
             target = self._graph.reshape_target(node)
         empty = target[:1] == [0] and node.integer("allowzero", 0)
-        if empty or not _is_flat(target, self._graph.batch_size):
+        if empty or not _is_flat(target, self._graph.axes[0]):
             raise node.error(f"shape: expected (images, features), got {target}")
-        self._flattened = True
-        self._features = None if target[1] == -1 else target[1]
+        self._note_flat(node, None if target[1] == -1 else target[1])
 
-    def _linear(self, node: Node) -> None:
+    def _note_flat(self, node: Node, features: int | None) -> None:
+        self._is_flat = True
+        self._features = features
+        self.steps.append(Flatten(node.label))
+
+    def _linear(self, node: Node, op: str) -> None:
         for name, expected in (("alpha", 1.0), ("beta", 1.0)):
-            if node.op == "Gemm" and node.number(name, 1.0) != expected:
+            if op == "Gemm" and node.number(name, 1.0) != expected:
                 raise node.error(f"{name}: expected {expected}, got {node.number(name, 1.0)}")
-        if node.op == "Gemm" and node.integer("transA", 0):
+        if op == "Gemm" and node.integer("transA", 0):
             raise node.error("transA: expected 0, got 1")
         weight = self._weight(node, rank=2)
-        if node.op == "MatMul" or not node.integer("transB", 0):
+        if op == "MatMul" or not node.integer("transB", 0):
             weight = weight.transposed()
         out_features, in_features = weight.shape
-        if not self._flattened:
+        if not self._is_flat:
             raise node.error("expected the image to be flattened before it")
         if self._features not in (None, in_features):
             raise node.error(f"its weight takes {in_features} features of {self._features}")
         self._features = out_features
-        bias = self._bias(node, 2, out_features) if node.op == "Gemm" else None
-        self.steps.append(Step("Linear", node, weight, bias))
+        bias = self._bias(node, 2, out_features) if op == "Gemm" else None
+        numbers = None if bias is None else bias.reference()
+        spec = Linear(node.label, out_features, relu=False)
+        self.steps.append(
+            Weighted(node.label, spec, weight.reference(), numbers, self._channels_last)
+        )
+        self._channels_last = False
 
-    def _add_bias(self, node: Node, value: str) -> None:
-        """Take an Add behind a MatMul for the bias of a linear layer."""
-        last = self.steps[-1] if self.steps else None
-        if last is None or value not in last.node.outputs or last.node.op != "MatMul":
-            raise node.error("its op is not part of any AlexNet, except behind a MatMul")
-        if len(node.inputs) != 2 or last.weight is None:
-            raise node.error(f"expected two inputs, got {len(node.inputs)}")
+    def _arithmetic(self, node: Node, value: str) -> None:
+        """Take a constant that is added, subtracted or multiplied."""
+        if len(node.inputs) != 2 or node.inputs[0] == node.inputs[1]:
+            raise node.error("its op is not part of any AlexNet, except with a constant")
         index = 1 - node.inputs.index(value)
-        bias = self._bias(node, index, last.weight.shape[0])
-        self.steps[-1] = replace(last, bias=bias)
+        last = self.steps[-1] if self.steps else None
+        if node.op == "Add" and isinstance(last, Weighted) and last.bias is None:
+            if isinstance(last.spec, Linear) and not last.spec.relu:
+                bias = self._bias(node, index, last.weight.shape[0])
+                self.steps[-1] = last._replace(bias=None if bias is None else bias.reference())
+                return
+        self.steps.append(constant_arithmetic(self._graph, node, value, self._channels_at()))
+
+    def _channels_at(self) -> int:
+        """Return the axis of the channels, counted from the last."""
+        return -1 if self._is_flat or self._channels_last or self._enters_last() else -3
+
+    def _enters_last(self) -> bool:
+        """Tell whether the image comes in with the channels as the last axis."""
+        return not self._has_image_steps() and self._graph.axes[3] in (1, 2, 3, 4)
 
     def _weight(self, node: Node, rank: int) -> Parameter:
         weight = self._graph.parameter(node, 1)
@@ -194,9 +320,10 @@ def _is_flat(target: list[int | None], batch_size: int | None) -> bool:
 
     The number of images may be computed (None), as many as there are (0), what is left (-1) or a
     number. What is left of the features is that of one image only if that number is the batch's.
+    What is computed for them is compared with the weights behind.
     """
     match target:
-        case [None | 0 | 1, -1]:
+        case [None | 0 | 1, -1 | None]:
             return True
         case [int(images), -1]:
             return images == batch_size

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.onnx.external import ExternalFiles
+from alexnet_cy.weights.onnx.integers import evaluate
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import Node, quoted
-from alexnet_cy.weights.onnx.parameters import Parameter
-from alexnet_cy.weights.onnx.tensors import describe_tensor
+from alexnet_cy.weights.onnx.parameters import FilledTensor, Parameter
+from alexnet_cy.weights.onnx.tensors import MAX_RANK, OnnxTensor, describe_tensor
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["Graph"]
@@ -19,6 +26,8 @@ __all__ = ["Graph"]
 # From a tensor of the file to the node that takes it: Identity, Cast, Reshape, Transpose.
 _MAX_CHANGES = 8
 _MAX_CONCATENATED = 8
+MAX_CHANNELS = 100_000
+MAX_FILLED = 1 << 26  # fc6 has 38 million
 _SHAPE_CHANGES = ("Identity", "Cast", "Reshape", "Transpose", "Unsqueeze")
 _EXACT_CASTS = (1, 11)  # TensorProto.DataType: FLOAT, DOUBLE
 
@@ -41,10 +50,9 @@ class Graph:
         In the order of the file.
     input_name : str
         The value that the image enters as.
-    batch_size : int or None
-        Images at once that the graph declares.
-    input_size : (int or None, int or None)
-        Height and width that the graph declares for an image, in pixels.
+    axes : list of (int or None)
+        The four axes of the images, where the graph declares them: how many, channels, height,
+        width; or channels last.
     output_names : set of str
         The values that the graph returns.
 
@@ -58,6 +66,7 @@ class Graph:
         self.file = file
         self.nodes = [Node(file, node) for node in message.node]
         self.output_names = {output.name for output in message.output}
+        self._beside = ExternalFiles(file)
         self._tensors: dict[str, Any] = {}
         self._producers: dict[str, Node] = {}
         self._consumers: dict[str, list[Node]] = {}
@@ -66,9 +75,7 @@ class Graph:
             self._tensors[tensor.name] = tensor
         for node in self.nodes:
             self._add_node(node)
-        self.input_name, dims = self._find_input(message)
-        self.batch_size = dims[0]
-        self.input_size = dims[2], dims[3]
+        self.input_name, self.axes = self._find_input(message)
 
     def consumers(self, value: str) -> list[Node]:
         """Return the nodes that compute with a value; those that only ask its shape do not."""
@@ -96,10 +103,14 @@ class Graph:
         """
         if index >= len(node.inputs) or not node.inputs[index]:
             return None
-        name, changes = self._base(node.inputs[index])
-        if name not in self._tensors:
-            raise node.error(f"its input {quoted(node.inputs[index])} is not a constant")
-        tensor = describe_tensor(self.file, self._tensors[name])
+        return self.constant(node, node.inputs[index])
+
+    def constant(self, node: Node, value: str) -> Parameter:
+        """Return the constant that a value is; errors name the node that takes it."""
+        name, changes = self._base(value)
+        tensor = self._filled(name) or self.tensor(name)
+        if tensor is None:
+            raise node.error(f"its input {quoted(value)} is not a constant")
         parameter = Parameter(tensor, tensor.shape)
         for change in reversed(changes):
             parameter = self._change(change, parameter)
@@ -116,17 +127,72 @@ class Graph:
         if len(node.inputs) < 2:  # opset 1 to 4
             return list(node.integers("shape", ()))
         name = self._base(node.inputs[1])[0]
+        known = evaluate(self, name)
+        if known is not None:
+            return list(known.reshape(-1).tolist())
         maker = self._producers.get(name)
         parts = [name]
         if maker is not None and maker.op == "Concat":
             parts = [self._base(part)[0] for part in maker.inputs[:_MAX_CONCATENATED]]
         target: list[int | None] = []
         for part in parts:
-            if part in self._tensors:
-                target.extend(describe_tensor(self.file, self._tensors[part]).read_integers())
-            else:
-                target.append(None)
+            target.extend(self.known(part))
         return target
+
+    def known(self, value: str) -> list[int | None]:
+        """Return a constant of a few integers; None for what is computed."""
+        numbers = evaluate(self, value)
+        return [None] if numbers is None else [*numbers.reshape(-1).tolist()]
+
+    def producer(self, value: str) -> Node | None:
+        """Return the node that makes a value; None for an input or a tensor of the file."""
+        return self._producers.get(value)
+
+    def tensor(self, value: str) -> OnnxTensor | None:
+        """Return a tensor of the file; None if the value is none."""
+        message = self._tensors.get(value)
+        return None if message is None else describe_tensor(self.file, message, self._beside)
+
+    def floats(self, node: Node, value: str) -> NDArray[np.float64] | None:
+        """Read a constant of floating-point numbers that a node takes.
+
+        Returns
+        -------
+        ndarray of float64, or None
+            In its shape; None if the value is no constant.
+
+        Raises
+        ------
+        WeightsError
+            It has too many numbers, or cannot be read.
+        """
+        name, _ = self._base(value)
+        if name not in self._tensors and self._filled(name) is None:
+            return None
+        parameter = self.constant(node, value)
+        if prod(parameter.shape) > MAX_CHANNELS:
+            raise node.error(
+                f"a constant of shape {parameter.shape}; a number for a channel is read. A mean "
+                "for every pixel goes to mean=, not into the network"
+            )
+        return parameter.reference().read().astype(np.float64)
+
+    def _filled(self, name: str) -> FilledTensor | None:
+        """Return what a ConstantOfShape makes."""
+        node = self._producers.get(name)
+        if node is None or node.op != "ConstantOfShape" or len(node.inputs) != 1:
+            return None
+        shape = evaluate(self, node.inputs[0])
+        if shape is None or shape.ndim != 1 or len(shape) > MAX_RANK or (shape < 1).any():
+            raise node.error("its shape is not constant, or not positive")
+        sizes = tuple(shape.tolist())
+        if prod(sizes) > MAX_FILLED:
+            raise node.error(f"shape {sizes}; at most {MAX_FILLED} numbers are filled in")
+        value = node.tensor("value")
+        if value is None:
+            return FilledTensor(sizes, 0.0)
+        numbers = describe_tensor(self.file, value, self._beside).as_weight((1,)).read()
+        return FilledTensor(sizes, float(numbers[0]))
 
     def _define(self, name: str) -> None:
         if name in self._tensors or name in self._producers:

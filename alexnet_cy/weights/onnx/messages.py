@@ -51,6 +51,7 @@ ONNX = Schema(
             Field("i", 3, "int64"),
             Field("s", 4, "bytes"),
             Field("t", 5, "TensorProto"),
+            Field("g", 6, "GraphProto"),
             Field("floats", 7, "float", repeated=True),
             Field("ints", 8, "int64", repeated=True),
             Field("type", 20, "int64"),
@@ -65,7 +66,7 @@ ONNX = Schema(
             Field("name", 8, "string"),
             Field("raw_data", 9, PAYLOAD),
             Field("double_data", 10, PAYLOAD),
-            Field("external_data", 13, "bytes", repeated=True),
+            Field("external_data", 13, "StringStringEntryProto", repeated=True),
             Field("data_location", 14, "int64"),
         ),
         "ValueInfoProto": (
@@ -89,7 +90,7 @@ ONNX = Schema(
 DATA_TYPES = MappingProxyType({1: "F32", 10: "F16", 11: "F64", 16: "BF16", 7: "I64"})
 """TensorProto.DataType, in the names of safetensors; the types that no AlexNet has are left out."""
 
-ATTRIBUTE_TYPES = MappingProxyType({"f": 1, "i": 2, "s": 3, "t": 4, "floats": 6, "ints": 7})
+ATTRIBUTE_TYPES = MappingProxyType({"f": 1, "i": 2, "s": 3, "t": 4, "g": 5, "floats": 6, "ints": 7})
 """AttributeProto.AttributeType, by the field that holds the value."""
 
 EXTERNAL = 1

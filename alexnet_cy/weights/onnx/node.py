@@ -32,7 +32,21 @@ _KNOWN_ATTRIBUTES = {
     ),
     "Gemm": ("alpha", "beta", "broadcast", "transA", "transB"),
     "MatMul": (),
-    "Add": ("axis", "broadcast", "consumed_inputs"),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), ("axis", "broadcast", "consumed_inputs")),
+    "BatchNormalization": (
+        *("consumed_inputs", "epsilon", "is_test", "momentum", "spatial", "training_mode"),
+    ),
+    "com.microsoft.FusedConv": (
+        *("activation", "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
+    ),
+    "com.microsoft.FusedGemm": ("activation", "alpha", "beta", "transA", "transB"),
+    "GlobalAveragePool": (),
+    "ReduceMean": ("axes", "keepdims", "noop_with_empty_axes"),
+    "Squeeze": ("axes",),
+    "Split": ("axis", "num_outputs", "split"),
+    "Concat": ("axis",),
+    "Pad": ("mode", "pads", "value"),
+    "Pow": ("axis", "broadcast"),
     "Softmax": ("axis",),
     "Flatten": ("axis",),
     "Reshape": ("allowzero", "consumed_inputs", "shape"),
@@ -115,6 +129,11 @@ class Node:
         """Return the TensorProto of an attribute, None if it has none."""
         attribute = self._attribute(name, "t")
         return None if attribute is None else attribute.t
+
+    def graph_ops(self, name: str) -> tuple[str, ...]:
+        """Return the ops of an attribute that is a graph; none if there is none."""
+        attribute = self._attribute(name, "g")
+        return () if attribute is None else tuple(node.op_type for node in attribute.g.node)
 
     def _attribute(self, name: str, field: str) -> Any:
         """Return the attribute if it is there; it must be of the type that `field` holds."""

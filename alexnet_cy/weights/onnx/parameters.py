@@ -6,13 +6,33 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
+from alexnet_cy.weights.graphs.derived import Filled
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.onnx.tensors import OnnxTensor
 
-__all__ = ["Parameter"]
+__all__ = ["FilledTensor", "Parameter"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilledTensor:
+    """What ConstantOfShape makes: one number everywhere.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    value : float
+    """
+
+    shape: tuple[int, ...]
+    value: float
+
+    def as_weight(self, shape: tuple[int, ...], *, transposed: bool = False) -> TensorRef:
+        """Return it as the weight or bias of a layer; see `OnnxTensor.as_weight`."""
+        return Filled(shape[::-1] if transposed else shape, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +41,15 @@ class Parameter:
 
     Attributes
     ----------
-    tensor : OnnxTensor
-        The tensor of the file.
+    tensor : OnnxTensor or FilledTensor
+        The tensor of the file, or one that the graph fills with a number.
     stored_shape : tuple of int
         The shape that its numbers have there, reshaped.
     is_transposed : bool
         Whether the node takes that, a matrix, transposed.
     """
 
-    tensor: OnnxTensor
+    tensor: OnnxTensor | FilledTensor
     stored_shape: tuple[int, ...]
     is_transposed: bool = False
 

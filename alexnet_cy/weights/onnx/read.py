@@ -1,35 +1,32 @@
 """Read ONNX models: those of the model zoo, exports of torch, and our own.
 
-The file is walked without its numbers (`wire`), the graph is followed (`onnx_chain`) and compared
-with the known networks (`onnx_match`); it is never run. A model that is none of them is refused, as
-its weights would give wrong answers without a word.
+The file is walked without its numbers (`wire`), the graph is followed (`chain`) and becomes a list
+of layers with all their settings (`weights.graphs.build`); it is never run.
 
 The zoo's bvlcalexnet and caffenet declare an input of 224 pixels, not Caffe's 227, and pool with
-padding of 1 behind the last pixel. conv1 then gives 54 windows a side, and 54-27-13-6 follow as in
-Caffe, whose pools count windows that hang over the border: it is the same network, run on a
-slightly smaller image.
+padding of 1 behind the last pixel, in one or in all of their pools. conv1 gives 54 windows a side.
+In all: 54-27-13-6, as in Caffe, whose pools count windows that hang over the border; the same
+network, run on a slightly smaller image. In the last: 54-26-12-6, another network.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from alexnet_cy.contracts.tensors import ArrayTensor, NetworkFile, TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.variants import VARIANTS
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.key_names import LAYER_NAMES
+from alexnet_cy.weights.graphs.build import build
+from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.onnx.chain import follow
 from alexnet_cy.weights.onnx.graph import Graph
-from alexnet_cy.weights.onnx.match import match
 from alexnet_cy.weights.onnx.messages import ONNX
 from alexnet_cy.weights.protobuf.wire import read_message
+from alexnet_cy.weights.writing import NETWORK_KEY
 
 if TYPE_CHECKING:
     import os
 
+    from alexnet_cy.weights.graphs.build import Size
 
 __all__ = ["read"]
 
@@ -42,20 +39,20 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     Parameters
     ----------
     path : path-like
-        An ONNX model of any opset, in one file.
+        An ONNX model of any opset; its numbers may be in files beside it.
 
     Returns
     -------
     NetworkFile
-        `format` is "onnx"; `variant` is the network that the graph computes. `metadata` has
+        `format` is "onnx"; `network` is what the graph computes. `metadata` has
         "opset", "producer" and, if the graph declares it, "input_size" ("224x224"), besides what
         the file notes itself.
 
     Raises
     ------
     WeightsError
-        The file is damaged, keeps its numbers in other files, is quantised, or is none of the known
-        networks; the message names node and attribute, expected and got.
+        The file is damaged, is quantised, or computes something that no AlexNet does; the message
+        names node and attribute, expected and got.
     """
     file = open_file(path)
     model = read_message(file, ONNX, "ModelProto")
@@ -64,18 +61,14 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     if model.ir_version >= OPSET_IR_VERSION and not model.opset_import:
         raise WeightsError(f"{file.path!r}: truncated: the model does not name its opset")
     graph = Graph(file, model.graph)
-    steps = follow(graph)
-    variant = match(graph, steps, VARIANTS)
-    tensors: dict[str, TensorRef] = {}
-    learned = [(step.weight, step.bias) for step in steps if step.weight is not None]
-    for layer, (weight, bias) in zip(LAYER_NAMES, learned, strict=True):
-        no_bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
-        tensors[f"{layer}.weight"] = weight.reference()
-        tensors[f"{layer}.bias"] = bias.reference() if bias else no_bias
-    return NetworkFile("onnx", tensors, variant, _metadata(model, graph))
+    steps, size = follow(graph)
+    built = build(file.path, steps, size)
+    metadata = {**_metadata(model, size), **built.metadata}
+    metadata.pop(NETWORK_KEY, None)  # the graph says it
+    return NetworkFile("onnx", built.tensors, built.network.name, metadata, built.network)
 
 
-def _metadata(model: Any, graph: Graph) -> dict[str, str]:
+def _metadata(model: Any, size: Size) -> dict[str, str]:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
     if versions:
@@ -83,7 +76,7 @@ def _metadata(model: Any, graph: Graph) -> dict[str, str]:
     producer = f"{model.producer_name} {model.producer_version}".strip()
     if producer:
         metadata["producer"] = producer
-    height, width = graph.input_size
+    height, width = size
     if height and width:
         metadata["input_size"] = f"{height}x{width}"
     return metadata

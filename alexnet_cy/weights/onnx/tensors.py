@@ -10,6 +10,7 @@ import numpy as np
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.files import MAX_FILE_BYTES
 from alexnet_cy.weights.onnx.messages import DATA_TYPES, EXTERNAL
 from alexnet_cy.weights.onnx.node import quoted
 from alexnet_cy.weights.protobuf.spans import Span, count_elements, spans_tensor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alexnet_cy.weights.files import WeightsFile
+    from alexnet_cy.weights.onnx.external import ExternalFiles
 
 __all__ = ["OnnxTensor", "describe_tensor"]
 
@@ -39,6 +41,9 @@ _TYPED_FIELDS = {
     "I64": "int64_data",
 }
 _DATA_FIELDS = ("float_data", "int32_data", "int64_data", "raw_data", "double_data")
+
+# What `_data_field` says of numbers in another file.
+_ELSEWHERE = "external_data"
 
 _CHUNK_BYTES = 1 << 20
 
@@ -118,7 +123,9 @@ class OnnxTensor:
         return tuple(np.frombuffer(data[: count * INT64_BYTES], "<i8").tolist())
 
 
-def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
+def describe_tensor(
+    file: WeightsFile, message: Any, beside: ExternalFiles | None = None
+) -> OnnxTensor:
     """Check a TensorProto and say where its numbers are.
 
     Parameters
@@ -127,12 +134,14 @@ def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
         Where it is.
     message : TensorProto
         As `wire.read_message` returns it.
+    beside : ExternalFiles, optional
+        Finds numbers in other files.
 
     Raises
     ------
     WeightsError
-        The numbers are in another file or in several fields, of a type that is not read, or not
-        as many as the shape says.
+        The numbers are where they cannot be read, or in several fields, of a type that is not read,
+        or not as many as the shape says.
     """
     tensor = OnnxTensor(
         file,
@@ -147,6 +156,8 @@ def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
         raise _error(tensor, f"shape {tensor.shape}")
     if tensor.dtype not in _TYPED_FIELDS:
         raise _error(tensor, f"elements of {tensor.dtype}; {', '.join(_TYPED_FIELDS)} are read")
+    if tensor.field == _ELSEWHERE:
+        return _external(tensor, message, beside)
     if tensor.field not in ("raw_data", _TYPED_FIELDS[tensor.dtype]):
         raise _error(tensor, f"numbers of type {tensor.dtype} in {tensor.field}")
     if tensor.field != "int64_data":
@@ -154,6 +165,16 @@ def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
         tensor = OnnxTensor(file, tensor.name, tensor.shape, tensor.dtype, tensor.field, spans, ())
     _check_count(tensor)
     return tensor
+
+
+def _external(tensor: OnnxTensor, message: Any, beside: ExternalFiles | None) -> OnnxTensor:
+    """Say where the numbers of a tensor are that another file has."""
+    where = f"{tensor.file.path!r}: tensor {quoted(tensor.name)}"
+    size_bytes = FLOAT_BYTES.get(tensor.dtype, INT64_BYTES) * prod(tensor.shape)
+    if beside is None or size_bytes > MAX_FILE_BYTES:
+        raise _error(tensor, f"{size_bytes} bytes in another file")
+    file, span = beside.find(message.external_data, size_bytes, where)
+    return OnnxTensor(file, tensor.name, tensor.shape, tensor.dtype, "raw_data", (span,), ())
 
 
 class _HalvesTensor(TensorRef):
@@ -204,14 +225,13 @@ class _HalvesTensor(TensorRef):
 def _data_field(file: WeightsFile, message: Any) -> str:
     """Return the one field that holds the numbers; raw_data for a tensor that has none."""
     where = f"{file.path!r}: tensor {quoted(message.name)}"
-    if message.data_location == EXTERNAL or message.external_data:
-        raise WeightsError(
-            f"{where}: its numbers are in another file, and only one file is read; save the model "
-            "in one (onnx.save_model(..., save_as_external_data=False))"
-        )
     if message.HasField("segment"):
         raise WeightsError(f"{where}: it is cut into segments")
     filled = [field for field in _DATA_FIELDS if len(getattr(message, field))]
+    if message.data_location == EXTERNAL or message.external_data:
+        if filled or message.data_location != EXTERNAL:
+            raise WeightsError(f"{where}: numbers both here and in another file, or in none")
+        return _ELSEWHERE
     if len(filled) > 1:
         raise WeightsError(f"{where}: numbers in several fields: {', '.join(filled)}")
     return filled[0] if filled else "raw_data"

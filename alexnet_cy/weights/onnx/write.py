@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.network.variants import get_variant
@@ -42,7 +43,7 @@ _Attribute: TypeAlias = "int | float | tuple[int, ...]"
 
 def write(
     path: str | os.PathLike[str],
-    variant_name: str,
+    variant: str | Variant,
     tensors: Mapping[str, NDArray[np.float32]],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -52,20 +53,20 @@ def write(
     returns "prob" (N, classes). Every value inside has the name of its layer; ``conv1_pre`` is
     conv1 before its ReLU.
     """
-    variant = get_variant(variant_name)
-    arrays = _arrays(variant, checked_tensors(tensors))
+    network = get_variant(variant)
+    arrays = _arrays(network, checked_tensors(tensors))
     model = ONNX.message_class("ModelProto")(ir_version=IR_VERSION, producer_name="alexnet_cy")
     model.opset_import.add(domain="", version=OPSET_VERSION)
-    for key, value in file_metadata(variant_name, metadata).items():
+    for key, value in file_metadata(network, metadata).items():
         model.metadata_props.add(key=key, value=value)
-    graph_start = ONNX.message_class("GraphProto")(name=variant.title)
-    graph_start.node.extend(_nodes(variant, arrays))
+    graph_start = ONNX.message_class("GraphProto")(name=network.title)
+    graph_start.node.extend(_nodes(network, arrays))
     parts = [graph_start.SerializeToString()]
     for name, array in arrays.items():
         tensor = _tensor_start(name, array)
         length = len(tensor) + array.nbytes
         parts += [encode_key(_INITIALIZER) + encode_varint(length) + tensor, array.data.cast("B")]
-    parts.append(_values(variant, arrays).SerializeToString())
+    parts.append(_values(network, arrays).SerializeToString())
     with replace_file(path) as temporary, open(temporary, "wb") as stream:
         stream.write(model.SerializeToString())
         stream.write(encode_key(_GRAPH) + encode_varint(sum(map(len, parts))))
@@ -87,10 +88,11 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
     """Yield the nodes in order; each value is called after the layer that makes it."""
     value = _INPUT
     flat = False
-    for layer in variant.layers:
-        operation = _operation(layer, arrays)
-        if operation is None:
+    for step in variant.shapes():
+        layer = step.layer
+        if isinstance(layer, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
+        operation = _operation(layer, arrays)
         if isinstance(layer, Linear) and not flat:
             yield _node("Flatten", [value], "flat", {"axis": 1})
             value, flat = "flat", True
@@ -108,8 +110,8 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
 
 def _operation(
     layer: Layer, arrays: Mapping[str, NDArray[np.float32]]
-) -> tuple[str, dict[str, _Attribute]] | None:
-    """Return the op of a layer and its attributes; None for a layer that is left out."""
+) -> tuple[str, dict[str, _Attribute]]:
+    """Return the op of a layer and its attributes."""
     match layer:
         case Conv():
             return "Conv", {
@@ -133,7 +135,11 @@ def _operation(
                 "strides": layer.stride,
             }
         case AdaptiveAvgPool():
-            return None
+            if layer.output_size != (1, 1):
+                raise WeightsError(
+                    f"{layer.name}: an average to {layer.output_size} has no op of ONNX"
+                )
+            return "GlobalAveragePool", {}
         case Linear():
             return "Gemm", {"transB": 1}
         case Softmax():
@@ -163,12 +169,15 @@ def _tensor_start(name: str, array: NDArray[np.float32]) -> bytes:
 def _values(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Any:
     """Describe what the graph takes and what it returns."""
     graph = ONNX.message_class("GraphProto")()
-    first, *_, last = arrays.values()
+    *_, last = arrays.values()
     size = variant.input_size
-    images = (first.shape[1], size, size)
+    images = (variant.in_channels, size, size)
+    result = variant.shapes()[-1].output_shape
+    if len(result) == 1:
+        result = last.shape  # the tensors say how many classes there are
     for value, name, axes in (
         (graph.input.add(), _INPUT, images),
-        (graph.output.add(), variant.layers[-1].name, last.shape),
+        (graph.output.add(), variant.layers[-1].name, result),
     ):
         value.name = name
         value.type.tensor_type.elem_type = _FLOAT

@@ -3,8 +3,9 @@
 A pickle is a program for a stack machine. `scan_pickle` follows it on a stack that holds no
 values, only the opcode that made each one and how deep it nests, and refuses everything that
 ``torch.save`` and ``numpy.save`` do not write for dicts, lists, tuples, numbers, strings and
-arrays. What passes can neither reach anything but the unpickler's own table nor take more than a
-little time and memory.
+arrays; with `objects`, objects of other classes too, which the unpickler gives stand-ins for. What
+passes can neither reach anything but the unpickler's own table nor take more than a little time and
+memory.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+from collections.abc import Mapping
 
 __all__ = ["MAX_DICT_ITEMS", "MAX_PICKLE_BYTES", "scan_pickle"]
 
@@ -37,6 +39,15 @@ _ALLOWED_OPCODES = frozenset(
     ).split()
 )
 
+# What objects of other classes need besides: all are made by classes of the unpickler's table.
+_OBJECT_OPCODES = frozenset(
+    (
+        "NEWOBJ NEWOBJ_EX EMPTY_SET ADDITEMS FROZENSET BINBYTES SHORT_BINBYTES BINBYTES8 "
+        "BYTEARRAY8 LONG4"
+    ).split()
+)
+_MAX_LONG_BYTES = 4096  # the time to decode a whole number grows with the square of its length
+
 # What may be changed in place, by the opcode that made it: dicts and lists, and what a callable of
 # the table returned, which looks after itself.
 _TARGETS = {
@@ -46,11 +57,20 @@ _TARGETS = {
     "APPENDS": ("EMPTY_LIST",),
     "BUILD": ("REDUCE",),
 }
+_OBJECTS = ("REDUCE", "NEWOBJ", "NEWOBJ_EX")
+_OBJECT_TARGETS = {
+    "SETITEM": ("EMPTY_DICT", *_OBJECTS),
+    "SETITEMS": ("EMPTY_DICT", *_OBJECTS),
+    "APPEND": ("EMPTY_LIST", *_OBJECTS),
+    "APPENDS": ("EMPTY_LIST", *_OBJECTS),
+    "ADDITEMS": ("EMPTY_SET", *_OBJECTS),
+    "BUILD": _OBJECTS,
+}
 
 _Value = tuple[str, int]  # the opcode that made it, its nesting
 
 
-def scan_pickle(data: bytes, start: int = 0, *, advice: str) -> int:
+def scan_pickle(data: bytes, start: int = 0, *, advice: str, objects: bool = False) -> int:
     """Check one pickle opcode by opcode, without running it.
 
     Parameters
@@ -61,6 +81,9 @@ def scan_pickle(data: bytes, start: int = 0, *, advice: str) -> int:
         Where in `data` it begins.
     advice : str
         What the error says is to be done with a file that holds more than arrays.
+    objects : bool
+        Whether objects of other classes may stand beside the arrays, and texts be as long as the
+        pickle: old checkpoints have the source code of classes.
 
     Returns
     -------
@@ -75,18 +98,20 @@ def scan_pickle(data: bytes, start: int = 0, *, advice: str) -> int:
     """
     stream = io.BytesIO(data)
     stream.seek(start)
-    stack = _ShadowStack()
+    allowed = _ALLOWED_OPCODES | _OBJECT_OPCODES if objects else _ALLOWED_OPCODES
+    max_characters = MAX_PICKLE_BYTES if objects else MAX_STRING_CHARACTERS
+    stack = _ShadowStack(_OBJECT_TARGETS if objects else _TARGETS)
     count = 0
     try:
         for opcode, argument, position in pickletools.genops(stream):
             count += 1
             where = f"{opcode.name} at byte {position}"
-            if opcode.name not in _ALLOWED_OPCODES:
+            if opcode.name not in allowed:
                 raise pickle.UnpicklingError(f"{where}: arrays alone do not need it; {advice}")
             if count > MAX_OPCODES:
                 raise pickle.UnpicklingError(f"{where}: more than {MAX_OPCODES} opcodes")
             try:
-                _check_argument(opcode.name, argument)
+                _check_argument(opcode.name, argument, max_characters)
                 stack.apply(opcode, argument)
             except pickle.UnpicklingError as error:
                 raise pickle.UnpicklingError(f"{where}: {error}") from None
@@ -95,19 +120,22 @@ def scan_pickle(data: bytes, start: int = 0, *, advice: str) -> int:
     return stream.tell()
 
 
-def _check_argument(name: str, argument: object) -> None:
+def _check_argument(name: str, argument: object, max_characters: int) -> None:
     if name == "PROTO" and argument not in range(2, 6):
         raise pickle.UnpicklingError(f"protocol {argument}; 2 to 5 are read")
-    if isinstance(argument, (str, bytes)) and len(argument) > MAX_STRING_CHARACTERS:
+    if isinstance(argument, (str, bytes, bytearray)) and len(argument) > max_characters:
         raise pickle.UnpicklingError(
-            f"a string of {len(argument)} characters; at most {MAX_STRING_CHARACTERS} are read"
+            f"a string of {len(argument)} characters; at most {max_characters} are read"
         )
+    if isinstance(argument, int) and argument.bit_length() > 8 * _MAX_LONG_BYTES:
+        raise pickle.UnpicklingError(f"a number of more than {_MAX_LONG_BYTES} bytes")
 
 
 class _ShadowStack:
     """The unpickler's stack and memo, with each value reduced to its origin and nesting."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: Mapping[str, tuple[str, ...]]) -> None:
+        self._targets = targets
         self._values: list[_Value] = []
         self._memo: dict[int, _Value] = {}
         self._dict_items = 0
@@ -147,16 +175,18 @@ class _ShadowStack:
         if not opcode.stack_after:
             return
         made_by = opcode.name
-        if opcode.name in _TARGETS:  # the value taken last is changed and stays
+        if opcode.name in self._targets:  # the value taken last is changed and stays
             made_by = taken[-1][0]
-            if made_by not in _TARGETS[opcode.name]:
+            if made_by not in self._targets[opcode.name]:
                 raise pickle.UnpicklingError(f"it would change what {made_by} made")
             self._count_items(opcode.name, len(taken) - 1)
+        elif opcode.name == "FROZENSET":
+            self._count_items(opcode.name, len(taken))
         self._push((made_by, 1 + max((nesting for _, nesting in taken), default=-1)))
 
     def _count_items(self, name: str, values: int) -> None:
-        if name.startswith("SETITEM"):
-            self._dict_items += values // 2
+        if name.startswith("SETITEM") or name in ("ADDITEMS", "FROZENSET"):
+            self._dict_items += values // 2 if name.startswith("SETITEM") else values
             if self._dict_items > MAX_DICT_ITEMS:
                 raise pickle.UnpicklingError(f"more than {MAX_DICT_ITEMS} dict items")
 

@@ -1,1 +1,1 @@
-"""Protocol buffers on the wire, read lazily: only what is asked for is touched."""
+"""Protocol buffers on the wire, read lazily: only what is requested is read."""

@@ -42,7 +42,7 @@ class Span(NamedTuple):
     key_bytes : int
         Length of the field key before each number; 0 if the numbers are packed.
     element_bytes : int
-        Length of one number; 0 if they are packed, as a packed block does not tell.
+        Length of one number; 0 if they are packed, as a packed block does not record it.
     """
 
     offset_bytes: int
@@ -77,7 +77,7 @@ def count_elements(spans: Sequence[Span], dtype: str) -> int:
     Raises
     ------
     ValueError
-        A block is no whole number of numbers of that type, or its numbers have another width.
+        A block is not a whole number of numbers of that type, or its numbers have another width.
     """
     return sum(_count(span, FLOAT_BYTES[dtype]) for span in spans)
 

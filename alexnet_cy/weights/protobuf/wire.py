@@ -5,7 +5,7 @@ wants all of it in memory at once: for a file of 243,861,050 bytes it takes 0.3 
 tensor can be read and 698 MB beyond the interpreter at its peak (protobuf 7.36.2, upb), even with
 the numbers declared as bytes. So the file is walked here, field by field: payloads are stepped
 over, and only their places are noted. What is left goes to the library. The same file then takes
-1 ms, and memory that cannot be told from none.
+1 ms, and no measurable memory.
 
 The walk checks everything that the library would, and more, so that a hostile file can cost
 neither time nor memory: see `read_message`.
@@ -51,7 +51,7 @@ _WIRE_TYPES = {
 
 MAX_VARINT_BYTES = 10  # 64 bits, 7 at a time
 MAX_FIELD_KEY = (1 << 32) - 1  # a field number of 29 bits and a wire type of 3
-MAX_DEPTH = 8  # network, layer, blob, shape: 4; ONNX's model, graph, initializer: 3
+MAX_DEPTH = 10  # network, layer, blob, shape: 4; ONNX's model, graph, node, If, and its branch: 9
 MAX_FIELDS = 100_000  # an AlexNet has about 300 in Caffe, 500 in ONNX
 MAX_MESSAGE_BYTES = 4 << 20  # what is left without payloads; an AlexNet has about 4 KiB
 

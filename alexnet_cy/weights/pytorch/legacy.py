@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from alexnet_cy.weights.files import WeightsFile
-    from alexnet_cy.weights.pytorch.unpickler import Storage, Unpickled
+    from alexnet_cy.weights.pytorch.stored import Storage
+    from alexnet_cy.weights.pytorch.unpickler import Unpickled
 
 __all__ = ["read_legacy"]
 

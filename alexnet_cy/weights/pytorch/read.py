@@ -2,7 +2,7 @@
 
 Both containers are read, the zip file of torch 1.6 and later and the sequence of pickles before it,
 without torch and without running anything; see `torch_unpickler`. The state dict may be the saved
-object itself or stand in it under a usual name (``{"state_dict": ...}``).
+object itself or stand in it, under a usual name (``{"state_dict": ...}``) or any other.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights.arrays.pickled import read_region
 from alexnet_cy.weights.files import open_file
-from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.layouts import as_stored
+from alexnet_cy.weights.naming.assemble import assemble
+from alexnet_cy.weights.network_file import NetworkFile
+from alexnet_cy.weights.pytorch.architecture import epsilons_of, network_of
 from alexnet_cy.weights.pytorch.legacy import read_legacy
-from alexnet_cy.weights.pytorch.unpickler import StoredTensor
-from alexnet_cy.weights.pytorch.zip import read_zip
+from alexnet_cy.weights.pytorch.state_dict import find_state_dict
+from alexnet_cy.weights.pytorch.stored import StoredTensor
+from alexnet_cy.weights.pytorch.zip import large_description, read_zip
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
 from alexnet_cy.weights.zip_members import ZIP_MAGIC
 
@@ -41,10 +45,6 @@ _TAR_MAGIC = b"ustar"
 _TAR_MAGIC_OFFSET = 257
 _TAR_HEADER_BYTES = 512
 
-# Where checkpoints of training scripts keep the state dict; pytorch/examples, imagenet: the first.
-_STATE_DICT_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "net", "network")
-_MAX_WRAPPERS = 3
-
 
 def read(path: str | os.PathLike[str]) -> NetworkFile:
     """Read the structure of a PyTorch checkpoint.
@@ -57,7 +57,8 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     Returns
     -------
     NetworkFile
-        `format` is "torch", `variant` "torchvision" if the names are torchvision's. `metadata` has
+        `format` is "torch", `variant` "torchvision" if the names are torchvision's, `network`
+        that of a whole model if its modules tell it. `metadata` has
         "container" ("zip" or "legacy") and, from training scripts, "arch".
 
     Raises
@@ -67,15 +68,28 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         dict, or is of the tar format of 2016, whose message says what to do.
     """
     file = open_file(path)
+    if file.head(len(ZIP_MAGIC)) == ZIP_MAGIC:
+        of_arrays = large_description(file)
+        if of_arrays is not None:
+            start = of_arrays.offset_bytes
+            return read_region(file, "torch", start, start + of_arrays.size_bytes)
     checkpoint = _read_container(file)
-    state, metadata = _find_state_dict(file, checkpoint.root)
-    names = canonical_names({name: tensor.shape for name, tensor in state.items()})
-    tensors = {
-        names.canonical[name]: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
-        for name, tensor in state.items()
-    }
-    metadata["container"] = checkpoint.container
-    return NetworkFile("torch", tensors, names.variant, metadata)
+    state = find_state_dict(file.path, checkpoint.root)
+    named = assemble(
+        {
+            name: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
+            for name, tensor in state.tensors.items()
+        },
+        {} if state.module is None else epsilons_of(state.module),
+    )
+    network = None
+    if state.module is not None:
+        shapes = {name: tensor.shape for name, tensor in named.tensors.items()}
+        network = network_of(state.module, shapes)
+    metadata = state.metadata | named.metadata | {"container": checkpoint.container}
+    # Names say little where modules have been seen that are none of an AlexNet's.
+    variant = named.variant if state.module is None else None
+    return NetworkFile("torch", named.tensors, variant, metadata, network)
 
 
 def _read_container(file: WeightsFile) -> Checkpoint:
@@ -91,36 +105,6 @@ def _read_container(file: WeightsFile) -> Checkpoint:
             "(alexnet-cy weights get torchvision), else load the file with torch and save it again"
         )
     raise WeightsError(f"{file.path!r}: not a file that torch.save wrote")
-
-
-def _find_state_dict(
-    file: WeightsFile, root: object
-) -> tuple[dict[str, StoredTensor], dict[str, str]]:
-    """Unwrap the saved object down to the dict of tensors."""
-    metadata: dict[str, str] = {}
-    for _ in range(_MAX_WRAPPERS):
-        if not isinstance(root, dict):
-            break
-        architecture = root.get("arch")
-        if isinstance(architecture, str):
-            metadata["arch"] = architecture
-        inner = next((root[k] for k in _STATE_DICT_KEYS if isinstance(root.get(k), dict)), None)
-        if inner is None:
-            tensors = {
-                name: tensor
-                for name, tensor in root.items()
-                if isinstance(name, str) and isinstance(tensor, StoredTensor)
-            }
-            if tensors:
-                return tensors, metadata
-            break
-        root = inner
-    kind = "dict without tensors" if isinstance(root, dict) else type(root).__name__
-    keys = ", ".join(_STATE_DICT_KEYS)
-    raise WeightsError(
-        f"{file.path!r}: no state dict: expected a dict of tensors, or one under one of the keys "
-        f"{keys}; found a {kind}"
-    )
 
 
 def _tensor(file: WeightsFile, tensor: StoredTensor, place: StoragePlace) -> TensorRef:

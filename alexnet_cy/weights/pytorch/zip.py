@@ -12,7 +12,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pickles.scan import MAX_PICKLE_BYTES
 from alexnet_cy.weights.pytorch.checkpoint import Checkpoint, StoragePlace
 from alexnet_cy.weights.pytorch.unpickler import load_pickle
-from alexnet_cy.weights.zip_members import read_members
+from alexnet_cy.weights.zip_members import member_names, read_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.zip_members import Member
 
-__all__ = ["read_zip"]
+__all__ = ["large_description", "read_zip"]
 
 MAX_BYTEORDER_BYTES = 16
+
+_WEIGHT_ENDINGS = (
+    *(".pth", ".pt", ".tar", ".ckpt", ".pkl", ".bin", ".safetensors", ".caffemodel", ".onnx"),
+    *(".h5", ".hdf5", ".mat", ".params", ".pdparams", ".weights", ".npz", ".zip"),
+)
 
 
 def read_zip(file: WeightsFile) -> Checkpoint:
@@ -43,13 +48,7 @@ def read_zip(file: WeightsFile) -> Checkpoint:
         The archive is damaged or ambiguous, has members that are not stored plainly, or is no
         PyTorch checkpoint.
     """
-    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
-    members = read_members(file, may_lack_checksums=True)
-    if any(name.split("/")[-1] == "constants.pkl" for name in members):
-        raise WeightsError(
-            f"{file.path!r}: a TorchScript archive (torch.jit.save); save net.state_dict() with "
-            "torch.save instead"
-        )
+    members = _members(file)
     description = _find_description(file, members)
     prefix = description.name.removesuffix("data.pkl")
     _check_byteorder(file, members.get(f"{prefix}byteorder"))
@@ -69,6 +68,50 @@ def read_zip(file: WeightsFile) -> Checkpoint:
             )
         places[key] = StoragePlace(member.offset_bytes, member.crc32)
     return Checkpoint("zip", unpickled.root, places)
+
+
+def _members(file: WeightsFile) -> dict[str, Member]:
+    """Return the members of what may be a checkpoint."""
+    kind = _other_kind(member_names(file))
+    if kind is not None:
+        raise WeightsError(f"{file.path!r}: {kind}")
+    # torch.serialization.set_crc32_options(False) writes zeros, to all members alike.
+    return read_members(file, may_lack_checksums=True)
+
+
+def _other_kind(names: list[str]) -> str | None:
+    """Say what a zip file is that is no PyTorch checkpoint, and what to do; None if it may be."""
+    endings = {name.split("/")[-1] for name in names}
+    if "constants.pkl" in endings:
+        return (
+            "a TorchScript archive (torch.jit.save); save net.state_dict() with torch.save instead"
+        )
+    if "archive_format" in endings or "serialized_exported_program.json" in endings:
+        return (
+            "an exported program (torch.export.save, .pt2); save program.state_dict with "
+            "torch.save instead"
+        )
+    if "model.weights.h5" in endings:
+        return (
+            "a Keras archive (.keras); unpack it, and load the model.weights.h5 in it, or write "
+            "that with model.save_weights"
+        )
+    inner = next((name for name in names if name.lower().endswith(_WEIGHT_ENDINGS)), None)
+    if inner is not None and "data.pkl" not in endings:
+        return f"a zip file with {inner[:80]!r} in it; unpack it first"
+    return None
+
+
+def large_description(file: WeightsFile) -> Member | None:
+    """Return a description that is too large to be one: a pickle with NumPy arrays in it.
+
+    Raises
+    ------
+    WeightsError
+        As of `read_zip`.
+    """
+    description = _find_description(file, _members(file))
+    return description if description.size_bytes > MAX_PICKLE_BYTES else None
 
 
 def _find_description(file: WeightsFile, members: Mapping[str, Member]) -> Member:

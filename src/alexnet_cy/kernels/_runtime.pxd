@@ -8,5 +8,6 @@ cdef class AlignedMemory:
 
 
 cpdef int threads_for(Py_ssize_t threads)
+cdef int *depth_of_work() noexcept nogil
 cpdef AlignedMemory take_scratch(size_t nbytes)
 cpdef int give_back(AlignedMemory memory) except -1

@@ -49,6 +49,18 @@ ACY_INLINE float sum_of_lanes(vf v) {
     return v[0];
 }
 
+/* Ask for part `share` of `n_shares` of some rows' weights, `part` floats each. */
+ACY_INLINE void prefetch_rows(const float *weight, ptrdiff_t row_stride, ptrdiff_t n_rows,
+                              ptrdiff_t part, ptrdiff_t share, ptrdiff_t n_shares) {
+    const ptrdiff_t row_lines = (part + ACY_CACHE_LINE_FLOATS - 1) / ACY_CACHE_LINE_FLOATS;
+    const ptrdiff_t n_lines = n_rows * row_lines, end = (share + 1) * n_lines / n_shares;
+    ptrdiff_t line = share * n_lines / n_shares;
+    for (; line < end; line++)
+        __builtin_prefetch(weight + line / row_lines * row_stride +
+                               line % row_lines * ACY_CACHE_LINE_FLOATS,
+                           0, 2);
+}
+
 static void linear_data(const float *e, ptrdiff_t e_stride, ptrdiff_t n_images, const float *weight,
                         ptrdiff_t row_stride, ptrdiff_t out_features, const float *mask,
                         float scale, float *dx, ptrdiff_t dx_stride, ptrdiff_t begin, ptrdiff_t end,
@@ -58,7 +70,15 @@ static void linear_data(const float *e, ptrdiff_t e_stride, ptrdiff_t n_images, 
         const ptrdiff_t n_rows = end - k < DOT_GROUP ? end - k : DOT_GROUP;
         for (ptrdiff_t o = 0; o < padded; o += DOT_PART) {
             const ptrdiff_t part = padded - o < DOT_PART ? padded - o : DOT_PART;
-            for (ptrdiff_t n = 0; n < n_images; n += DOT_IMAGES)
+            /* what comes next: these rows further on, or the rows behind them */
+            const int goes_on = o + part < padded;
+            const ptrdiff_t next_row = goes_on ? k : k + n_rows, next = goes_on ? o + part : 0;
+            const ptrdiff_t rows_left = end - next_row, parts_left = padded - next;
+            const ptrdiff_t n_next = rows_left < DOT_GROUP ? rows_left : DOT_GROUP;
+            const ptrdiff_t next_part = parts_left < DOT_PART ? parts_left : DOT_PART;
+            for (ptrdiff_t n = 0; n < n_images; n += DOT_IMAGES) {
+                prefetch_rows(weight + next_row * row_stride + next, row_stride, n_next, next_part,
+                              n / DOT_IMAGES, (n_images + DOT_IMAGES - 1) / DOT_IMAGES);
                 for (ptrdiff_t first = 0; first < n_rows; first += DOT_ROWS) {
                     /* beyond the last row the last one again, and so with images */
                     const float *row[DOT_ROWS], *image[DOT_IMAGES];
@@ -74,6 +94,7 @@ static void linear_data(const float *e, ptrdiff_t e_stride, ptrdiff_t n_images, 
                     }
                     dot_tile(image, row, part, sums, o > 0);
                 }
+            }
         }
         for (ptrdiff_t n = 0; n < n_images; n++)
             for (ptrdiff_t i = 0; i < n_rows; i++) {

@@ -44,11 +44,11 @@ def assert_same(results, expected):
 def test_nothing_is_read_that_was_not_written(executor, small):
     """An idle workspace full of NaN, padding included, changes no bit."""
     expected = executor.run(small[:2], 1)
-    [workspace] = executor._idle
+    [workspace] = executor.idle
     assert workspace.block == 2
     workspace._arena[:] = np.nan
     assert_same(executor.run(small[:2], 1), expected)
-    assert executor._idle == [workspace]
+    assert executor.idle == [workspace]
 
 
 def test_blocks_do_not_disturb_one_another(executor, small):
@@ -59,9 +59,9 @@ def test_blocks_do_not_disturb_one_another(executor, small):
 
 
 def test_a_workspace_of_another_size_is_not_reused(executor, small):
-    executor.run(small[:3], 1)
-    executor.run(small[:1], 1)
-    assert [workspace.block for workspace in executor._idle] == [1]
+    for count in (3, 1, 3):
+        executor.run(small[:count], 1)
+    assert [workspace.block for workspace in executor.idle] == [1, 3]
 
 
 def test_no_images(executor, small):

@@ -94,7 +94,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
-        with pytest.warns(UserWarning, match="it is no file"):
+        with pytest.warns(UserWarning, match="it is not a file"):
             assert read_times(tmp_path / name) == {}
 
 

@@ -1,7 +1,8 @@
-"""AlexNet or CaffeNet: what the order of the layers and their settings tell, and forbid."""
+"""What network a Caffe file has: the order of its layers and their settings."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,8 @@ from synthesis.caffe_files import Encoding, Layer, describe, encode
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.variants import VARIANTS
+from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.weights.caffe import read as caffemodel
-from alexnet_cy.weights.caffe.variant import expected_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,17 @@ def layers_of(variant: str = "caffe", encoding: Encoding = CONNECTED) -> list[La
 def variant_of(directory: Path, layers: list[Layer], encoding: Encoding = CONNECTED) -> str | None:
     path = directory / "network.caffemodel"
     path.write_bytes(encode(layers, encoding))
-    return caffemodel.read(path).variant
+    variant = caffemodel.read(path).variant
+    return None if variant is None else variant.removesuffix("-like")
+
+
+def differences_of(directory: Path, layers: list[Layer], variant: str, encoding: Encoding) -> str:
+    """What the network of a file computes otherwise than a small variant."""
+    path = directory / "network.caffemodel"
+    path.write_bytes(encode(layers, encoding))
+    network = caffemodel.read(path).network
+    assert network is not None
+    return "; ".join(differing_settings(network, TINY[variant], any_size=False))
 
 
 def called(layers: list[Layer], name: str) -> Layer:
@@ -74,51 +84,35 @@ def test_norm1_that_takes_neither_does_not_tell(tmp_path: Path) -> None:
 
 def test_settings_tell_torchvisions_network(tmp_path: Path) -> None:
     layers = layers_of("torchvision")
-    assert variant_of(tmp_path, layers, DISCONNECTED) == "torchvision"
+    assert differences_of(tmp_path, layers, "torchvision", DISCONNECTED) == ""
 
 
-def test_plain_network_is_not_taken_for_the_ungrouped_one(tmp_path: Path) -> None:
-    layers = layers_of("torchvision")
-    called(layers, "conv1").settings["convolution_param"]["pad"] = [4]
-    assert variant_of(tmp_path, layers) == "plain"
-
-
-def test_expected_path_of_caffe() -> None:
-    kinds = [kind for kind, _ in expected_path(VARIANTS["caffe"])]
-    conv, fc = ["Convolution", "ReLU"], ["InnerProduct", "ReLU"]
-    assert kinds == [
-        *conv, "LRN", "Pooling", *conv, "LRN", "Pooling", *conv, *conv, *conv, "Pooling",
-        *fc, *fc, "InnerProduct",
-    ]  # fmt: skip
-
-
+# What is changed, and what the file then is: refused, or another network.
 SETTINGS = {
-    "conv1 stride": ("conv1", "stride", [2], "'conv1': stride is .2, 2., not .4, 4."),
-    "conv1 stride by default": ("conv1", "stride", None, "'conv1': stride is .1, 1."),
-    "conv1 pad": ("conv1", "pad", [2], "'conv1': pad is .2, 2., not .0, 0."),
-    "conv2 pad by default": ("conv2", "pad", None, "'conv2': pad is .0, 0., not .2, 2."),
-    "conv2 one group": ("conv2", "group", None, "'conv2': group is 1, not 2"),
-    "conv3 groups": ("conv3", "group", 2, "'conv3': group is 2, not 1"),
-    "conv4 dilation": ("conv4", "dilation", [2], "'conv4': dilation is .2, 2."),
-    "conv5 pads that differ": ("conv5", "pad", [1, 2], "'conv5': pad is .1, 2."),
-    "conv5 stride across": ("conv5", "stride_w", 2, "'conv5': stride is .1, 2."),
+    "conv1 stride": ("conv1", "stride", [4], "conv1: stride is (4, 4), not (2, 2)"),
+    "conv1 pad": ("conv1", "pad", [1], "conv1: padding is ((1, 1), (1, 1)), not"),
+    "conv2 pad by default": ("conv2", "pad", None, "conv2: padding is ((0, 0), (0, 0)), not"),
+    "conv2 one group": ("conv2", "group", None, "'conv2': its weight has shape"),
+    "conv3 groups": ("conv3", "group", 2, "'conv3': its weight has shape"),
+    "conv4 dilation": ("conv4", "dilation", [2], "'conv4': dilation is (2, 2), not (1, 1)"),
+    "conv5 pads that differ": ("conv5", "pad", [1, 2], "'conv5': padding: need less than the"),
+    "conv5 stride across": ("conv5", "stride_w", 2, "'fc6': its weight has shape"),
     "conv5 in three dimensions": ("conv5", "pad", [1, 1, 1], "'conv5': pad has more than two"),
     "conv1 channels": ("conv1", "num_output", 5, "'conv1': num_output is 5, but its weight"),
-    "conv1 kernel": ("conv1", "kernel_size", [5], "'conv1': kernel_size is .5, 5., but its"),
+    "conv1 kernel": ("conv1", "kernel_size", [5], "'conv1': kernel_size is (5, 5), but its"),
     "fc7 features": ("fc7", "num_output", 6, "'fc7': num_output is 6, but its weight"),
     "fc7 axis": ("fc7", "axis", 2, "'fc7': axis is 2, not 1"),
-    "norm1 size": ("norm1", "local_size", 3, "'norm1': local_size is 3, not 5"),
-    "norm1 alpha": ("norm1", "alpha", 2e-5, "'norm1': alpha is 1.99.*e-05, not 9.99.*e-05"),
-    "norm1 alpha by default": ("norm1", "alpha", None, "'norm1': alpha is 1.0"),
-    "norm2 beta": ("norm2", "beta", 0.5, "'norm2': beta is 0.5, not 0.75"),
-    "norm2 k": ("norm2", "k", 2.0, "'norm2': k is 2.0, not 1.0"),
+    "norm1 size": ("norm1", "local_size", 3, "norm1: size is 3, not 5"),
+    "norm1 even size": ("norm1", "local_size", 4, "'norm1': local_size is 4, not odd"),
+    "norm1 alpha": ("norm1", "alpha", 2e-5, "norm1: alpha is 1.99"),
+    "norm1 alpha by default": ("norm1", "alpha", None, "norm1: alpha is 1.0"),
+    "norm2 beta": ("norm2", "beta", 0.5, "norm2: beta is 0.5, not 0.75"),
+    "norm2 k": ("norm2", "k", 2.0, "norm2: k is 2.0, not 1.0"),
     "norm2 region": ("norm2", "norm_region", 1, "'norm2': norm_region is WITHIN_CHANNEL"),
-    "pool1 kernel": ("pool1", "kernel_size", 2, "'pool1': kernel_size is .2, 2., not .3, 3."),
-    "pool1 stride by default": ("pool1", "stride", None, "'pool1': stride is .1, 1."),
-    "pool2 average": ("pool2", "pool", 1, "'pool2': pool is AVE, not MAX"),
-    "pool2 pad": ("pool2", "pad", 1, "'pool2': pad is .1, 1."),
-    "pool5 floor": ("pool5", "round_mode", 1, "'pool5': round_mode is FLOOR, not CEIL"),
-    "pool5 global": ("pool5", "global_pooling", True, "'pool5': global_pooling is True"),
+    "pool1 stride by default": ("pool1", "stride", None, "pool1: stride is (1, 1), not (2, 2)"),
+    "pool2 average": ("pool2", "pool", 1, "averages over windows of (3, 3) pixels"),
+    "pool2 stochastic": ("pool2", "pool", 2, "'pool2': pool is STOCHASTIC"),
+    "pool5 global": ("pool5", "global_pooling", True, "'pool5': pool is MAX"),
     "leaky ReLU": ("relu_conv3", "negative_slope", 0.1, "'relu_conv3': negative_slope is 0.1"),
 }
 PARAMS = {"conv": "convolution_param", "norm": "lrn_param", "pool": "pooling_param"}
@@ -128,7 +122,7 @@ PARAMS |= {"fc": "inner_product_param", "relu": "relu_param"}
 @pytest.mark.parametrize("encoding", [CONNECTED, DISCONNECTED])
 @pytest.mark.parametrize("variant", ["caffe", "caffenet"])
 @pytest.mark.parametrize("case", SETTINGS)
-def test_other_settings_are_refused(
+def test_other_settings_are_refused_or_another_network(
     tmp_path: Path, case: str, variant: str, encoding: Encoding
 ) -> None:
     name, setting, value, message = SETTINGS[case]
@@ -139,39 +133,22 @@ def test_other_settings_are_refused(
         del values[setting]
     else:
         values[setting] = value
-    with pytest.raises(WeightsError, match=message):
-        variant_of(tmp_path, layers, encoding)
-
-
-def test_all_that_differs_is_listed_for_the_nearest_network(tmp_path: Path) -> None:
-    layers = layers_of("caffenet")
-    called(layers, "pool1").settings["pooling_param"]["stride"] = 1
-    called(layers, "norm2").settings["lrn_param"]["k"] = 2.0
-    with pytest.raises(
-        WeightsError,
-        match=r"nearest is 'caffenet': layer 'pool1': stride .*; layer 'norm2': k is 2",
-    ):
-        variant_of(tmp_path, layers)
+    if message.startswith("'") or "averages" in message:
+        with pytest.raises(WeightsError, match=re.escape(message)):
+            variant_of(tmp_path, layers, encoding)
+    else:
+        assert message in differences_of(tmp_path, layers, variant, encoding)
 
 
 def test_half_settings_of_height_and_width(tmp_path: Path) -> None:
     layers = layers_of()
     settings = called(layers, "conv2").settings["convolution_param"]
     del settings["pad"], settings["stride"]
-    settings |= {"pad_h": 2, "pad_w": 2, "stride_w": 1}
-    assert variant_of(tmp_path, layers) == "caffe"
+    settings |= {"pad_h": 1, "pad_w": 1, "stride_w": 1}
+    assert differences_of(tmp_path, layers, "caffe", CONNECTED) == ""
     del settings["pad_w"]
-    with pytest.raises(WeightsError, match=r"'conv2': pad is .2, 0."):
-        variant_of(tmp_path, layers)
-
-
-def test_groups_that_the_weights_show(tmp_path: Path) -> None:
-    layers = layers_of("ungrouped")
-    for layer in layers:
-        if layer.name in ("conv2", "conv4"):
-            layer.settings["convolution_param"]["group"] = 2
-    with pytest.raises(WeightsError, match="conv2"):
-        variant_of(tmp_path, layers)
+    found = differences_of(tmp_path, layers, "caffe", CONNECTED)
+    assert "conv2: padding is ((1, 1), (0, 0))" in found
 
 
 def insert_after(name: str, new_layer: Layer) -> Callable[[list[Layer]], list[Layer]]:
@@ -215,34 +192,57 @@ def _bn(channels: int) -> np.ndarray:
     return np.ones(channels, np.float32)
 
 
+# What is changed, and what the file then is: refused, or another network.
 CHANGES = {
-    "no ReLU": (without("relu_conv1"), "after layer 'conv1' comes 'LRN', not ReLU"),
-    "no normalisation": (without("norm2"), "after layer '.*2' comes '.*', not .*"),
-    "ReLU on the classifier": (in_place("fc8", "ReLU"), "after the classifier comes ReLU"),
-    "another function": (in_place("conv3", "Sigmoid"), "comes 'Sigmoid'"),
+    "no ReLU": (without("relu_conv1"), "conv1: relu is False, not True"),
+    "no normalisation": (without("norm2"), "nothing, not norm2"),
+    "ReLU on the classifier": (in_place("fc8", "ReLU"), "fc8: relu is True, not False"),
+    "another function": (in_place("conv3", "Sigmoid"), "is of type 'Sigmoid', which no AlexNet"),
     "another function for a ReLU": (
-        lambda layers: in_place("fc6", "TanH")(without("relu_fc6")(layers)), "comes 'TanH'"
+        lambda layers: in_place("fc6", "TanH")(without("relu_fc6")(layers)), "is of type 'TanH'"
     ),
-    "batch normalisation": (
+    "batch normalisation behind a ReLU": (
         insert_after("conv1", a_layer("bn1", "BatchNorm", _bn(4), _bn(4), _bn(1))),
-        "comes 'BatchNorm'",
-    ),
-    "scaled images": (
-        insert_after("data", a_layer("scale", "Power")), "after the image comes 'Power'"
+        "not right behind a convolution",
     ),
     "a sixth convolution": (
-        insert_after("conv5", a_layer("conv6", "Convolution", np.zeros((6, 3, 1, 1)), _bn(6))),
-        "no AlexNet: it has five convolutions .* run Convolution 'conv1', ",
+        insert_after("conv5", a_layer("conv6", "Convolution", np.zeros((6, 6, 1, 1)), _bn(6),
+                                      convolution_param={"num_output": 6})),
+        "after conv5: conv6, not nothing",
     ),
     "a ninth layer": (
         insert_after("fc8", a_layer("fc9", "InnerProduct", np.zeros((3, 3)), _bn(3))),
-        "no AlexNet: .* InnerProduct 'fc9'",
+        "after fc8: fc9, not nothing",
+    ),
+    "no head": (
+        lambda layers: [x for x in layers if not x.name.startswith(("fc", "relu_fc", "drop_fc"))
+                        and x.name not in ("loss", "accuracy")],
+        "after pool5: nothing, not fc6, fc7, fc8",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_other_networks_are_refused(tmp_path: Path, case: str) -> None:
+def test_other_networks_are_what_they_are(tmp_path: Path, case: str) -> None:
     change, message = CHANGES[case]
-    with pytest.raises(WeightsError, match=message):
-        variant_of(tmp_path, change(layers_of()))
+    layers = change(layers_of())
+    if "type" in message or "behind" in message:
+        with pytest.raises(WeightsError, match=message):
+            variant_of(tmp_path, layers)
+    else:
+        assert message in differences_of(tmp_path, layers, "caffe", CONNECTED)
+
+
+def test_head_ends_the_network_elsewhere(tmp_path: Path) -> None:
+    layers = in_place("fc8", "Sigmoid")(layers_of())
+    path = tmp_path / "network.caffemodel"
+    path.write_bytes(encode(layers, CONNECTED))
+    with pytest.raises(WeightsError, match="is of type 'Sigmoid'"):
+        caffemodel.read(path)
+    network = caffemodel.read(path, "fc7").network
+    assert network is not None
+    assert network.layers[-1].name == "fc7"
+    found = differing_settings(network, TINY["caffe"], any_size=False)
+    assert found == ["after fc7: nothing, not fc8"]
+    with pytest.raises(WeightsError, match="no way to a layer 'fc9'; the ends are 'fc8'"):
+        caffemodel.read(path, "fc9")

@@ -11,6 +11,7 @@ from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.weights.caffe import read as caffemodel
 from alexnet_cy.weights.caffe import write as caffemodel_write
 
@@ -23,9 +24,10 @@ def test_round_trip_is_exact(tmp_path: Path, variant: str) -> None:
     tensors = random_tensors(TINY[variant])
     tensors["conv1.weight"].flat[:3] = [-0.0, 1e-45, np.nan]
     path = tmp_path / "network.caffemodel"
-    caffemodel_write.write(path, variant, tensors)
+    caffemodel_write.write(path, TINY[variant], tensors)
     network = caffemodel.read(path)
-    assert network.variant == variant
+    assert network.network is not None
+    assert differing_settings(network.network, TINY[variant], any_size=False) == []
     for name, expected in tensors.items():
         found = network.tensors[name].read()
         np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
@@ -35,7 +37,7 @@ def test_round_trip_is_exact(tmp_path: Path, variant: str) -> None:
 def test_the_file_is_the_network_that_caffe_has(tmp_path: Path, variant: str) -> None:
     tensors = random_tensors(TINY[variant])
     path = tmp_path / "network.caffemodel"
-    caffemodel_write.write(path, variant, tensors)
+    caffemodel_write.write(path, TINY[variant], tensors)
     net = new("NetParameter").FromString(path.read_bytes())
     image, *layers = net.layer
     expected = describe(TINY[variant], tensors, Encoding())
@@ -52,7 +54,7 @@ def test_the_file_is_the_network_that_caffe_has(tmp_path: Path, variant: str) ->
 def test_metadata_that_the_format_can_hold(tmp_path: Path) -> None:
     path = tmp_path / "network.caffemodel"
     noted = {"name": "Flickr style", "layer.fc8": "fc8_flickr", "origin": "nowhere"}
-    caffemodel_write.write(path, "caffe", random_tensors(TINY["caffe"]), noted)
+    caffemodel_write.write(path, TINY["caffe"], random_tensors(TINY["caffe"]), noted)
     network = caffemodel.read(path)
     assert dict(network.metadata) == {
         "name": "Flickr style", "encoding": "layer", "layer.fc8": "fc8_flickr"

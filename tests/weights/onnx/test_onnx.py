@@ -35,7 +35,7 @@ def test_our_models_run_in_onnx_runtime(variant, tmp_path):
     images = random_images(network.input_size, count=2)
     expected = forward(network, tensors, images)
     assert np.ptp(expected) > 0.01
-    assert read(path).variant == variant
+    assert read(path).variant.removesuffix("-like") == variant
     assert_same_bits(path, tensors)
     np.testing.assert_allclose(run(path, images), expected, rtol=1e-4, atol=1e-6)
 
@@ -58,7 +58,7 @@ def test_models_of_other_programs_give_the_same_numbers(encoding, variant, tmp_p
     images = random_images(height if isinstance(height, int) else network.input_size)
     last = "prob" if ENCODINGS[encoding].softmax else "fc8"
     expected = forward(network, as_read(path), images, layers=[last])[last]
-    assert read(path).variant == variant
+    assert read(path).variant.removesuffix("-like") == variant
     assert_same_bits(path, tensors)
     np.testing.assert_allclose(run(path, images), expected, rtol=1e-4, atol=1e-5 * np.ptp(expected))
 
@@ -84,7 +84,7 @@ def test_the_order_of_norm_and_pool_tells_alexnet_from_caffenet(tmp_path):
     for variant in ("caffe", "caffenet"):
         path = tmp_path / f"{variant}.onnx"
         onnx_write.write(path, variant, tensors)
-        assert read(path).variant == variant
+        assert read(path).variant.removesuffix("-like") == variant
         results[variant] = run(path, images)
     assert np.abs(results["caffe"] - results["caffenet"]).max() > 1e-3
 
@@ -94,7 +94,7 @@ def test_floor_mode_is_ceil_mode_where_the_windows_fit(tmp_path):
     path = tmp_path / "floor.onnx"
     flip = attribute("MaxPool", "ceil_mode", 0)
     path.write_bytes(changed(flip, Encoding(input_size=(227, 227))))
-    assert read(path).variant == "caffe"
+    assert read(path).variant.removesuffix("-like") == "caffe"
 
 
 def test_the_average_of_squares_is_an_adaptive_pool_if_they_fill_the_image(tmp_path):
@@ -111,7 +111,7 @@ def test_the_average_of_squares_is_an_adaptive_pool_if_they_fill_the_image(tmp_p
     other_size = writer.model.SerializeToString().replace(b"\x08\xa0\x03", b"\x08\xc0\x03", 1)
     other_path = tmp_path / "other.onnx"
     other_path.write_bytes(other_size)
-    with pytest.raises(WeightsError, match=r"squares of \(2, 2\) pixels: expected \(6, 6\)"):
+    with pytest.raises(WeightsError, match="images of 448x416; they must be square"):
         read(other_path)
     np.testing.assert_allclose(run(path, images), expected, rtol=1e-4, atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_attributes_may_have_no_type(tmp_path):
             value.ClearField("type")
     path = tmp_path / "untyped.onnx"
     path.write_bytes(writer.model.SerializeToString())
-    assert read(path).variant == "caffe"
+    assert read(path).variant.removesuffix("-like") == "caffe"
 
 
 class TestWriter:
@@ -171,6 +171,8 @@ class TestWriter:
         tensors = random_tensors(TINY["caffe"])
         path = tmp_path / "x.onnx"
         onnx_write.write(
-            path, "caffe", {name: np.asfortranarray(values) for name, values in tensors.items()}
+            path,
+            TINY["caffe"],
+            {name: np.asfortranarray(values) for name, values in tensors.items()},
         )
         assert_same_bits(path, tensors)

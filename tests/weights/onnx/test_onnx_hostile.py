@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from synthesis import confined, hostile_onnx, hostile_onnx_graphs
+from synthesis.networks import TINY
 from synthesis.outcomes import check_that_nothing_is_opened, refuse
 
+from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.weights.onnx.read import read
 
 MODULES = (hostile_onnx, hostile_onnx_graphs)
@@ -19,6 +22,15 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
     data, pattern = CORPUS[attack]
     path = tmp_path / "hostile.onnx"
     assert str(path) in refuse(read, path, data, pattern)
+
+
+@pytest.mark.parametrize("change", hostile_onnx_graphs.OTHER_NETWORKS)
+def test_what_is_no_attack_is_the_network_that_the_file_has(change, tmp_path):
+    data, different = hostile_onnx_graphs.OTHER_NETWORKS[change]
+    path = tmp_path / "other.onnx"
+    path.write_bytes(data)
+    found = differing_settings(read(path).network, TINY["caffe"], any_size=False)
+    assert re.search(different, "; ".join(found))
 
 
 @pytest.mark.slow

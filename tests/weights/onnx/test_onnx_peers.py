@@ -14,6 +14,7 @@ from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
 from synthesis.torch_module import as_torch_module
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.description import described_network
 from alexnet_cy.oracle.network import forward
 from alexnet_cy.weights.onnx import write as onnx_write
 from alexnet_cy.weights.onnx.read import read
@@ -61,18 +62,30 @@ class TestWithOnnx:
             "input_size": "224x224",
         }
 
-    def test_external_data_are_refused_and_not_opened(self, tmp_path, onnx):
+    def test_external_data_beside_the_model_are_read(self, tmp_path, onnx):
         path = tmp_path / "external.onnx"
-        model = model_by_helpers(onnx, random_tensors(narrow("caffe")))
+        tensors = random_tensors(narrow("caffe"))
+        model = model_by_helpers(onnx, tensors)
         onnx.save_model(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
-        with pytest.raises(WeightsError, match=r"in another file.*save_as_external_data=False"):
+        assert_same_bits(path, tensors)
+        (tmp_path / "w.bin").rename(tmp_path / "elsewhere")
+        with pytest.raises(WeightsError, match="is not there: it belongs beside the model"):
+            read(path)
+        (tmp_path / "w.bin").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(WeightsError, match="is no regular file"):
+            read(path)
+        (tmp_path / "w.bin").unlink()
+        (tmp_path / "w.bin").write_bytes((tmp_path / "elsewhere").read_bytes()[:-1])
+        with pytest.raises(WeightsError, match=r"bytes .* of .*w\.bin', which has"):
             read(path)
 
     def test_it_reads_our_metadata(self, tmp_path, onnx):
         path = tmp_path / "ours.onnx"
         tensors = random_tensors(TINY["caffe"])
-        onnx_write.write(path, "caffe", tensors, {"origin": "a test"})
+        onnx_write.write(path, TINY["caffe"], tensors, {"origin": "a test"})
         noted = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+        described = noted.pop("alexnet_cy.network")
+        assert described_network(described) == TINY["caffe"]
         assert noted == {"origin": "a test", "alexnet_cy.variant": "caffe"}
         assert noted.items() <= read(path).metadata.items()
 
@@ -163,7 +176,7 @@ class TestWithTorch:
             torch.onnx.export(
                 module, torch.from_numpy(images), path, dynamo=False, input_names=["x"], **options
             )
-        assert read(path).variant == "torchvision"
+        assert read(path).variant.removesuffix("-like") == "torchvision"
         assert_same_bits(path, tensors)
         with torch.no_grad():
             logits = module(torch.from_numpy(images)).numpy()

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from synthesis import confined, hostile_pickles, hostile_tensors, hostile_torch
+from synthesis import confined, hostile_objects, hostile_pickles, hostile_tensors, hostile_torch
 from synthesis.audit import watched
 from synthesis.outcomes import check_that_nothing_is_opened, refuse
 from synthesis.pickle_code import archive, number, state, storage, tensor, text
@@ -15,7 +15,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pytorch.read import read
 from alexnet_cy.weights.pytorch.unpickler import load_pickle
 
-MODULES = (hostile_pickles, hostile_tensors, hostile_torch)
+MODULES = (hostile_objects, hostile_pickles, hostile_tensors, hostile_torch)
 CORPUS = {
     f"{module.__name__.partition('_')[2]}: {what}": attack
     for module in MODULES

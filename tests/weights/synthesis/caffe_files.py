@@ -11,7 +11,6 @@ from google.protobuf import text_format
 from synthesis.caffe_proto import new
 
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
-from alexnet_cy.network.variants import get_variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,14 +64,13 @@ def write_caffemodel(
 
 
 def describe(variant: Variant, tensors: dict[str, np.ndarray], encoding: Encoding) -> list[Layer]:
-    """List the layers of a network in order; settings are those of the full-size network."""
-    full_size = {layer.name: layer for layer in get_variant(variant.name).layers}
+    """List the layers of a network in order."""
     layers = []
     blob = "data"
     if encoding.training:
         layers.append(Layer("data", "Data", [], ["data", "label"]))
     for layer in variant.layers:
-        spec = full_size[layer.name]
+        spec = layer
         if isinstance(spec, AdaptiveAvgPool) or (isinstance(spec, Softmax) and encoding.training):
             continue
         if encoding.training and spec.name == "conv4":
@@ -171,7 +169,9 @@ def _parts(
         values = {"num_output": len(weight)}
         return "InnerProduct", {"inner_product_param": values}, [weight, bias]
     height, width = weight.shape[2:]
-    values = {"num_output": len(weight), "stride": [spec.stride[0]], "pad": [spec.padding[0][0]]}
+    values = {"num_output": len(weight), "stride": [spec.stride[0]]}
+    (down, _), (across, _) = spec.padding
+    values |= {"pad": [down]} if down == across else {"pad_h": down, "pad_w": across}
     values |= (
         {"kernel_size": [height]} if height == width else {"kernel_h": height, "kernel_w": width}
     )

@@ -44,6 +44,11 @@ message InnerProductParameter {
   optional uint32 num_output = 1; optional int32 axis = 5; optional bool transpose = 6;
 }
 message ReLUParameter { optional float negative_slope = 1; }
+message BatchNormParameter { optional float eps = 3; }
+message ScaleParameter { optional int32 axis = 1; optional bool bias_term = 4; }
+message PowerParameter {
+  optional float power = 1; optional float scale = 2; optional float shift = 3;
+}
 message DropoutParameter { optional float dropout_ratio = 1; }
 message ParamSpec { optional string name = 1; optional float lr_mult = 3; }
 message LayerParameter {
@@ -53,7 +58,8 @@ message LayerParameter {
   optional DropoutParameter dropout_param = 108;
   optional InnerProductParameter inner_product_param = 117;
   optional LRNParameter lrn_param = 118; optional PoolingParameter pooling_param = 121;
-  optional ReLUParameter relu_param = 123;
+  optional PowerParameter power_param = 122; optional ReLUParameter relu_param = 123;
+  optional BatchNormParameter batch_norm_param = 139; optional ScaleParameter scale_param = 142;
 }
 message V1LayerParameter {
   repeated string bottom = 2; repeated string top = 3; optional string name = 4;

@@ -25,8 +25,7 @@ def _tensors() -> dict[str, tuple[bytes, str]]:
             message.ClearField("raw_data")
             message.data_location = 1
             for key, value in entries.items():
-                pair = b"\x0a%c%s\x12%c%s" % (len(key), key.encode(), len(value), value.encode())
-                message.external_data.append(pair)
+                message.external_data.add(key=key, value=value)
 
         return change
 
@@ -51,22 +50,44 @@ def _tensors() -> dict[str, tuple[bytes, str]]:
 
         return change
 
-    elsewhere = "its numbers are in another file"
+    elsewhere = "only a file in the folder of the model is read"
+    missing = "is not there: it belongs beside the model"
     changes: dict[str, tuple[Callable[[Any], None], str]] = {
-        "external data": (external(location="weights.bin"), elsewhere),
+        "external data": (external(location="weights.bin"), missing),
         "external data in /etc/passwd": (external(location="/etc/passwd"), elsewhere),
         "external data by ..": (external(location="../../etc/passwd"), elsewhere),
         "external data on drive C": (external(location="C:\\x"), elsewhere),
         "external data with a NUL": (external(location="a\0b"), elsewhere),
-        "external data from -1": (external(location="x", offset="-1", length="99999"), elsewhere),
-        "external data without a place": (external(), elsewhere),
+        "external data from -1": (
+            external(location="x", offset="-1", length="16"),
+            "offset '-1' of its numbers",
+        ),
+        "external data without a place": (
+            lambda m: (external()(m), m.external_data.add(key="offset", value="0")),
+            "no clear place",
+        ),
+        "external data of no file": (external(location=""), elsewhere),
+        "external data in the folder": (external(location="."), elsewhere),
+        "external data of another length": (
+            external(location="x", length="99999"),
+            "99999 bytes in another file, it needs 16",
+        ),
+        "external data from 10**30": (
+            external(location="x", offset="1" + "0" * 30),
+            "offset '1000",
+        ),
+        "external data with a key of its own": (external(location="x", run="y"), "no clear place"),
+        "external data of 2**60 bytes": (
+            lambda m: (external(location="x")(m), set_dims(1 << 58)(m)),
+            "bytes in another file",
+        ),
         "external data that says it is not": (
             lambda m: (external(location="x")(m), setattr(m, "data_location", 0)),
-            elsewhere,
+            "both here and in another file",
         ),
         "raw and external data": (
             lambda m: (external(location="x")(m), m.raw_data.append(bias.tobytes())),
-            elsewhere,
+            "both here and in another file",
         ),
         "segments": (lambda m: setattr(m, "segment", b"\x08\x01"), "cut into segments"),
         "numbers in two fields": (
@@ -156,7 +177,7 @@ def _files() -> dict[str, tuple[bytes, str]]:
         "10,000 nodes": (start + framed(7, constants) + framed(8, b"\x10\x0d"), "one input"),
         "5,000 identities": (
             start + framed(7, identities + image + last) + framed(8, b"\x10\x0d"),
-            "the graph is none of the known networks",
+            "no network that begins with a convolution",
         ),
         "101,000 empty nodes": (start + framed(7, b"\x0a\x00" * 101_000), "more than 100000"),
         "a name that is not UTF-8": (start + framed(7, framed(2, b"\xff\xfe")), "UTF-8"),

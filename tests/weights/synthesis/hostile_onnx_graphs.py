@@ -1,7 +1,7 @@
 """ONNX models that are sound but no AlexNet: each by name, with what the error must say.
 
 `CORPUS` maps a name to the bytes of a file and a pattern that the message of the WeightsError
-matches.
+matches; `OTHER_NETWORKS` to a pattern of what is different about the network that the file has.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ from synthesis.onnx_changes import Change, attribute, changed, inserted, swapped
 from synthesis.onnx_files import Encoding, Writer, describe, encode_tensor, set_attribute
 
 
+class Title(str):
+    """What is different about the network, where a change makes another network of the file."""
+
+    __slots__ = ()
+
+
 def _unfit_attributes() -> dict[str, tuple[bytes, str]]:
     """Flip every setting that decides what the network computes."""
     flips: dict[str, tuple[Change, str]] = {
         "conv1 with stride 3": (
             attribute("Conv", "strides", (3, 3)),
-            r"Conv node 'Conv_0_0': strides: expected \(4, 4\), got \(3, 3\)",
+            r"Gemm node .* its weight has shape \(6, 24\), an image needs \(6, 6\)",
         ),
         "conv1 without strides": (
             attribute("Conv", "strides", ()),
@@ -25,51 +31,60 @@ def _unfit_attributes() -> dict[str, tuple[bytes, str]]:
         ),
         "conv2 without padding": (
             attribute("Conv", "pads", (0, 0, 0, 0), 1),
-            r"pads: expected \(2, 2, 2, 2\), got \(0, 0, 0, 0\)",
+            Title(": "),
         ),
         "conv2 with padding on one side": (
             attribute("Conv", "pads", (2, 2, 2, 3), 1),
-            r"pads: expected \(2, 2, 2, 2\), got \(2, 2, 2, 3\)",
+            "padding: need less than the kernel",
         ),
         "conv2 with two pads": (attribute("Conv", "pads", (2, 2), 1), "pads: expected"),
-        "conv3 in two groups": (attribute("Conv", "group", 2, 2), "group: expected 1, got 2"),
-        "conv2 in one group": (attribute("Conv", "group", 1, 1), "group: expected"),
+        "conv3 in two groups": (
+            attribute("Conv", "group", 2, 2),
+            r"its weight has shape \(4, 4, 1, 3\), an image needs",
+        ),
+        "conv2 in one group": (
+            attribute("Conv", "group", 1, 1),
+            r"its weight has shape \(4, 2, 3, 3\), an image needs",
+        ),
         "conv1 dilated": (attribute("Conv", "dilations", (2, 2)), "dilations: expected"),
         "conv1 with another kernel": (
             attribute("Conv", "kernel_shape", (5, 5)),
-            r"kernel_shape: expected \(3, 3\), got \(5, 5\)",
+            r"kernel_shape: \(5, 5\), but its weight has shape",
         ),
         "conv2 padded automatically": (
             attribute("Conv", "auto_pad", b"SAME_UPPER", 1),
-            "auto_pad: expected NOTSET, got SAME_UPPER",
+            Title("^$"),
         ),
         "conv2 not padded automatically": (
             attribute("Conv", "auto_pad", b"VALID", 1),
-            r"pads: expected \(2, 2, 2, 2\), got \(0, 0, 0, 0\)",
+            Title(": "),
         ),
         "alpha five times as large": (
             attribute("LRN", "alpha", 5e-4),
-            r"LRN node .* alpha: expected 0\.0001, got 0\.0005",
+            Title(r"norm1: alpha is 0\.0005"),
         ),
-        "beta of 0.5": (attribute("LRN", "beta", 0.5, 1), r"beta: expected 0\.75, got 0\.5"),
-        "bias of 2 in one place": (attribute("LRN", "bias", 2.0), r"bias: expected 1\.0, got 2\.0"),
-        "size of 3": (attribute("LRN", "size", 3), "size: expected 5, got 3"),
-        "alpha that is NaN": (attribute("LRN", "alpha", float("nan")), "got nan"),
+        "beta of 0.5": (attribute("LRN", "beta", 0.5, 1), Title(r"norm2: beta is 0\.5, not 0\.75")),
+        "bias of 2 in one place": (attribute("LRN", "bias", 2.0), Title(r"norm1: k is 2")),
+        "size of 3": (attribute("LRN", "size", 3), Title("norm1: size is 3, not 5")),
+        "alpha that is NaN": (
+            attribute("LRN", "alpha", float("nan")),
+            "alpha: need a finite number",
+        ),
         "pools of 2": (
             attribute("MaxPool", "kernel_shape", (2, 2)),
-            r"kernel_shape: expected \(3, 3\), got \(2, 2\)",
+            r"Gemm node .* its weight has shape \(6, 24\), an image needs \(6, 54\)",
         ),
         "pools with stride 3": (
             attribute("MaxPool", "strides", (3, 3), 2),
-            r"strides: expected \(2, 2\), got \(3, 3\)",
+            Title(": "),
         ),
         "pools padded at the beginning": (
             attribute("MaxPool", "pads", (1, 1, 0, 0)),
-            r"pads at the beginning: expected \(0, 0\), got \(1, 1\)",
+            r"Gemm node .* its weight has shape \(6, 24\), an image needs \(6, 54\)",
         ),
         "pools padded too far at the end": (
             attribute("MaxPool", "pads", (0, 0, 2, 2)),
-            "windows along .* expected .* got",
+            r"Gemm node .* its weight has shape \(6, 24\), an image needs \(6, 54\)",
         ),
         "dilated pools": (attribute("MaxPool", "dilations", (2, 2)), "dilations: expected"),
         "alpha of Gemm": (attribute("Gemm", "alpha", 2.0), r"alpha: expected 1\.0, got 2\.0"),
@@ -91,11 +106,11 @@ def _unfit_attributes() -> dict[str, tuple[bytes, str]]:
     free_size = Encoding(input_size=("H", "W"))
     corpus["floor instead of ceil mode, any size"] = (
         changed(attribute("MaxPool", "ceil_mode", 0), free_size),
-        "windows along 4 pixels.* expected 2, got 1",
+        Title("^$"),
     )
     corpus["floor instead of ceil mode, 224 pixels"] = (
         changed(attribute("MaxPool", "ceil_mode", 0), Encoding(input_size=(224, 224))),
-        "windows along 54 pixels.* expected 27, got 26",
+        Title("^$"),
     )
     corpus["an average over 2x2 pixels"] = (
         changed(
@@ -103,7 +118,7 @@ def _unfit_attributes() -> dict[str, tuple[bytes, str]]:
             Encoding(average_pool=True, softmax=False),
             "torchvision",
         ),
-        "strides: expected|squares of",
+        r"its weight has shape \(6, 24\), an image needs \(6, 6\)",
     )
     return corpus
 
@@ -176,19 +191,22 @@ def _unfit_graphs() -> dict[str, tuple[bytes, str]]:
     changes: dict[str, tuple[Change, str]] = {
         "without norm1": (
             without("LRN"),
-            "nearest, 'caffe': after Relu node .* expected LRN for norm1, got nothing",
+            Title(": "),
         ),
         "without its norms": (
             lambda writer: (without("LRN")(writer), without("LRN")(writer)),
-            "compared with the nearest",
+            Title(": "),
         ),
-        "without the first relu": (without("Relu"), "expected Relu for conv1, got nothing"),
-        "without pool5": (without("MaxPool", 2), "expected MaxPool for pool5, got nothing"),
+        "without the first relu": (without("Relu"), Title("conv1: relu is False")),
+        "without pool5": (
+            without("MaxPool", 2),
+            r"its weight has shape \(6, 24\), an image needs \(6, 150\)",
+        ),
         "without flattening": (without("Flatten"), "expected the image to be flattened"),
-        "with one norm before its pool": (swapped, "expected MaxPool for pool1, got nothing"),
+        "with one norm before its pool": (swapped, Title("after conv1: ")),
         "with a sigmoid": (inserted("Sigmoid"), "Sigmoid node .* not part of any AlexNet"),
-        "with a relu twice": (inserted("Relu"), "expected nothing, got Relu node"),
-        "with batch normalisation": (inserted("BatchNormalization"), "not part of any AlexNet"),
+        "with a relu twice": (inserted("Relu"), Title("^$")),
+        "with batch normalisation": (inserted("BatchNormalization"), "it is that of training"),
         "with a loop": (inserted("Loop"), "Loop node .* not part of any AlexNet"),
         "quantised": (inserted("QuantizeLinear"), "quantised to integers"),
         "QLinearConv": (inserted("QLinearConv"), "quantised to integers"),
@@ -282,4 +300,6 @@ def _shapes() -> dict[str, tuple[bytes, str]]:
     return corpus
 
 
-CORPUS = {**_unfit_attributes(), **_unfit_graphs(), **_shapes()}
+_ALL = {**_unfit_attributes(), **_unfit_graphs(), **_shapes()}
+CORPUS = {what: case for what, case in _ALL.items() if not isinstance(case[1], Title)}
+OTHER_NETWORKS = {what: case for what, case in _ALL.items() if isinstance(case[1], Title)}

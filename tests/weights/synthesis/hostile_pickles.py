@@ -32,12 +32,14 @@ _ARGUMENTS = {
     "unicodestring8": b"\x02" + bytes(7) + b"os",
     "uint2": b"\x01\x00",
 }
-# Here because someone has to say it twice: what torch.save writes for a state dict.
+# Here because someone has to say it twice: what torch.save writes for a state dict, and for what
+# stands beside it.
 _ALLOWED = frozenset(
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE "
     "SHORT_BINUNICODE BINSTRING SHORT_BINSTRING EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST "
     "APPEND APPENDS EMPTY_DICT SETITEM SETITEMS BINPUT LONG_BINPUT MEMOIZE BINGET LONG_BINGET "
-    "GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID".split()
+    "GLOBAL STACK_GLOBAL REDUCE BUILD BINPERSID NEWOBJ NEWOBJ_EX EMPTY_SET ADDITEMS FROZENSET "
+    "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 LONG4".split()
 )
 
 
@@ -59,30 +61,27 @@ def _calls() -> dict[str, tuple[bytes, str]]:
     corpus = {}
     for module, attribute in (
         *(("os", "system"), ("posix", "system"), ("nt", "system"), ("subprocess", "Popen")),
-        *(
-            ("builtins", "eval"),
-            ("builtins", "exec"),
-            ("__builtin__", "eval"),
-            ("runpy", "run_path"),
-        ),
-        *(("builtins", "getattr"), ("operator", "attrgetter"), ("importlib", "import_module")),
-        *(("torch", "load"), ("torch.storage", "_load_from_bytes"), ("collections", "namedtuple")),
-        *(("numpy", "load"), ("pickle", "loads"), ("argparse", "Namespace"), ("torch", "Tensor")),
-        *(("torch._utils", "_rebuild_tensor_v3"), ("torch._utils", "os.system")),
-        *(("collections", "OrderedDict.fromkeys"), ("torch", "FloatStorage.__reduce__")),
+        *(("builtins", "eval"), ("builtins", "exec"), ("__builtin__", "eval")),
+        *(("runpy", "run_path"), ("importlib", "import_module"), ("operator", "attrgetter")),
+        *(("builtins", "getattr"), ("pickle", "loads"), ("numpy", "load"), ("torch", "load")),
+        *(("torch.storage", "_load_from_bytes"), ("torch", "FloatStorage.__reduce__")),
+        *(("torch._utils", "os.system"), ("torch._utils", "os"), ("sys", "modules")),
+    ):
+        wanted = f"it names '{module}.{attribute}', which runs programs".replace(".", r"\.")
+        corpus |= _uses(module, attribute, argument, wanted, wanted)
+    # These are names like any other: what stands for them does nothing, and is no tensor.
+    for module, attribute in (
+        *(("collections", "namedtuple"), ("argparse", "Namespace"), ("torch", "Tensor")),
+        *(("torch._utils", "_rebuild_tensor_v3"), ("collections", "OrderedDict.fromkeys")),
         *(("torchvision.models.alexnet", "AlexNet"), ("alexnet_cy.weights.files", "open_file")),
     ):
-        wanted = f"it names '{module}.{attribute}'".replace(".", r"\.")
-        call = name(module, attribute) + argument + b"R"
-        stacked = text(module) + text(attribute) + b"\x93" + argument + b"R"
-        corpus[f"call {module}.{attribute}"] = (archive(state(call)), wanted)
-        corpus[f"stacked call {module}.{attribute}"] = (
-            archive(state(stacked).replace(PROTOCOL, b"\x80\x04", 1)),
-            wanted,
-        )
-        corpus[f"storage {module}.{attribute}"] = (
-            archive(state(tensor(base=storage(kind=name(module, attribute))))),
-            wanted,
+        full = f"{module}.{attribute}".replace(".", r"\.")
+        corpus |= _uses(
+            module,
+            attribute,
+            argument,
+            f"'features.0.weight' is an object of class {full}; weights are plain tensors",
+            f"numbers of type '{full}'; weights are floating-point",
         )
     made_dict = name("collections", "OrderedDict") + b")R"
     for what, target in {
@@ -101,6 +100,25 @@ def _calls() -> dict[str, tuple[bytes, str]]:
         "argument list must be a tuple",
     )
     return corpus
+
+
+def _uses(
+    module: str, attribute: str, argument: bytes, called: str, stored: str
+) -> dict[str, tuple[bytes, str]]:
+    """Return files that call a name, in two ways, and that take it for a class of storages."""
+    call = name(module, attribute) + argument + b"R"
+    stacked = text(module) + text(attribute) + b"\x93" + argument + b"R"
+    return {
+        f"call {module}.{attribute}": (archive(state(call)), called),
+        f"stacked call {module}.{attribute}": (
+            archive(state(stacked).replace(PROTOCOL, b"\x80\x04", 1)),
+            called,
+        ),
+        f"storage {module}.{attribute}": (
+            archive(state(tensor(base=storage(kind=name(module, attribute))))),
+            stored,
+        ),
+    }
 
 
 def _changes() -> dict[str, tuple[bytes, str]]:

@@ -1,7 +1,6 @@
 """Writes ``.onnx`` files as the model zoo, torch and other programs have written them.
 
-Settings are those of the full-size network, kernels and channels those of the tensors, so a tiny
-network has all the nodes of a large one.
+A tiny network has all the nodes of a large one.
 """
 
 from __future__ import annotations
@@ -72,8 +71,11 @@ class Writer:
         self.graph.name = "a test"
         self._tensors = tensors
         self._flat = False
-        variant = get_variant(variant.name)
-        height, width = encoding.input_size or (variant.input_size,) * 2
+        own = (variant.input_size,) * 2
+        is_full_size = variant.input_size == get_variant(variant.name).input_size
+        height, width = (encoding.input_size or own) if is_full_size else own
+        if encoding.input_size is not None and isinstance(encoding.input_size[0], str):
+            height, width = encoding.input_size
         value = "data_0" if encoding.zoo_names else "data"
         channels = tensors["conv1.weight"].shape[1]
         describe(self.graph.input.add(), value, (1, channels, height, width))

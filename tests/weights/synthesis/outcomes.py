@@ -17,8 +17,9 @@ from alexnet_cy.weights import open_network
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from alexnet_cy.contracts.tensors import NetworkFile, TensorRef
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network.variants import Variant
+    from alexnet_cy.weights.network_file import NetworkFile
 
 ROWS_AT_A_TIME = 3
 MAX_MESSAGE_CHARACTERS = 5000

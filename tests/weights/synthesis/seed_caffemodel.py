@@ -41,7 +41,7 @@ def _write(
 
 def _write_ours(directory: Path, variant: Variant, tensors: dict[str, np.ndarray]) -> Path:
     path = directory / "ours.caffemodel"
-    caffemodel_write.write(path, variant.name, tensors)
+    caffemodel_write.write(path, variant, tensors)
     return path
 
 

@@ -62,7 +62,7 @@ def _write(
 
 def _write_ours(directory: Path, variant: Variant, tensors: dict[str, np.ndarray]) -> Path:
     path = directory / "ours.onnx"
-    onnx_write.write(path, variant.name, tensors)
+    onnx_write.write(path, variant, tensors)
     return path
 
 

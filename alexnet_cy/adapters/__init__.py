@@ -1,0 +1,1 @@
+"""AlexNet as other libraries want it, a folder for each; all of them are optional."""

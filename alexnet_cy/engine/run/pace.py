@@ -1,0 +1,39 @@
+"""Whether passes are held up: the system then lets OpenMP's threads wait briefly."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from alexnet_cy.kernels._runtime import note_pass
+
+__all__ = ["Pace"]
+
+# A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
+# machine the slowest tenth takes 1.2 times as long.
+SLOW = 1.5
+
+
+class Pace:
+    """The fastest pass of every kind, as the measure of the others."""
+
+    def __init__(self) -> None:
+        self._fastest_s: dict[Hashable, float] = {}
+
+    def note(self, kind: Hashable, threads: int, seconds: float, switches: int) -> None:
+        """Let OpenMP's threads wait briefly for one another while the machine is busy.
+
+        Parameters
+        ----------
+        kind : hashable
+            Passes of one kind take as long.
+        threads : int
+        seconds : float
+            How long the pass took.
+        switches : int
+            How often the system took a processor away meanwhile: the difference of two
+            `_runtime.involuntary_switches`.
+        """
+        fastest = self._fastest_s.setdefault(kind, seconds)
+        if seconds < fastest:
+            self._fastest_s[kind] = seconds
+        note_pass(threads, switches, seconds > SLOW * fastest)

@@ -1,0 +1,3 @@
+__pyx_capi__: dict[str, object]  # what src/alexnet_cy/kernels/_pieces.pxd lets others call
+
+def set_longest(work: float) -> float: ...

@@ -1,0 +1,150 @@
+"""`AlexNet.finetune` and `AlexNet.evaluate`: arguments checked, and who does the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alexnet_cy.contracts.scalars import as_count, as_real
+from alexnet_cy.errors import ImageError
+from alexnet_cy.images.batches import SkippedImage
+from alexnet_cy.images.preparation import Preparation
+from alexnet_cy.labels import imagenet_classes
+from alexnet_cy.machine.threads import resolve_threads
+from alexnet_cy.training.data.augment import Augment, squares_preparation
+from alexnet_cy.training.data.folder import ImageFolder
+from alexnet_cy.training.data.parts import TrainingImages
+from alexnet_cy.training.finetuning import FineTuned
+from alexnet_cy.training.head.features import Progress
+from alexnet_cy.training.head.finetune import ClassWeight, HeadSettings, finetune_head
+from alexnet_cy.training.network import AnyNetwork, MakeNetwork, Network
+from alexnet_cy.training.report.evaluation import Evaluation, measure
+
+if TYPE_CHECKING:
+    from alexnet_cy.training.loop.telling import StepReport
+
+__all__ = ["evaluate", "finetune", "no_progress"]
+
+Folder = str | os.PathLike[str] | ImageFolder
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+def finetune(
+    net: AnyNetwork,
+    folder: Folder,
+    preparation: Preparation,
+    make_network: MakeNetwork[AnyNetwork],
+    *,
+    val: float,
+    val_folder: str | os.PathLike[str] | None,
+    views: int,
+    augment: Augment | None,
+    class_weight: ClassWeight | None,
+    c: float | None,
+    group_by: str | None,
+    seed: int,
+    threads: int | None,
+    strict: bool,
+    progress: Progress,
+    trainable: str = "head",
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
+) -> FineTuned[AnyNetwork]:
+    """Check the arguments of `AlexNet.finetune`, and do it."""
+    if trainable not in ("head", "fc", "all"):
+        raise ValueError(f"trainable: need 'head', 'fc' or 'all', got {trainable!r}")
+    if class_weight not in (None, "balanced"):
+        raise ValueError(f"class_weight: need None or 'balanced', got {class_weight!r}")
+    if c is not None and not 0 < as_real(c, "c") < float("inf"):
+        raise ValueError(f"c: need a number above 0, got {c!r}")
+    if not 0 < as_real(val, "val") < 1:
+        raise ValueError(f"val: need a share above 0 and below 1, got {val!r}")
+    squares_preparation(preparation)  # refuses ten views and mean images
+    settings = HeadSettings(
+        val,
+        as_count(views, "views"),
+        (Augment() if augment is None else augment).check(),
+        class_weight,
+        c,
+        as_count(seed, "seed", minimum=0),
+        resolve_threads(threads),
+        strict,
+    )
+    images = TrainingImages(folder, val_folder, group_by=group_by)
+    frozen = finetune_head(net, images, preparation, settings, make_network, progress)
+    if trainable == "head":
+        return frozen
+    from alexnet_cy.training.loop.finetune import finetune_layers
+    from alexnet_cy.training.loop.recipes import get_recipe
+    from alexnet_cy.training.loop.session import LoopSettings
+
+    recipe = get_recipe("finetune").changed(
+        lr=lr, epochs=epochs, batch_size=batch_size, augment=settings.augment
+    )
+    loop = LoopSettings(
+        recipe,
+        "fc" if trainable == "fc" else "all",
+        settings.class_weight,
+        seed=settings.seed,
+        threads=settings.threads,
+        on_step=on_step,
+    )
+    return finetune_layers(frozen, images, preparation, loop, val, make_network, progress)
+
+
+def evaluate(
+    net: Network,
+    folder: Folder,
+    preparation: Preparation,
+    *,
+    threads: int | None,
+    progress: Progress,
+) -> tuple[Evaluation, tuple[SkippedImage, ...]]:
+    """Do `AlexNet.evaluate`, and say which images could not be read."""
+    classes = known_classes(net)
+    images = folder if isinstance(folder, ImageFolder) else ImageFolder(folder, classes=classes)
+    last = net.variant.layers[-1].name
+    paths = [sample.path for sample in images.samples]
+    rows: list[Any] = []
+    indices: list[int] = []
+    skipped: list[SkippedImage] = []
+    for batch in net.iter_features(
+        paths, last, preset=preparation, threads=threads, on_error="skip"
+    ):
+        found = batch.values[last]
+        rows.append(found.mean(axis=1) if found.ndim == 3 else found)  # of ten crops the mean
+        indices += batch.indices
+        skipped += batch.skipped
+        progress("images", len(indices) + len(skipped), len(paths))
+    if not indices:
+        raise ImageError(f"{images.root!r}: none of the images could be read")
+    labels = np.array([images.samples[i].label for i in indices], np.intp)
+    names = [paths[i] for i in indices]
+    return measure(np.concatenate(rows), labels, names, classes), tuple(skipped)
+
+
+def known_classes(net: Network) -> tuple[str, ...]:
+    """Return the names that the folders of a network's classes have: ImageNet's are WordNet ids.
+
+    Raises
+    ------
+    ValueError
+        Nobody said the names of the network's classes.
+    """
+    if net.trained_on.classes:
+        return net.trained_on.classes
+    ids = tuple(known.wnid for known in imagenet_classes())
+    if net.variant.num_classes == len(ids):
+        return ids
+    raise ValueError(
+        f"folder: the network does not know the names of its {net.variant.num_classes} classes, so "
+        "folders cannot be told apart; AlexNet(..., trained_on=TrainedOn(classes)) gives it names"
+    )

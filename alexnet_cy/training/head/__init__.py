@@ -1,0 +1,1 @@
+"""A new last layer on features that do not change: multinomial logistic regression."""

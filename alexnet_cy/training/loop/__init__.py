@@ -1,0 +1,1 @@
+"""The training loop: settings, schedules, what it reads, checkpoints, the loop itself."""

@@ -1,0 +1,1 @@
+"""One training step: forward, loss, backward, update, on weights that it owns."""

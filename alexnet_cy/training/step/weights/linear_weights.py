@@ -1,0 +1,122 @@
+"""The weights of a fully connected layer that learns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.contracts.tensors import TensorRef
+from alexnet_cy.engine.packed.linear_packing import pack_linear
+from alexnet_cy.kernels import _linear
+from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._linear import PackedLinear
+from alexnet_cy.kernels.training import _conv_gradients, _linear_gradients
+from alexnet_cy.network import Linear
+from alexnet_cy.training.step.rate import Rate
+from alexnet_cy.training.step.weights.layouts import BiasLayout, LinearLayout, memory_of
+from alexnet_cy.training.step.weights.parameter import Parameter
+
+__all__ = ["LinearWeights"]
+
+# Inputs whose weights are updated together: fc6's gradient by so many is 8 MB, which the last cache
+# holds between the kernel that writes it and the one that reads it.
+STRIP = 512
+
+
+class LinearWeights:
+    """The weights of one fully connected layer, in the rows that the kernels read.
+
+    Parameters
+    ----------
+    layer : Linear
+    weight, bias : TensorRef
+        Of shapes (O, I) and (O,).
+    kernels : capsule
+        The instruction-set level.
+    threads : int
+        That read and pack them.
+    """
+
+    def __init__(
+        self, layer: Linear, weight: TensorRef, bias: TensorRef, kernels: object, threads: int
+    ) -> None:
+        self.layer = layer
+        self._kernels = kernels
+        self._strips: dict[int, PackedLinear] = {}  # memory for the gradients of `update`
+        self.packed = pack_linear(weight, bias.read(), kernels, threads)
+        self.weight = Parameter(
+            f"{layer.name}.weight",
+            weight.shape,
+            memory_of(self.packed.weight_memory),
+            LinearLayout(self.packed),
+            kernels,
+        )
+        self.bias = Parameter(
+            f"{layer.name}.bias",
+            bias.shape,
+            memory_of(self.packed.bias_memory),
+            BiasLayout(self.packed.out_features, 1),
+            kernels,
+        )
+
+    def bind_forward(self, x: Float32Array, y: Float32Array) -> Bound:
+        """Bind y (N, O) = relu(x W^T + bias)."""
+        return _linear.Linear(self.packed, x, y, self.layer.relu)
+
+    def bind_data_gradient(
+        self, e: Float32Array, dx: Float32Array, mask: Float32Array | None, scale: float
+    ) -> Bound:
+        """Bind dx = scale * e W where the mask is positive; no mask is everywhere."""
+        return _linear_gradients.LinearDataGradient(self.packed, e, dx, mask, scale)
+
+    def bind_weight_gradient(
+        self, x: Float32Array, e: Float32Array, *, accumulate: bool
+    ) -> tuple[Bound, ...]:
+        """Bind what adds the gradients by weight and bias."""
+        of_weight = _linear_gradients.LinearWeightGradient(
+            self.packed, x, e, self.weight.gradient, accumulate
+        )
+        return of_weight, self._bind_bias_gradient(e, accumulate=accumulate)
+
+    def _bind_bias_gradient(self, e: Float32Array, *, accumulate: bool) -> Bound:
+        vectors = e.reshape(len(e), 1, 1, -1)
+        return _conv_gradients.ChannelSums(
+            self._kernels, vectors, self.bias.gradient, 1, accumulate
+        )
+
+    def update(
+        self,
+        x: Float32Array,
+        e: Float32Array,
+        rates: tuple[Rate, Rate],
+        threads: int,
+    ) -> None:
+        """Update weight and bias by the gradients of one batch, strip by strip of the inputs.
+
+        The whole gradient never exists; the bits are those of `bind_weight_gradient` and
+        `Parameter.update`.
+
+        Parameters
+        ----------
+        x, e : float32 array, shapes (N, I) and (N, O)
+            What the layer has read, and the gradient in front of its ReLU.
+        rates : (Rate, Rate)
+            Of the weight and of the bias.
+        threads : int
+        """
+        stride = self.packed.row_stride
+        for first in range(0, self.packed.in_features, STRIP):
+            part = np.ascontiguousarray(x[:, first : first + STRIP])
+            count = part.shape[1]
+            if count not in self._strips:
+                out_features = self.packed.out_features
+                self._strips[count] = PackedLinear(
+                    out_features, count, None, self._kernels, threads
+                )
+            like = self._strips[count]
+            gradient = memory_of(like.weight_memory)[: count * stride]
+            _linear_gradients.LinearWeightGradient(like, part, e, gradient, False).run(threads)
+            rows = slice(first * stride, (first + count) * stride)
+            self.weight.update_part(rows, gradient, rates[0], threads)
+        self._bind_bias_gradient(e, accumulate=False).run(threads)
+        self.bias.update(rates[1], threads)

@@ -1,0 +1,100 @@
+"""What the graphs of all formats are made of, in the terms of network.specs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network.windows import Padding, Pair
+
+__all__ = [
+    "Affine",
+    "AveragePool",
+    "Flatten",
+    "Plain",
+    "Relu",
+    "SoftmaxStep",
+    "Step",
+    "Weighted",
+]
+
+
+class Weighted(NamedTuple):
+    """A convolution or a fully connected layer with its numbers.
+
+    Attributes
+    ----------
+    where : str
+        What errors call it.
+    spec : Conv or Linear
+        Without a ReLU; its name does not matter.
+    weight : TensorRef
+        (O, I / groups, kh, kw), or (out, in) with the inputs in the order of the file's image.
+    bias : TensorRef or None
+    channels_last : bool
+        Whether the inputs of a fully connected layer are in the order row, column, channel.
+    """
+
+    where: str
+    spec: Conv | Linear
+    weight: TensorRef
+    bias: TensorRef | None
+    channels_last: bool = False
+
+
+class Plain(NamedTuple):
+    """A normalisation or a max pooling; its name does not matter."""
+
+    where: str
+    spec: LRN | MaxPool
+
+
+class AveragePool(NamedTuple):
+    """An average over windows; over the whole image if the kernel is None."""
+
+    where: str
+    kernel_size: Pair | None
+    stride: Pair = (1, 1)
+    padding: Padding = ((0, 0), (0, 0))
+    ceil_mode: bool = False
+
+
+class Relu(NamedTuple):
+    """max(0, x)."""
+
+    where: str
+
+
+class Flatten(NamedTuple):
+    """From images to vectors."""
+
+    where: str
+
+
+class SoftmaxStep(NamedTuple):
+    """Probabilities of the classes."""
+
+    where: str
+
+
+class Affine(NamedTuple):
+    """``y[c] = factors[c] * x[c] + shifts[c]``, channel by channel.
+
+    Attributes
+    ----------
+    where : str
+    factors, shifts : ndarray of float64, shape (C,) or (1,)
+    """
+
+    where: str
+    factors: NDArray[np.float64]
+    shifts: NDArray[np.float64]
+
+
+Step: TypeAlias = Weighted | Plain | AveragePool | Relu | Flatten | SoftmaxStep | Affine

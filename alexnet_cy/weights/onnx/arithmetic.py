@@ -1,0 +1,88 @@
+"""Arithmetic with constants in an ONNX graph, channel by channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alexnet_cy.weights.graphs.steps import Affine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from alexnet_cy.weights.onnx.graph import Graph
+    from alexnet_cy.weights.onnx.node import Node
+
+__all__ = ["batch_norm", "constant_arithmetic"]
+
+
+def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) -> Affine:
+    """Return what an Add, Sub, Mul or Div of a value and a constant computes.
+
+    Parameters
+    ----------
+    graph : Graph
+    node : Node
+        Of two inputs.
+    value : str
+        The one that is no constant.
+    channels_at : int
+        The axis of the channels, counted from the last.
+
+    Raises
+    ------
+    WeightsError
+        The other one is no constant, or has not one finite number for a channel.
+    """
+    index = 1 - node.inputs.index(value)
+    found = graph.floats(node, node.inputs[index])
+    if found is None:
+        raise node.error("its op is not part of any AlexNet, except with a constant")
+    if found.size != 1 and ((1,) * 4 + found.shape)[channels_at] != found.size:
+        raise node.error(f"its numbers have shape {found.shape}; expected one for a channel")
+    numbers: NDArray[np.float64] = found.reshape(-1)
+    one, zero = np.ones(1), np.zeros(1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        match node.op, index:
+            case "Add", _:
+                affine = Affine(node.label, one, numbers)
+            case "Mul", _:
+                affine = Affine(node.label, numbers, zero)
+            case "Sub", 1:
+                affine = Affine(node.label, one, -numbers)
+            case "Sub", _:
+                affine = Affine(node.label, -one, numbers)
+            case "Div", 1:
+                affine = Affine(node.label, 1 / numbers, zero)
+            case _:
+                raise node.error("a constant divided by an image")
+    return _finite(node, affine)
+
+
+def batch_norm(graph: Graph, node: Node) -> Affine:
+    """Return what a BatchNormalization of images computes at inference.
+
+    ``y = (x - mean) * scale / sqrt(variance + epsilon) + shift``, in float64.
+
+    Raises
+    ------
+    WeightsError
+        It is that of training, or its inputs are no finite constants of one number for a channel.
+    """
+    if node.integer("training_mode", 0) or len(node.inputs) < 5:
+        raise node.error("it is that of training")
+    parts = [graph.floats(node, name) for name in node.inputs[1:5]]
+    known = [part.reshape(-1) for part in parts if part is not None]
+    if len(known) != 4 or len({len(part) for part in known}) != 1:
+        raise node.error("its four inputs are not constants of one number for each channel")
+    scale, shift, mean, variance = known
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        factors = scale / np.sqrt(variance + node.number("epsilon", 1e-5))
+        return _finite(node, Affine(node.label, factors, shift - mean * factors))
+
+
+def _finite(node: Node, affine: Affine) -> Affine:
+    if not (np.isfinite(affine.factors).all() and np.isfinite(affine.shifts).all()):
+        raise node.error("its numbers must be finite, no divisor zero and no variance negative")
+    return affine

@@ -1,0 +1,163 @@
+"""What several nodes of an ONNX graph compute together.
+
+torch has no op for its local response normalisation and none for groups that were split by hand:
+
+    norm     y = x / (k + alpha * mean of x[j]**2 over the size channels around c) ** beta, as Mul,
+             Reshape, Pad, AveragePool (size, 1, 1), Squeeze, Reshape, Mul, Add, Pow, Div
+             (torch/nn/functional.py, local_response_norm)
+    groups   Split, a Conv for every part, Concat
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from alexnet_cy.network.specs import LRN
+from alexnet_cy.weights.onnx.integers import evaluate
+
+if TYPE_CHECKING:
+    from alexnet_cy.weights.onnx.graph import Graph
+    from alexnet_cy.weights.onnx.node import Node
+
+__all__ = ["Groups", "Norm", "find_groups", "find_norm"]
+
+# Behind one another between the square and the average, and the average and the factor.
+_MAX_SHAPE_CHANGES = 6
+_MAX_GROUPS = 64
+_BRANCH_OPS = ({"Squeeze"}, {"Identity"})
+
+
+class Norm(NamedTuple):
+    """A normalisation over channels and the node that it ends with."""
+
+    spec: LRN
+    last: Node
+
+
+class Groups(NamedTuple):
+    """Convolutions of the parts of an image, in order, and the node that joins them."""
+
+    convs: tuple[Node, ...]
+    last: Node
+
+
+def find_norm(graph: Graph, value: str) -> Norm | None:
+    """Find a normalisation of a value; None if its consumers compute something else."""
+    nodes = graph.consumers(value)
+    div = next((n for n in nodes if n.op == "Div" and n.inputs[:1] == (value,)), None)
+    if div is None or len(div.inputs) != 2:
+        return None
+    power = _maker(graph, div.inputs[1], "Pow")
+    beta = None if power is None else _scalar(graph, power, 1)
+    add = None if power is None else _maker(graph, power.inputs[0], "Add")
+    total, k = _split(graph, add)
+    scaled, alpha = _split(graph, _maker(graph, total, "Mul"))
+    pool = _behind(graph, scaled, "AveragePool")
+    if beta is None or k is None or alpha is None or pool is None:
+        return None
+    size, *others = pool.integers("kernel_shape", (0,))
+    ones = (1,) * (1 + len(others))
+    if others != [1, 1] or size % 2 == 0 or pool.integers("strides", ones) != ones:
+        return None
+    if any(pool.integers("pads", (0,))) or pool.text("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    source, padded = pool.inputs[0], [0] * 10
+    while (pad := _maker(graph, source, "Pad")) is not None:
+        pads = _pads(graph, pad)
+        if pads is None:
+            return None
+        padded = [a + b for a, b in zip(padded, pads, strict=True)]
+        source = pad.inputs[0]
+    half = size // 2
+    square = _behind(graph, source, "Mul", "Pow")
+    if padded != [0, 0, half, 0, 0] * 2 or square is None:
+        return None
+    is_square = (
+        square.inputs == (value, value)
+        if square.op == "Mul"
+        else square.inputs[0] == value and _scalar(graph, square, 1) == 2
+    )
+    if not is_square or not {id(n) for n in nodes} <= {id(div), id(square)}:
+        return None
+    return Norm(LRN("norm", size, alpha, beta, k), div)
+
+
+def find_groups(graph: Graph, value: str) -> Groups | None:
+    """Find the convolutions of the parts of a value; None if it is not split for them."""
+    nodes = graph.consumers(value)
+    if len(nodes) != 1 or nodes[0].op != "Split" or not 1 < len(nodes[0].outputs) <= _MAX_GROUPS:
+        return None
+    if nodes[0].integer("axis", 0) != 1:
+        return None
+    convs = []
+    for part in nodes[0].outputs:
+        takers = graph.consumers(part)
+        if len(takers) != 1 or takers[0].op != "Conv" or len(takers[0].outputs) != 1:
+            return None
+        convs.append(takers[0])
+    last = graph.consumers(convs[0].outputs[0])
+    made = tuple(conv.outputs[0] for conv in convs)
+    if len(last) != 1 or last[0].op != "Concat" or last[0].integer("axis", 0) != 1:
+        return None
+    if last[0].inputs != made or any(len(graph.consumers(name)) != 1 for name in made):
+        return None
+    return Groups(tuple(convs), last[0])
+
+
+def _maker(graph: Graph, value: str | None, *ops: str) -> Node | None:
+    """Return the node that makes a value, if it is of one of these ops and has inputs."""
+    node = None if value is None else graph.producer(value)
+    return node if node is not None and node.op in ops and node.inputs else None
+
+
+def _behind(graph: Graph, value: str | None, *ops: str) -> Node | None:
+    """Return the node of one of these ops that a value comes from, over changes of shape."""
+    for _ in range(_MAX_SHAPE_CHANGES):
+        found = _maker(graph, value, *ops)
+        if found is not None:
+            return found
+        change = _maker(graph, value, "Reshape", "Squeeze", "Unsqueeze", "Identity", "If")
+        if change is None:
+            return None
+        value = _condition_of(graph, change) if change.op == "If" else change.inputs[0]
+    return None
+
+
+def _condition_of(graph: Graph, node: Node) -> str | None:
+    """Return the value that torch squeezes if it can be: If(Equal(Gather(Shape(value)), 1))."""
+    branches = [set(node.graph_ops(name)) - {"Constant"} for name in ("then_branch", "else_branch")]
+    value: str | None = node.inputs[0]
+    for op in ("Equal", "Gather", "Shape"):
+        maker = _maker(graph, value, op)
+        value = None if maker is None else maker.inputs[0]
+    return value if branches == list(_BRANCH_OPS) else None
+
+
+def _split(graph: Graph, node: Node | None) -> tuple[str | None, float | None]:
+    """Return of an Add or Mul of a value and a number the name of the one, and the other."""
+    if node is None or len(node.inputs) != 2:
+        return None, None
+    for number in (1, 0):
+        scalar = _scalar(graph, node, number)
+        if scalar is not None:
+            return node.inputs[1 - number], scalar
+    return None, None
+
+
+def _scalar(graph: Graph, node: Node, index: int) -> float | None:
+    if index >= len(node.inputs):
+        return None
+    numbers = graph.floats(node, node.inputs[index])
+    return float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
+
+
+def _pads(graph: Graph, pad: Node) -> list[int] | None:
+    """Return the zeros that a Pad puts about five axes: all beginnings, then all ends."""
+    value = _scalar(graph, pad, 2) if len(pad.inputs) > 2 and pad.inputs[2] else 0.0
+    if pad.text("mode", "constant") != "constant" or value or pad.number("value", 0.0):
+        return None
+    pads = list(pad.integers("pads", ()))
+    if not pads and len(pad.inputs) > 1:
+        known = evaluate(graph, pad.inputs[1])
+        pads = [] if known is None else known.reshape(-1).tolist()
+    return pads if len(pads) == 10 else None

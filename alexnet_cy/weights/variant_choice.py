@@ -1,0 +1,227 @@
+"""Which variant a file of tensors is: the one asked for, the one that it tells, or a guess."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError
+from alexnet_cy.network.architecture import Variant
+from alexnet_cy.network.bounds import MAX_CLASSES
+from alexnet_cy.network.matching import (
+    closest_variant,
+    compare_shapes,
+    describe,
+    fit_classes,
+    list_mismatches,
+)
+from alexnet_cy.network.recognition import differing_settings
+from alexnet_cy.network.specs import LRN, Conv, MaxPool
+from alexnet_cy.network.templates import LIKE, fitting_templates
+from alexnet_cy.network.variants import VARIANTS, get_variant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alexnet_cy.network.specs import Layer
+    from alexnet_cy.weights.network_file import NetworkFile
+
+__all__ = ["Choice", "choose_variant"]
+
+# The formats whose files have the whole network, layer by layer.
+_WITH_GRAPH = frozenset({"caffemodel", "onnx"})
+# The formats in which PyTorch's users keep a state dict and nothing about the network.
+_STATE_DICTS = frozenset({"torch", "safetensors"})
+
+
+Shapes: TypeAlias = "Mapping[str, tuple[int, ...]]"
+_Decision: TypeAlias = tuple[Variant, str, "Warning | None"]
+
+
+class Choice(NamedTuple):
+    """The variant of a file.
+
+    Attributes
+    ----------
+    variant : Variant
+        With the file's number of classes.
+    tensors : mapping of str to TensorRef
+        One for each entry of ``variant.parameter_shapes()``, in that order and of that shape.
+    note : str
+        Which variants the file fits besides; empty if none.
+    warning : Warning or None
+        What users must hear of.
+    """
+
+    variant: Variant
+    tensors: Mapping[str, TensorRef]
+    note: str = ""
+    warning: Warning | None = None
+
+
+def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None) -> Choice:
+    """Choose the variant of a file, and compare every shape with it.
+
+    Parameters
+    ----------
+    path : str
+        What messages call the file.
+    content : NetworkFile
+        What its reader found.
+    asked : str or Variant, optional
+        What the user asked for.
+
+    Raises
+    ------
+    ValueError, WeightsError
+        As of `loader.open_network`.
+    """
+    tensors = _with_biases(content.tensors)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    forced = None if asked is None else get_variant(asked)
+    if content.network is not None:
+        variant, note, warning = _as_described(path, content.network, forced, shapes), "", None
+    elif forced is not None:
+        variant, note, warning = _take_asked(path, content, forced, shapes)
+        if warning is None and isinstance(asked, str):  # a Variant says what it wants
+            doubt = _doubt_of_images(content, variant)
+            warning = UserWarning(f"{path!r}: {doubt}") if doubt else None
+    elif content.variant is not None:
+        told = VARIANTS.get(content.variant)
+        if told is None:
+            raise WeightsError(
+                f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
+                f"{', '.join(VARIANTS)}, and variant= forces one"
+            )
+        is_free = content.format not in _WITH_GRAPH
+        why = "is the one the file tells of"
+        variant = _fit(path, told, shapes, why, advise=is_free)
+        note, warning = "", None
+    else:
+        variant, note, warning = _guess(path, content, shapes)
+    in_order = {name: tensors[name] for name in variant.parameter_shapes()}
+    return Choice(variant, in_order, note, warning)
+
+
+def _as_described(path: str, network: Variant, forced: Variant | None, shapes: Shapes) -> Variant:
+    """Return the network of a file that describes it; another one is an error."""
+    if forced is not None:
+        differences = differing_settings(network, forced)
+        if differences:
+            raise WeightsError(
+                f"{path!r}: describes its network, {network.name!r}, and {forced.name!r}, which "
+                f"was asked for, is another: {'; '.join(differences[:6])}; leave variant= out: "
+                "the results of another network would be wrong"
+            )
+        network = fit_classes(forced, shapes)
+    mismatches = compare_shapes(network.parameter_shapes(), shapes)
+    if mismatches:
+        raise WeightsError(f"{path!r}: does not fit the network it has; {describe(mismatches)}")
+    return network
+
+
+def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes) -> _Decision:
+    """Take the variant asked for."""
+    if content.format in _WITH_GRAPH and content.variant not in (None, forced.name):
+        raise WeightsError(
+            f"{path!r}: its graph is that of variant {content.variant!r}, but {forced.name!r} was "
+            "asked for; leave variant= out: the results of another variant would be wrong"
+        )
+    variant = _fit(path, forced, shapes, "was asked for")
+    warning = None
+    if content.variant not in (None, forced.name):
+        warning = UserWarning(
+            f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
+            "the shapes are the same, the results are not"
+        )
+    return variant, "", warning
+
+
+def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
+    """Choose the first of the named networks that are nearest to the file's shapes."""
+    fitting = fitting_templates(shapes)
+    if not fitting:
+        closest = closest_variant(VARIANTS.values(), shapes)
+        return _fit(path, closest, shapes, "is the closest"), "", None
+    chosen, *others = fitting
+    doubt, note = _doubt_of_images(content, chosen), ""
+    if others:
+        names = ", ".join(repr(_base(variant)) for variant in others)
+        note = (
+            f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the "
+            "same shapes and give other results; variant= chooses one of them, or a Variant of "
+            "your own"
+        )
+    elif not _has_named_trunk(chosen) or "model" in content.metadata:
+        name = _base(chosen)
+        note = (
+            f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
+            f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
+            "right, and a Variant of your own what else is"
+        )
+    text = "; ".join(part for part in (note, doubt) if part)
+    if not text:
+        return chosen, "", None
+    kind = AmbiguousVariantWarning if note else UserWarning
+    return chosen, note, kind(f"{path!r}: {text}")
+
+
+def _has_named_trunk(network: Variant) -> bool:
+    """Tell whether the layers up to the head are those of the network it is named after."""
+    named = VARIANTS[network.name.removesuffix(LIKE)]
+    trunk = _trunk(network)
+    return trunk == _trunk(named)[: len(trunk)]
+
+
+def _trunk(network: Variant) -> list[Layer]:
+    return [layer for layer in network.layers if isinstance(layer, Conv | MaxPool | LRN)]
+
+
+def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:
+    """Say what is in doubt about the images of a network that is PyTorch's; empty if nothing."""
+    is_state_dict = content.variant is None and content.format in _STATE_DICTS
+    if not is_state_dict or variant.channel_order != "BGR":
+        return ""
+    return (
+        f"images are prepared as for {_base(variant)!r}, by preset {variant.preset!r} (BGR, 0 to "
+        "255); a network that PyTorch trained wants preset='torchvision' most often"
+    )
+
+
+def _fit(path: str, variant: Variant, shapes: Shapes, why: str, *, advise: bool = True) -> Variant:
+    """Return the network that a variant makes of the shapes; WeightsError if it makes none."""
+    mismatches = list_mismatches(variant, shapes)
+    if not mismatches:
+        return fit_classes(variant, shapes)
+    fitting = fitting_templates(shapes)
+    if variant == VARIANTS.get(variant.name):
+        for network in fitting:
+            if _base(network) == variant.name:
+                return network
+    names = [repr(_base(network)) for network in fitting]
+    advice = f"; it fits {', '.join(names)}, which variant= forces" if names and advise else ""
+    raise WeightsError(
+        f"{path!r}: does not fit variant {variant.name!r}, which {why}{advice}; "
+        f"{describe(mismatches)}"
+    )
+
+
+def _base(variant: Variant) -> str:
+    return variant.name.removesuffix(LIKE)
+
+
+def _with_biases(tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
+    """Add biases of zero where no layer of a kind, convolution or fully connected, has any."""
+    complete = dict(tensors)
+    for kind in ("conv", "fc"):
+        names = [name for name in tensors if name.startswith(kind)]
+        if any(name.endswith(".bias") for name in names):
+            continue
+        for name in names:
+            layer, _, ending = name.rpartition(".")
+            shape = tensors[name].shape
+            if ending == "weight" and shape and 0 < shape[0] <= MAX_CLASSES:
+                complete[f"{layer}.bias"] = ArrayTensor(np.zeros(shape[0], np.float32))
+    return complete

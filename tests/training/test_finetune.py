@@ -1,0 +1,146 @@
+"""From a folder of photographs to a network that names their classes."""
+
+import shutil
+
+import numpy as np
+import pytest
+from support.networks import narrow, random_weights
+from support.photographs import COLOURS, make_photographs
+
+from alexnet_cy import AlexNet, ImageError
+from alexnet_cy.training import Augment, ImageFolder
+
+
+@pytest.fixture(scope="module")
+def net():
+    variant = narrow("torchvision")
+    return AlexNet(variant, random_weights(variant))
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    return make_photographs(tmp_path_factory.mktemp("photographs") / "all")
+
+
+@pytest.fixture(scope="module")
+def result(net, photographs):
+    return net.finetune(photographs, preset="torchvision-warp")
+
+
+def test_the_classes_are_learnt(result):
+    assert result.classes == tuple(sorted(COLOURS))
+    assert result.accuracy == 1
+    assert result.evaluation.images == 6
+    assert result.train_images == 24
+    assert result.confusion.tolist() == np.diag([2, 2, 2]).tolist()
+    assert result.layer == "fc7"
+    assert result.skipped == ()
+    assert "6 unseen" in str(result)
+    assert "largest class alone 33.3 %" in str(result)
+
+
+def test_the_network_answers_by_the_names_of_the_folders(net, result, photographs):
+    for name in COLOURS:
+        first = result.net.classify(photographs / name / "0.png")[0]
+        assert first.label == name
+    assert result.net.trained_on.preset == "torchvision-warp"
+    assert net.classes == ()
+    for name, tensor in net.weights.items():
+        if not name.startswith("fc8"):
+            np.testing.assert_array_equal(result.net.weights[name], tensor)
+
+
+def test_evaluate_agrees_with_what_the_training_says(result, photographs):
+    found = result.net.evaluate(photographs)
+    assert found.images == 30
+    assert found.top1 == 1
+    assert found.confusion.sum() == 30
+
+
+def test_the_same_seed_gives_the_same_bits(net, photographs, result):
+    again = net.finetune(photographs, preset="torchvision-warp", threads=1)
+    np.testing.assert_array_equal(again.net.weights["fc8.weight"], result.net.weights["fc8.weight"])
+
+
+def test_views_are_learnt_from_too(net, photographs):
+    seen = []
+    result = net.finetune(
+        photographs, views=3, augment=Augment(pca_color=0.1), progress=lambda *at: seen.append(at)
+    )
+    assert result.accuracy == 1
+    assert result.train_images == 24
+    assert ("augmented views", 24, 24) in seen
+    assert seen[-1][0] == "head"
+
+
+def test_another_folder_to_measure_with(net, photographs, tmp_path):
+    other = make_photographs(tmp_path / "other", 2, seed=1)
+    shutil.rmtree(other / "green")
+    result = net.finetune(photographs, val_folder=other, class_weight="balanced", c=10)
+    assert (result.train_images, result.evaluation.images) == (30, 4)
+    assert result.accuracy == 1
+    assert result.c == 10
+    assert result.confusion[1].tolist() == [0, 0, 0]
+
+
+def test_images_that_are_in_both_folders_are_warned_of(net, photographs):
+    with pytest.warns(UserWarning, match="30 of 30 images are also among those"):
+        assert net.finetune(photographs, val_folder=photographs).duplicates == 30
+
+
+def test_bad_images_are_named_or_refused(net, tmp_path):
+    root = make_photographs(tmp_path / "some", 4)
+    (root / "red" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing")
+    result = net.finetune(root)
+    assert [image.name for image in result.skipped] == [str(root / "red" / "bad.png")]
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        net.finetune(root, on_error="raise")
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        result.net.evaluate(root)
+    left_out = []
+    assert result.net.evaluate(root, on_skipped=left_out.append).images == 12
+    assert len(left_out) == 1
+
+
+def test_a_class_of_bad_images_only_is_refused(net, tmp_path):
+    root = make_photographs(tmp_path / "some", 2)
+    (root / "broken").mkdir()
+    (root / "broken" / "a.jpg").write_bytes(b"nothing")
+    with pytest.raises(ImageError, match="no image to learn from of 'broken'"):
+        net.finetune(root)
+
+
+def test_a_folder_of_no_class_is_refused(result, photographs, tmp_path):
+    other = make_photographs(tmp_path / "other", 1)
+    (other / "red").rename(other / "crimson")
+    with pytest.raises(ImageError, match="'crimson' is no class of the network"):
+        result.net.evaluate(other)
+
+
+def test_a_network_without_names_cannot_be_evaluated(net, photographs):
+    with pytest.raises(ValueError, match="does not know the names of its 11 classes"):
+        net.evaluate(photographs)
+
+
+def test_a_folder_may_be_read_before(net, photographs):
+    data = ImageFolder(photographs, order="string")
+    assert net.finetune(data, c=1).classes == data.classes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"val": 1.5}, "^val"),
+        ({"views": 0}, "^views"),
+        ({"class_weight": "heavy"}, "^class_weight"),
+        ({"c": 0}, "^c: "),
+        ({"seed": -1}, "^seed"),
+        ({"on_error": "nan"}, "^on_error"),
+        ({"preset": "torchvision-10crop"}, "^preset"),
+        ({"augment": Augment(crop="corner")}, "^crop"),
+        ({"augment": Augment(pca_color=-1)}, "^pca_color"),
+    ],
+)
+def test_wrong_arguments_are_named(net, photographs, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        net.finetune(photographs, **arguments)

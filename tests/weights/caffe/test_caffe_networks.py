@@ -1,0 +1,141 @@
+"""Caffe networks that are none of the named ones, beside the same arithmetic in NumPy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from synthesis.caffe_files import Encoding, Layer, describe, encode
+from synthesis.networks import TINY, random_tensors
+
+from alexnet_cy import AlexNet, WeightsError
+from alexnet_cy.oracle.definitions import relu
+from alexnet_cy.oracle.network import forward
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAFFE = TINY["caffe"]
+TENSORS = random_tensors(CAFFE)
+X = np.random.default_rng(3).uniform(-100, 100, (2, 3, 47, 47)).astype(np.float32)
+
+
+def layers_of() -> list[Layer]:
+    return describe(CAFFE, TENSORS, Encoding())
+
+
+def load(directory: Path, layers: list[Layer], head: str | None = None) -> AlexNet:
+    path = directory / "network.caffemodel"
+    path.write_bytes(encode(layers, Encoding()))
+    return AlexNet.load(path, head=head)
+
+
+def called(layers: list[Layer], name: str) -> Layer:
+    return next(layer for layer in layers if layer.name == name)
+
+
+def assert_near(found: np.ndarray, exact: np.ndarray) -> None:
+    assert found.shape == exact.shape
+    assert np.abs(found - exact).max() <= 3e-5 * np.abs(exact).max()
+
+
+def oracle(layer: str, x: np.ndarray = X) -> np.ndarray:
+    return forward(CAFFE, TENSORS, x, [layer])[layer]
+
+
+def test_net_surgery_and_a_map_of_classes(tmp_path: Path) -> None:
+    layers = layers_of()
+    for name in ("fc6", "fc7", "fc8"):
+        layer = called(layers, name)
+        weight = layer.blobs[0]
+        side = 2 if name == "fc6" else 1
+        layer.type = "Convolution"
+        layer.blobs[0] = weight.reshape(len(weight), -1, side, side)
+        layer.settings = {"convolution_param": {"num_output": len(weight), "kernel_size": [side]}}
+    net = load(tmp_path, layers)
+    assert [type(x).__name__ for x in net.variant.layers[-4:]] == ["Conv"] * 3 + ["Softmax"]
+    small = net.variant.input_size
+    x = np.random.default_rng(4).uniform(-9, 9, (1, 3, 79, 79)).astype(np.float32)
+    found = net.forward(x)
+    assert found.shape[:2] == (1, 3)
+    assert found.shape[2] > 1
+    one = forward(net.variant, dict(net.weights), x[:, :, :small, :small])
+    assert_near(net.forward(np.ascontiguousarray(x[:, :, :small, :small])), one)
+    assert_near(found, forward(net.variant, dict(net.weights), x))
+    assert_near(net.forward(X, ["fc8"])["fc8"][:, :, 0, 0], oracle("fc8"))
+
+
+def test_the_trunk_alone(tmp_path: Path) -> None:
+    layers = layers_of()
+    place = layers.index(called(layers, "pool5")) + 1
+    net = load(tmp_path, layers[:place])
+    assert net.variant.layers[-1].name == "pool5"
+    assert_near(net.forward(X), oracle("pool5"))
+
+
+@pytest.mark.parametrize("head", ["fc8_age", "fc8_gender"])
+def test_two_heads(tmp_path: Path, head: str) -> None:
+    layers = [layer for layer in layers_of() if layer.name != "prob"]
+    fc8 = called(layers, "fc8")
+    fc8.name, fc8.tops = "fc8_age", ["fc8_age"]
+    gender = Layer("fc8_gender", "InnerProduct", fc8.bottoms, ["fc8_gender"], fc8.settings, [])
+    gender.blobs = [-fc8.blobs[0], fc8.blobs[1]]
+    with pytest.raises(WeightsError, match=r"'fc8_age', 'fc8_gender'.*head= chooses one"):
+        load(tmp_path, [*layers, gender])
+    net = load(tmp_path, [*layers, gender], head)
+    sign = 1 if head == "fc8_age" else -1
+    assert (net.weights["fc8.weight"] == sign * TENSORS["fc8.weight"]).all()
+    assert net.variant.num_classes == 3
+
+
+def test_batch_norm_and_scale_are_folded(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    mean, variance, gamma, beta = (random.uniform(0.5, 2, 4).astype(np.float32) for _ in range(4))
+    factor = np.array([4], np.float32)
+    layers = layers_of()
+    place = layers.index(called(layers, "relu_conv1"))
+    norm = {"batch_norm_param": {"eps": 1e-3}}
+    layers[place:place] = [
+        Layer("bn", "BatchNorm", ["conv1"], ["conv1"], norm, [mean * 4, variance * 4, factor]),
+        Layer("scale", "Scale", ["conv1"], ["conv1"], {"scale_param": {"bias_term": True}}),
+    ]
+    layers[place + 1].blobs = [gamma, beta]
+    net = load(tmp_path, layers)
+    before = oracle("conv1_pre")
+    per_channel = (slice(None), None, None)
+    exact = (before - mean[per_channel]) / np.sqrt(variance[per_channel] + np.float32(1e-3))
+    exact = exact * gamma[per_channel] + beta[per_channel]
+    assert_near(net.forward(X, ["conv1"])["conv1"], relu(exact))
+
+
+def test_power_and_no_biases(tmp_path: Path) -> None:
+    layers = layers_of()
+    for layer in layers:
+        if len(layer.blobs) == 2:
+            layer.blobs.pop()
+    conv1 = called(layers, "conv1")
+    power = {"power_param": {"scale": 0.5, "shift": 3.0}}
+    layers.insert(0, Layer("scaled", "Power", ["data"], ["scaled"], power))
+    conv1.bottoms = ["scaled"]
+    net = load(tmp_path, layers)
+    bare = {name: array * name.endswith("weight") for name, array in TENSORS.items()}
+    exact = forward(CAFFE, bare, X * 0.5 + 3.0, ["fc8"])["fc8"]
+    assert_near(net.forward(X, ["fc8"])["fc8"], exact)
+    assert net.preparation().mean.tolist() == [[[0]]] * 3
+
+
+def test_one_channel(tmp_path: Path) -> None:
+    layers = layers_of()
+    conv1 = called(layers, "conv1")
+    conv1.blobs[0] = conv1.blobs[0][:, :1].copy()
+    net = load(tmp_path, layers)
+    assert net.variant.in_channels == 1
+    assert net.classify(np.zeros((50, 60), np.uint8), top=1)[0].label.startswith("class ")
+
+
+def test_head_is_for_caffe_alone(tmp_path: Path) -> None:
+    path = tmp_path / "network.npz"
+    np.savez(path, **TENSORS)
+    with pytest.raises(WeightsError, match="head= is for Caffe's files; a npz file has one end"):
+        AlexNet.load(path, head="fc7")
