@@ -138,6 +138,6 @@ typedef struct {
 } acy_training;
 
 /* Rows of weights that one pass over the errors of a fully connected layer is multiplied by. */
-#define ACY_LINEAR_DOTS 8
+#define ACY_LINEAR_DOTS 12
 
 #endif

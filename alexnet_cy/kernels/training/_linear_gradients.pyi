@@ -5,6 +5,8 @@ from typing_extensions import Self
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.kernels._linear import PackedLinear
 
+MOST_FUSED_IMAGES: int
+
 class LinearDataGradient(Bound):
     def __new__(
         cls,
@@ -24,3 +26,15 @@ class LinearWeightGradient(Bound):
         gradient: NDArray[np.float32],
         accumulate: bool,
     ) -> Self: ...
+
+def linear_update(
+    packed: PackedLinear,
+    x: NDArray[np.float32],
+    e: NDArray[np.float32],
+    velocity: NDArray[np.float32],
+    learning_rate: float,
+    momentum: float,
+    decay: float,
+    rate_inside: bool,
+    threads: int,
+) -> None: ...

@@ -8,6 +8,34 @@ static void linear_panel(const float *e, ptrdiff_t n_images, ptrdiff_t out_featu
         copy_padded(e + n * out_features + o, out_features - o, width, packed + n * width);
 }
 
+/* The gradient of a tile goes into the update while it is in the registers. c are the weights. */
+ACY_INLINE void update_tile(const int rows, const int vectors, const acy_row_pair *pairs,
+                            ptrdiff_t n, float *c, float *velocity, ptrdiff_t c_stride,
+                            const acy_sgd *sgd) {
+    vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS];
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = vf_zero();
+    outer_sums(rows, vectors, pairs, n, 0, 0, acc);
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++) {
+        float *const w = c + i * c_stride + j * ACY_LANES;
+        float *const at = velocity + i * c_stride + j * ACY_LANES;
+        vf v = vf_load(at);
+        vf_store(w, sgd_step(vf_load(w), acc[i][j], &v, sgd));
+        vf_store(at, v);
+    }
+}
+
+typedef void (*update_fn)(const acy_row_pair *pairs, ptrdiff_t n, float *c, float *velocity,
+                          ptrdiff_t c_stride, const acy_sgd *sgd);
+#define UPDATE(rows, vectors)                                                                      \
+    ACY_NOINLINE void update_##rows##x##vectors(const acy_row_pair *pairs, ptrdiff_t n, float *c,  \
+                                                float *velocity, ptrdiff_t c_stride,               \
+                                                const acy_sgd *sgd) {                              \
+        update_tile(rows, vectors, pairs, n, c, velocity, c_stride, sgd);                          \
+    }
+EVERY_TILE(UPDATE)
+static const update_fn update_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = TILE_TABLE(update);
+
 enum { STRIP_STRIDE = ACY_LINEAR_STRIP + 16 }; /* an odd number of cache lines */
 
 static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdiff_t end,
@@ -33,8 +61,12 @@ static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdi
                     pairs[i].a = scratch + (from + i) * STRIP_STRIDE + first;
                     pairs[i].b = e + (from + i) * width;
                 }
-                outer_tiles[rows - 1][width / ACY_LANES - 1](pairs, n, 0, 0, c, g->row_stride,
-                                                             g->accumulate || from > 0);
+                if (g->velocity)
+                    update_tiles[rows - 1][width / ACY_LANES - 1](
+                        pairs, n, c, g->velocity + (c - g->gradient), g->row_stride, &g->sgd);
+                else
+                    outer_tiles[rows - 1][width / ACY_LANES - 1](pairs, n, 0, 0, c, g->row_stride,
+                                                                 g->accumulate || from > 0);
             }
         }
     }
