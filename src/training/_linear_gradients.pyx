@@ -4,7 +4,7 @@ from cython.parallel cimport prange, threadid
 from kernels cimport acy_kernels, kernels_in
 from cache_lines cimport odd_lines
 from training_kernels cimport (
-    ACY_LINEAR_DOTS, ACY_LINEAR_STRIP, ACY_OUTER_STEPS, acy_linear_gradient, acy_training, acy_training_of,
+    ACY_LINEAR_DOTS, ACY_LINEAR_STRIP, acy_linear_gradient, acy_training, acy_training_of,
     check_length,
 )
 
@@ -12,9 +12,6 @@ from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
-
-# Images of one call of `linear_update`.
-MOST_FUSED_IMAGES = ACY_OUTER_STEPS
 
 cdef enum:
     # Errors of a range of panels, at most: 512 KiB, half of an L2 cache.
@@ -199,13 +196,13 @@ def linear_update(
     """Do `LinearWeightGradient` and `_update.sgd` of the weights in one pass, with their bits.
 
     The gradient never leaves the registers: at 32 images writing and reading it costs more than the
-    products. So there must not be more images than the sum of one block holds.
+    products.
 
     Parameters
     ----------
     packed : PackedLinear
         Its weights are updated in place.
-    x : float32, shape (N, I), C-contiguous, N at most MOST_FUSED_IMAGES
+    x : float32, shape (N, I), C-contiguous
     e : float32, shape (N, O), C-contiguous
     velocity : float32, flat
         In the layout of ``packed.weight_memory``, and as long; padding stays zero.
@@ -216,14 +213,14 @@ def linear_update(
     Raises
     ------
     ValueError
-        The arrays do not fit the weights, or there are no images, or too many.
+        The arrays do not fit the weights, or there are no images.
     """
     cdef acy_linear_gradient call
     cdef float[::1] weight = np.frombuffer(packed.weight_memory, np.float32)
     check_pair(packed, x, e, "x")
     check_length(velocity, weight.shape[0], "velocity")
-    if not 1 <= x.shape[0] <= ACY_OUTER_STEPS:
-        raise ValueError(f"x: got {x.shape[0]} images, 1 to {ACY_OUTER_STEPS} are possible")
+    if x.shape[0] == 0:
+        raise ValueError("x: an update needs images, got none")
     call.gradient = &weight[0]
     call.row_stride = packed.row_stride
     call.accumulate = False

@@ -5,8 +5,6 @@ from typing_extensions import Self
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.kernels._linear import PackedLinear
 
-MOST_FUSED_IMAGES: int
-
 class LinearDataGradient(Bound):
     def __new__(
         cls,

@@ -9,7 +9,6 @@ from support.samples import around, normal, small_integers
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.kernels.training._linear_gradients import (
-    MOST_FUSED_IMAGES,
     LinearDataGradient,
     LinearWeightGradient,
     linear_update,
@@ -75,7 +74,9 @@ def test_no_images(kernels):
 
 
 @pytest.mark.parametrize("rate_inside", [False, True])
-@pytest.mark.parametrize(("images", "inputs", "outputs"), [(1, 5, 7), (33, 130, 77), (128, 97, 64)])
+@pytest.mark.parametrize(
+    ("images", "inputs", "outputs"), [(1, 5, 7), (33, 130, 77), (128, 97, 64), (300, 40, 50)]
+)
 def test_the_update_in_the_same_pass(kernels, images, inputs, outputs, rate_inside):
     x, e = normal(0, images, inputs), normal(1, images, outputs)
     weight, settings = normal(2, outputs, inputs), (0.01, 0.9, 5e-4, rate_inside)
@@ -96,10 +97,8 @@ def test_the_update_in_the_same_pass(kernels, images, inputs, outputs, rate_insi
         assert_same_bits(velocity, results[0][1])
 
 
-@pytest.mark.parametrize("images", [0, MOST_FUSED_IMAGES + 1])
-def test_images_of_an_update_in_the_same_pass(kernels, images):
+def test_an_update_needs_images(kernels):
     packed = pack_linear(ArrayTensor(normal(0, 7, 5)), None, kernels, 1)
     velocity = np.zeros(packed.row_stride * 5, np.float32)
-    x, e = normal(0, images, 5), normal(1, images, 7)
-    with pytest.raises(ValueError, match=f"x: got {images} images, 1 to 128 are possible"):
-        linear_update(packed, x, e, velocity, 0.01, 0.9, 0, True, 1)
+    with pytest.raises(ValueError, match="x: an update needs images, got none"):
+        linear_update(packed, normal(0, 0, 5), normal(1, 0, 7), velocity, 0.01, 0.9, 0, True, 1)
