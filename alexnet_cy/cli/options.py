@@ -84,8 +84,9 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         "--preset",
         type=argument(_preset_name),
         metavar="NAME",
-        help="preprocessing (default: the variant's own): caffe, caffe-10crop, warp, torchvision, "
-        "torchvision-10crop, torchvision-warp; as-is: neither resized nor cropped",
+        help="preprocessing (default: the variant's own): caffe, caffe-10crop, caffe-rgb, warp, "
+        "torchvision, torchvision-10crop, torchvision-warp, darknet; as-is: neither resized nor "
+        "cropped",
     )
     parser.add_argument(
         "--mean",

@@ -306,6 +306,19 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 source="brain-score: load_preprocess_images, transforms.Resize((224, 224)) on "
                 "PIL images, then torchvision's normalisation",
             ),
+            replace(
+                _TORCHVISION,
+                name="darknet",
+                title="Darknet: short side to 227, centre crop, RGB 0..1 as they are",
+                resize_size=227,
+                resampling="opencv-bilinear",
+                crop_size=(227, 227),
+                crop_rounding="floor",
+                mean=(0.0, 0.0, 0.0),
+                std=(1.0, 1.0, 1.0),
+                source="pjreddie/darknet: examples/classifier.c (resize_min, crop_image), "
+                "src/image.c (load_image: values / 255)",
+            ),
         )
     }
 )

@@ -120,6 +120,11 @@ def _is_deep_compression(head: bytes) -> bool:
     return all(0 < count <= _MAX_LAYER_COUNT for count in _LAYER_COUNTS.unpack_from(head))
 
 
+def _is_darknet(head: bytes) -> bool:
+    """Find Darknet's version 0.1.0 or 0.2.0."""
+    return head[:12] in (struct.pack("<3i", 0, 1, 0), struct.pack("<3i", 0, 2, 0))
+
+
 def _is_blob(head: bytes) -> bool:
     """Find Caffe's BlobProto: num and channels, or the data, or the shape first."""
     return (head[:1] == b"\x08" and head[2:3] == b"\x10") or head[:1] in (b"\x2a", b"\x3a")
@@ -135,16 +140,13 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
     (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "frameworks.hdf5")),
-    (
-        _starts(b"MATLAB "),
-        "a MATLAB file (.mat, as of MatConvNet) is not read; load it with scipy.io.loadmat, and "
-        "save the arrays as conv1.weight, conv1.bias, ... with numpy.savez",
-    ),
+    (_starts(b"MATLAB "), Format("matconvnet", "frameworks.matconvnet")),
     (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (
         _is_deep_compression,
         Format("deep-compression", "deep_compression", takes_variant=True),
     ),
+    (_is_darknet, Format("darknet", "frameworks.darknet", takes_variant=True)),
     (_is_torch, Format("torch", "pytorch.read")),
     (_is_pickle, Format("pickle", "arrays.pickled")),
     (_is_blob, "a mean image (binaryproto), not a network"),

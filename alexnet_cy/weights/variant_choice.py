@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "choose_variant"]
 
 # The formats whose files have the whole network, layer by layer.
-_WITH_GRAPH = frozenset({"caffemodel", "onnx"})
+_WITH_GRAPH = frozenset({"caffemodel", "matconvnet", "onnx"})
 # The formats in which PyTorch's users keep a state dict and nothing about the network.
 _STATE_DICTS = frozenset({"torch", "safetensors"})
 

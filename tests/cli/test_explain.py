@@ -92,10 +92,12 @@ def test_table_and_warning(run: Run, weights_of: WeightsOf, photographs: Path) -
         "torchvision",
         "torchvision-10crop",
         "torchvision-warp",
+        "darknet",
     ]
     assert outcome.err == (
         "alexnet-cy: warning: (!) not for variant 'caffe': caffe-rgb, torchvision, "
-        "torchvision-10crop, torchvision-warp; the presets for it are caffe, caffe-10crop, warp\n"
+        "torchvision-10crop, torchvision-warp, darknet; the presets for it are caffe, "
+        "caffe-10crop, warp\n"
     )
 
 

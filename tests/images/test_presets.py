@@ -20,6 +20,7 @@ def test_names():
         "torchvision",
         "torchvision-10crop",
         "torchvision-warp",
+        "darknet",
     ]
     assert all(preset.name == name for name, preset in PRESETS.items())
     assert len({preset.title for preset in PRESETS.values()}) == len(PRESETS)
@@ -35,6 +36,7 @@ def test_views_and_input_sizes():
         "torchvision": (1, (224, 224)),
         "torchvision-10crop": (10, (224, 224)),
         "torchvision-warp": (1, (224, 224)),
+        "darknet": (1, (227, 227)),
     }
 
 
