@@ -155,13 +155,13 @@ def test_lpips_as_it_is_saved():
     scale = np.array([0.458, 0.448, 0.45], np.float32)
     taps = {
         f"{lin}.model.1.weight": np.ones((1, 5, 1, 1), np.float32)
-        for lin in ("lin0", "lin1", "linears.0")
+        for lin in ("lin0", "lin1", "lins.0")
     }
     stored = {"scaling_layer.scale": scale.reshape(1, 3, 1, 1), **renamed(paths, []), **taps}
     trunk = {k: v for k, v in OURS.items() if k.startswith("conv")}
     metadata = check(stored, trunk)
     assert metadata["normalisation"].startswith("scaling_layer.scale = 0.458")
-    assert metadata["left_out"] == "lin0.model.1.weight, lin1.model.1.weight, linears.0.model.1.weight"
+    assert metadata["left_out"] == "lin0.model.1.weight, lin1.model.1.weight, lins.0.model.1.weight"
 
 
 @pytest.mark.skipif(not REAL_TRUNK.exists(), reason="needs the real trunk beside the project")
