@@ -1,8 +1,8 @@
-"""AlexNet's forward pass on the CPU: Cython kernels, no deep-learning framework.
+"""AlexNet on the CPU, run and trained: Cython kernels, no deep-learning framework.
 
 The path of one image through the package, each arrow a call; nothing calls upwards::
 
-    AlexNet.classify("cat.jpg")                         model.py
+    AlexNet.classify("cat.jpg")                         model/
        |
        |--> images.prepare                              images/     decode, resize, crop
        |         -> PixelBatch: bytes, and a float for each of their values

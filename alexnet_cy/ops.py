@@ -20,12 +20,18 @@ from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.arrays import aligned_zeros, as_float32
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
-from alexnet_cy.engine.ops_convolution import convolve, to_nchw, to_nhwc
+from alexnet_cy.engine.ops_convolution import (
+    check_groups,
+    convolve,
+    output_size,
+    to_nchw,
+    to_nhwc,
+)
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.machine.threads import resolve_threads
-from alexnet_cy.network.windows import Padding, PairLike, as_padding, as_pair, window_count
+from alexnet_cy.network.windows import Padding, PairLike, as_padding, as_pair
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -92,12 +98,12 @@ def conv2d(
     if 0 in kernel.shape:
         raise ValueError(f"weight: no axis may be empty, got shape {kernel.shape}")
     n_groups = as_count(groups, "groups")
-    _check_groups(n_groups, channels, out_channels, group_channels)
+    check_groups(n_groups, channels, out_channels, group_channels)
     if offsets is not None and offsets.shape != (out_channels,):
         raise ValueError(f"bias: need shape ({out_channels},), got {offsets.shape}")
     strides = as_pair(stride, "stride", minimum=1)
     pads = as_padding(padding, (kernel_h, kernel_w))
-    rows, columns = _output_size((height, width), (kernel_h, kernel_w), strides, pads)
+    rows, columns = output_size((height, width), (kernel_h, kernel_w), strides, pads)
 
     chosen = choose_algorithm(
         ConvProblem(
@@ -170,7 +176,7 @@ def max_pool2d(
     strides = kernel if stride is None else as_pair(stride, "stride", minimum=1)
     pads = as_padding(padding, kernel)
     n_images, channels, height, width = images.shape
-    rows, columns = _output_size((height, width), kernel, strides, pads, ceil_mode=ceil_mode)
+    rows, columns = output_size((height, width), kernel, strides, pads, ceil_mode=ceil_mode)
     y = aligned_zeros((n_images, rows, columns, channels))
     corner = (pads[0][0], pads[1][0])
     pixels = to_nhwc(images, n_threads)
@@ -340,36 +346,3 @@ def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
     n_threads = resolve_threads(threads)
     _softmax.Softmax(active_kernels(), rows, y).run(n_threads)
     return y
-
-
-def _check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:
-    if channels % groups or out_channels % groups:
-        raise ValueError(
-            f"groups: {groups} must divide the {channels} channels of x and the {out_channels} of "
-            "weight"
-        )
-    if group_channels * groups != channels:
-        raise ValueError(
-            f"weight: need {channels // groups} input channels per filter for {channels} channels "
-            f"of x in {groups} groups, got {group_channels}"
-        )
-
-
-def _output_size(
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: Padding,
-    *,
-    ceil_mode: bool = False,
-) -> tuple[int, int]:
-    rows, columns = (
-        window_count(*axis, ceil_mode=ceil_mode)
-        for axis in zip(size, kernel, stride, padding, strict=True)
-    )
-    if rows < 1 or columns < 1:
-        raise ValueError(
-            f"x: the {kernel[0]}x{kernel[1]} kernel does not fit images of {size[0]}x{size[1]} "
-            f"with padding {padding}"
-        )
-    return rows, columns

@@ -136,9 +136,9 @@ cdef class PackedWinograd:
 
     def transform(self, Py_ssize_t threads):
         """Make U now, if it is not there."""
-        self.turns.do(lambda: self.transform_once(threads))
+        self.turns.do(lambda: self._transform_once(threads))
 
-    def transform_once(self, Py_ssize_t threads):
+    def _transform_once(self, Py_ssize_t threads):
         """Make U, if it is not there: what `transform` does when it is its turn."""
         if not self.kept:
             self.make(threads)

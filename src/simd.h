@@ -72,6 +72,20 @@ ACY_INLINE vf vf_rounded(vf x) {
     return x;
 }
 
+/* a * b + c, rounded once where the level can, wherever it stands: the compiler fuses what is
+ * written with operators only if both are in one basic block. */
+ACY_INLINE vf vf_multiply_add(vf a, vf b, vf c) {
+#if ACY_LANES == 16 && defined(__AVX512F__)
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif ACY_LANES == 8 && defined(__FMA__)
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif ACY_LANES == 4 && defined(__aarch64__)
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
 ACY_INLINE vf vf_select(vi mask, vf if_true, vf if_false) {
     return (vf)((mask & (vi)if_true) | (~mask & (vi)if_false));
 }

@@ -27,10 +27,12 @@ typedef struct {
     const float *e; /* [N][P][Q][O], first channel of the group */
     ptrdiff_t e_image_stride, e_row_stride, e_pixel_stride;
     ptrdiff_t images, out_height, out_width;
-    ptrdiff_t out_channels; /* O / G */
-    ptrdiff_t depth;        /* R * S * C / G */
-    ptrdiff_t run;          /* floats of a run */
-    float *gradient;        /* of the group: panels as PackedConv has them */
+    ptrdiff_t out_channels;           /* O / G */
+    ptrdiff_t depth;                  /* R * S * C / G */
+    ptrdiff_t run;                    /* floats of a run */
+    ptrdiff_t row_runs;               /* runs of a kernel row: 1, or the taps of it */
+    ptrdiff_t run_step_h, run_step_w; /* from a run to that of the next row; and in its row */
+    float *gradient;                  /* of the group: panels as PackedConv has them */
     int accumulate;
 } acy_conv_gradient;
 
@@ -74,10 +76,10 @@ typedef struct {
     void (*winograd_kernel)(const acy_winograd *winograd, const float *du, ptrdiff_t u_pair,
                             ptrdiff_t panel, float *dg);
 
-    /* One run of one panel, pixels in order. `scratch` holds ACY_OUTER_STEPS * panel_width floats.
-     */
-    void (*conv_gradient)(const acy_conv_gradient *gradient, ptrdiff_t panel, ptrdiff_t offset,
-                          ptrdiff_t k, float *scratch);
+    /* Runs [run_begin, run_end) of one panel, pixels in order. `scratch` holds ACY_OUTER_STEPS *
+     * panel_width floats. */
+    void (*conv_gradient)(const acy_conv_gradient *gradient, ptrdiff_t panel, ptrdiff_t run_begin,
+                          ptrdiff_t run_end, float *scratch);
     /* sums[c] = sum over the pixels of image[h, w, c], row by row. */
     void (*channel_sums)(const acy_image *image, float *sums);
 
@@ -138,6 +140,6 @@ typedef struct {
 } acy_training;
 
 /* Rows of weights that one pass over the errors of a fully connected layer is multiplied by. */
-#define ACY_LINEAR_DOTS 8
+#define ACY_LINEAR_DOTS 12
 
 #endif

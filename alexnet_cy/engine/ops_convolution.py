@@ -12,9 +12,9 @@ from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.kernels import _conv, _layout, _winograd
 from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
-from alexnet_cy.network.windows import Padding, Pair
+from alexnet_cy.network.windows import Padding, Pair, window_count
 
-__all__ = ["convolve", "to_nchw", "to_nhwc"]
+__all__ = ["check_groups", "convolve", "output_size", "to_nchw", "to_nhwc"]
 
 
 def convolve(
@@ -81,3 +81,38 @@ def to_nchw(images: Float32Array, threads: int) -> Float32Array:
     y = np.empty((n_images, channels, height, width), np.float32)
     _layout.NhwcToNchw(images, y).run(threads)
     return y
+
+
+def check_groups(groups: int, channels: int, out_channels: int, group_channels: int) -> None:
+    """Raise ValueError if the groups do not fit the channels of x and weight."""
+    if channels % groups or out_channels % groups:
+        raise ValueError(
+            f"groups: {groups} must divide the {channels} channels of x and the {out_channels} of "
+            "weight"
+        )
+    if group_channels * groups != channels:
+        raise ValueError(
+            f"weight: need {channels // groups} input channels per filter for {channels} channels "
+            f"of x in {groups} groups, got {group_channels}"
+        )
+
+
+def output_size(
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    *,
+    ceil_mode: bool = False,
+) -> tuple[int, int]:
+    """Count the windows down and across; ValueError if none fits."""
+    rows, columns = (
+        window_count(*axis, ceil_mode=ceil_mode)
+        for axis in zip(size, kernel, stride, padding, strict=True)
+    )
+    if rows < 1 or columns < 1:
+        raise ValueError(
+            f"x: the {kernel[0]}x{kernel[1]} kernel does not fit images of {size[0]}x{size[1]} "
+            f"with padding {padding}"
+        )
+    return rows, columns

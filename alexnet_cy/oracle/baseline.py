@@ -12,7 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool
 from alexnet_cy.network.windows import NO_PADDING, Padding, Pair
-from alexnet_cy.oracle.definitions import adaptive_avg_pool2d, softmax, window_pixels
+from alexnet_cy.oracle.definitions import adaptive_avg_pool2d, softmax
+from alexnet_cy.oracle.window_pixels import window_pixels
 
 __all__ = ["baseline_layer", "conv2d_im2col", "conv2d_loops"]
 

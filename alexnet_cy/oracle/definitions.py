@@ -1,19 +1,20 @@
 """The layers written as their definitions, in plain NumPy: the oracle that all else is held to.
 
-Arrays are (N, C, H, W) or (N, F). All arithmetic is in `dtype`, float64 unless another is asked
-for; infinities and NaN travel as IEEE 754 has them, without warnings. The names of the arguments
+Arrays are (N, C, H, W) or (N, F). All arithmetic is in `dtype`, float64 unless another is
+given; infinities and NaN travel as IEEE 754 has them, without warnings. The names of the arguments
 are those of `alexnet_cy.ops`.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from alexnet_cy.contracts.scalars import as_count
-from alexnet_cy.network.windows import Padding, Pair, PairLike, as_padding, as_pair, window_count
+from alexnet_cy.network.windows import PairLike, as_pair
+from alexnet_cy.oracle.window_pixels import PaddingLike, window_pixels
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -23,12 +24,9 @@ __all__ = [
     "max_pool2d",
     "relu",
     "softmax",
-    "window_pixels",
 ]
 
 Array: TypeAlias = NDArray[np.floating[Any]]
-Float = TypeVar("Float", bound=np.floating[Any])
-PaddingLike: TypeAlias = int | Pair | Padding
 
 ieee_arithmetic = np.errstate(over="ignore", invalid="ignore")
 
@@ -302,60 +300,6 @@ def softmax(x: ArrayLike, *, dtype: DTypeLike = np.float64) -> Array:
     powers = np.exp(rows - rows.max(axis=1, keepdims=True))
     y: Array = powers / powers.sum(axis=1, keepdims=True)
     return y
-
-
-def window_pixels(
-    images: NDArray[Float],
-    kernel: Pair,
-    stride: PairLike,
-    padding: PaddingLike,
-    ceil_mode: bool = False,
-    *,
-    fill: float,
-) -> dict[Pair, NDArray[Float]]:
-    """Look at all windows of the images at once, pixel by pixel.
-
-    Parameters
-    ----------
-    images : array, shape (N, C, H, W)
-        Of any floating-point type.
-    kernel, stride, padding, ceil_mode
-        As in `max_pool2d`.
-    fill : float
-        The value outside the images.
-
-    Returns
-    -------
-    dict
-        Under the key (r, s) an array of shape (N, C, P, Q), a view where nothing had to be padded:
-        row r, column s of each of the P x Q windows.
-
-    Raises
-    ------
-    ValueError
-        If no window fits the image, or an argument is out of range.
-    """
-    kernel_height, kernel_width = as_pair(kernel, "kernel_size", minimum=1)
-    down, across = as_pair(stride, "stride", minimum=1)
-    vertical, horizontal = as_padding(padding, kernel)
-    height, width = images.shape[2:]
-    rows = window_count(height, kernel_height, down, vertical, ceil_mode=ceil_mode)
-    columns = window_count(width, kernel_width, across, horizontal, ceil_mode=ceil_mode)
-    if rows < 1 or columns < 1:
-        raise ValueError(
-            f"the {kernel_height}x{kernel_width} kernel does not fit x of {height}x{width} pixels "
-            f"with stride {stride} and padding {padding}"
-        )
-    # In ceil mode the last window may reach beyond image and padding: something must be there.
-    below = max(vertical[1], (rows - 1) * down + kernel_height - vertical[0] - height)
-    right = max(horizontal[1], (columns - 1) * across + kernel_width - horizontal[0] - width)
-    sides = ((0, 0), (0, 0), (vertical[0], below), (horizontal[0], right))
-    padded = np.pad(images, sides, constant_values=fill) if np.any(sides) else images
-    return {
-        (r, s): padded[:, :, r : r + rows * down : down, s : s + columns * across : across]
-        for r in range(kernel_height)
-        for s in range(kernel_width)
-    }
 
 
 def _as_array(name: str, value: ArrayLike, dimensions: int, dtype: DTypeLike) -> Array:

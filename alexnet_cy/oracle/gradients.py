@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from alexnet_cy.network.windows import PairLike, as_padding, as_pair
-from alexnet_cy.oracle.definitions import Array, PaddingLike, window_pixels
+from alexnet_cy.oracle.definitions import Array
+from alexnet_cy.oracle.window_pixels import PaddingLike, window_pixels
 
 __all__ = [
     "adaptive_avg_pool2d_gradient",

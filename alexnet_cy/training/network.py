@@ -64,10 +64,12 @@ def with_new_head(variant: Variant, n_classes: int) -> tuple[Variant, str]:
     Returns
     -------
     Variant, str
-        And the name of the new layer: that of the old one, or "fc8".
+        And the name of the new layer: that of the old one, or the next of fc6, fc7, fc8, as the
+        readers of weight files count.
     """
     heads = [layer.name for layer in variant.layers if _is_head(layer)]
-    name = heads[-1] if heads else "fc8"
+    linears = sum(isinstance(layer, Linear) for layer in variant.layers)
+    name = heads[-1] if heads else f"fc{6 + linears}"
     head = Linear(name, n_classes, relu=False)
     return replace(variant, layers=(*_body(variant), head, Softmax("prob"))), name
 

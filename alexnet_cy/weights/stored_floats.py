@@ -10,7 +10,7 @@ import numpy as np
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.checked_rows import RowsChecksum
+from alexnet_cy.weights.arrays.checked_rows import RowsChecksum
 from alexnet_cy.weights.layouts import as_stored
 
 if TYPE_CHECKING:

@@ -24,6 +24,9 @@ cdef extern from "kernels.h":
         Py_ssize_t out_channels
         Py_ssize_t depth
         Py_ssize_t run
+        Py_ssize_t row_runs
+        Py_ssize_t run_step_h
+        Py_ssize_t run_step_w
         float *gradient
         int accumulate
 
@@ -58,8 +61,8 @@ cdef extern from "kernels.h":
             float *dg
         ) noexcept nogil
         void (*conv_gradient)(
-            const acy_conv_gradient *gradient, Py_ssize_t panel, Py_ssize_t offset, Py_ssize_t k,
-            float *scratch
+            const acy_conv_gradient *gradient, Py_ssize_t panel, Py_ssize_t run_begin,
+            Py_ssize_t run_end, float *scratch
         ) noexcept nogil
         void (*channel_sums)(const acy_image *image, float *sums) noexcept nogil
         void (*linear_panel)(

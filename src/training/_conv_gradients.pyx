@@ -73,6 +73,9 @@ cdef class ConvWeightGradient(Bound):
         cdef Py_ssize_t row_stride = x.shape[2] * x.shape[3]
         self.n_runs = kernel_h if self.groups == 1 else kernel_h * self.kernel_w
         self.call.run = self.group_channels * (self.kernel_w if self.groups == 1 else 1)
+        self.call.row_runs = 1 if self.groups == 1 else self.kernel_w
+        self.call.run_step_h = row_stride
+        self.call.run_step_w = x.shape[3]
         self.call.depth = self.n_runs * self.call.run
         self.call.input_image_stride = x.shape[1] * row_stride
         self.call.input_step_h = stride_h * row_stride
@@ -90,7 +93,10 @@ cdef class ConvWeightGradient(Bound):
         ) // self.kernels.panel_width
 
     cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t n_tasks = self.groups * self.n_panels * self.n_runs, task
+        # Each task packs its panel of e anew: so many runs as leave four tasks a thread.
+        cdef Py_ssize_t panels = self.groups * self.n_panels, task
+        cdef Py_ssize_t parts = min(self.n_runs, (4 * threads + panels - 1) // panels)
+        cdef Py_ssize_t n_tasks = panels * parts
         cdef Py_ssize_t scratch_floats = ACY_OUTER_STEPS * self.kernels.panel_width
         cdef int n_threads = threads_for(min(threads, n_tasks))
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
@@ -102,24 +108,21 @@ cdef class ConvWeightGradient(Bound):
         for task in prange(
             n_tasks, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
         ):
-            self.run_task(task, scratch + threadid() * scratch_floats)
+            self.run_task(task, parts, scratch + threadid() * scratch_floats)
         give_back(memory)
         return 0
 
-    cdef void run_task(self, Py_ssize_t task, float *scratch) noexcept nogil:
-        """One run of the weights of one panel of one group."""
-        cdef Py_ssize_t run = task % self.n_runs
-        cdef Py_ssize_t panel = task // self.n_runs % self.n_panels
-        cdef Py_ssize_t group = task // self.n_runs // self.n_panels
-        cdef Py_ssize_t row_stride = self.x.shape[2] * self.x.shape[3], offset
+    cdef void run_task(self, Py_ssize_t task, Py_ssize_t parts, float *scratch) noexcept nogil:
+        """One of `parts` ranges of the runs of one panel of one group."""
+        cdef Py_ssize_t part = task % parts, group = task // parts // self.n_panels
         cdef acy_conv_gradient call = self.call
-        offset = run * row_stride
-        if self.groups > 1:
-            offset = run // self.kernel_w * row_stride + run % self.kernel_w * self.x.shape[3]
         call.input += group * self.group_channels
         call.e += group * call.out_channels
         call.gradient += group * (self.gradient.shape[0] // self.groups)
-        acy_training_of(self.kernels).conv_gradient(&call, panel, offset, run * call.run, scratch)
+        acy_training_of(self.kernels).conv_gradient(
+            &call, task // parts % self.n_panels, part * self.n_runs // parts,
+            (part + 1) * self.n_runs // parts, scratch,
+        )
 
 
 cdef class ChannelSums(Bound):

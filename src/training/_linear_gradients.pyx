@@ -187,3 +187,46 @@ cdef class LinearWeightGradient(Bound):
 
     cdef int compute(self, Py_ssize_t threads) except -1:
         return add_products(self.kernels, &self.call, self.x, self.e, threads)
+
+
+def linear_update(
+    packed, const float[:, ::1] x, const float[:, ::1] e, float[::1] velocity,
+    double learning_rate, double momentum, double decay, bint rate_inside, Py_ssize_t threads
+):
+    """Do `LinearWeightGradient` and `_update.sgd` of the weights in one pass, with their bits.
+
+    The gradient never leaves the registers: at 32 images writing and reading it costs more than the
+    products.
+
+    Parameters
+    ----------
+    packed : PackedLinear
+        Its weights are updated in place.
+    x : float32, shape (N, I), C-contiguous
+    e : float32, shape (N, O), C-contiguous
+    velocity : float32, flat
+        In the layout of ``packed.weight_memory``, and as long; padding stays zero.
+    learning_rate, momentum, decay, rate_inside
+        As for `_update.sgd`.
+    threads : int
+
+    Raises
+    ------
+    ValueError
+        The arrays do not fit the weights, or there are no images.
+    """
+    cdef acy_linear_gradient call
+    cdef float[::1] weight = np.frombuffer(packed.weight_memory, np.float32)
+    check_pair(packed, x, e, "x")
+    check_length(velocity, weight.shape[0], "velocity")
+    if x.shape[0] == 0:
+        raise ValueError("x: an update needs images, got none")
+    call.gradient = &weight[0]
+    call.row_stride = packed.row_stride
+    call.accumulate = False
+    call.velocity = &velocity[0]
+    call.sgd.rate = <float> learning_rate
+    call.sgd.momentum = <float> momentum
+    call.sgd.decay = <float> decay
+    call.sgd.rate_inside = rate_inside
+    add_products(kernels_in(packed.capsule), &call, x, e, threads)

@@ -13,9 +13,13 @@ from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 cdef enum:
-    # V and D of a block of tiles, at most, if it is one image or more: 24 MiB, which come once from
-    # the last cache or memory, as dU does for every block.
-    BLOCK_FLOATS = 6291456
+    # V and D of a block of tiles: 8 MiB, which the last cache holds beside dU.
+    BLOCK_FLOATS = 2097152
+    # A large dU comes from memory, and goes back, once a block: then blocks are as large as it is,
+    # up to 16 MiB.
+    LARGE_BLOCK_FLOATS = 4194304
+    # but no fewer tiles, or the sums go to memory and back too often.
+    FEWEST_TILES = 24
 
 
 cdef const acy_winograd *layer_of(shape) except NULL:
@@ -38,6 +42,14 @@ def transformed_floats(shape):
         shape.groups * layer.points_h * layer.points_w * layer.channels
         * padded_out_channels(layer, kernels_in(shape.kernels))
     )
+
+
+cdef Py_ssize_t most_tiles(const acy_winograd *layer) noexcept:
+    """Return how many tiles of a layer make a block, at most."""
+    cdef Py_ssize_t n_pairs = layer.points_h * layer.points_w
+    cdef Py_ssize_t du_floats = n_pairs * layer.channels * layer.m_row
+    cdef Py_ssize_t floats = max(BLOCK_FLOATS, min(du_floats, LARGE_BLOCK_FLOATS))
+    return max(FEWEST_TILES, floats // (n_pairs * (layer.v_row + layer.m_row)))
 
 
 cdef class WinogradWeightGradient(Bound):
@@ -71,7 +83,7 @@ cdef class WinogradWeightGradient(Bound):
     cdef const float[:, :, :, ::1] x
     cdef float[:, :, :, :] e
     cdef float[::1] du
-    cdef Py_ssize_t groups, n_tiles, n_images
+    cdef Py_ssize_t groups, n_tiles
     cdef bint accumulate
 
     def __cinit__(
@@ -84,7 +96,6 @@ cdef class WinogradWeightGradient(Bound):
         self.groups = shape.groups
         check_length(du, transformed_floats(shape), "du")
         self.n_tiles = check_call(layer, self.groups, x, e, rows, columns)
-        self.n_images = x.shape[0]
         self.x = x
         self.e = e
         self.du = du
@@ -98,7 +109,7 @@ cdef class WinogradWeightGradient(Bound):
         free(self.tiles)
 
     cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t first, group, n_pairs, tiles, block, i
+        cdef Py_ssize_t first, group, n_pairs, block, i
         cdef bint accumulate
         cdef acy_winograd call
         cdef AlignedMemory memory
@@ -107,11 +118,9 @@ cdef class WinogradWeightGradient(Bound):
                 self.du[i] = 0
             return 0
         n_pairs = self.layer.points_h * self.layer.points_w
-        tiles = self.n_tiles // self.n_images  # of an image
-        block = BLOCK_FLOATS // (n_pairs * (self.layer.v_row + self.layer.m_row) * tiles)
-        block = min(max(block, 1), self.n_images)
-        block = (self.n_images + block - 1) // block  # so many blocks, of about equal size
-        block = (self.n_images + block - 1) // block * tiles
+        block = most_tiles(&self.layer)
+        block = (self.n_tiles + block - 1) // block  # so many blocks, of about equal size
+        block = (self.n_tiles + block - 1) // block
         self.layer.v_pair = odd_lines(block * self.layer.v_row)
         self.layer.m_pair = odd_lines(block * self.layer.m_row)
         memory = take_scratch(4 * n_pairs * (self.layer.v_pair + self.layer.m_pair))

@@ -14,7 +14,17 @@ pytestmark = [
 PROGRAM = str(Path(__file__).parents[1] / "support" / "guard_pages.py")
 
 
-FAMILIES = ["conv", "winograd", "linear", "pool", "lrn", "layout", "softmax", "distance"]
+FAMILIES = [
+    "conv",
+    "winograd",
+    "linear",
+    "pool",
+    "lrn",
+    "layout",
+    "softmax",
+    "distance",
+    "gradients",
+]
 
 
 @pytest.mark.usefixtures("isa")

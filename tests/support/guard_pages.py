@@ -2,7 +2,7 @@
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv winograd linear pool lrn layout softmax distance
+    python guard_pages.py conv winograd linear pool lrn layout softmax distance gradients
 
 It prints the name of a family before it runs it. Inputs are write-protected besides. Every result
 is compared with that of ordinary arrays.
@@ -18,6 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from support.gradient_guard_pages import gradient_checks
 from support.samples import around, normal
 
 from alexnet_cy.contracts.tensors import ArrayTensor
@@ -180,6 +181,10 @@ def distance() -> None:
     for channels in range(1, 36):
         arrays = [normal(0, 2, 3, 2, channels), normal(1, 2, 3, 2, channels), normal(2, channels)]
         check(compare, arrays, (2, 3, 2))
+
+
+def gradients() -> None:
+    gradient_checks(check, kernels)
 
 
 def beyond() -> None:

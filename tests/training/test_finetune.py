@@ -1,6 +1,7 @@
 """From a folder of photographs to a network that names their classes."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,3 +145,16 @@ def test_a_folder_may_be_read_before(net, photographs):
 def test_wrong_arguments_are_named(net, photographs, arguments, message):
     with pytest.raises(ValueError, match=message):
         net.finetune(photographs, **arguments)
+
+
+def test_a_trunk_alone_gets_a_head_and_comes_back(photographs, tmp_path):
+    variant = narrow("torchvision")
+    layers = tuple(layer for layer in variant.layers if not layer.name.startswith(("fc", "prob")))
+    trunk = replace(variant, layers=layers)
+    net = AlexNet(trunk, random_weights(trunk))
+    result = net.finetune(photographs, preset="torchvision-warp")
+    assert result.layer == layers[-1].name
+    assert result.accuracy == 1
+    result.save(tmp_path / "mine.safetensors")
+    loaded = AlexNet.load(tmp_path / "mine.safetensors")
+    assert loaded.evaluate(photographs).confusion.tolist() == (10 * np.eye(3)).tolist()

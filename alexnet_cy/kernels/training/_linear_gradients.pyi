@@ -24,3 +24,15 @@ class LinearWeightGradient(Bound):
         gradient: NDArray[np.float32],
         accumulate: bool,
     ) -> Self: ...
+
+def linear_update(
+    packed: PackedLinear,
+    x: NDArray[np.float32],
+    e: NDArray[np.float32],
+    velocity: NDArray[np.float32],
+    learning_rate: float,
+    momentum: float,
+    decay: float,
+    rate_inside: bool,
+    threads: int,
+) -> None: ...

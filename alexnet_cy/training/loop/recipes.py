@@ -187,5 +187,6 @@ def default_dropout(variant: Variant, rate: float) -> dict[str, float]:
     train_val.prototxt, torchvision/models/alexnet.py). A single layer's inputs are dropped.
     """
     names = [layer.name for layer in variant.layers if isinstance(layer, Linear)]
-    before = names[:2] if variant.name == "torchvision" else names[1:]
+    is_torchvision = variant.name.startswith("torchvision")  # "torchvision-like" too
+    before = names[:2] if is_torchvision else names[1:]
     return dict.fromkeys(before or names, rate)

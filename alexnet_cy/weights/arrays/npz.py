@@ -17,6 +17,7 @@ import numpy as np
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
+from alexnet_cy.weights.arrays.checked_rows import join_crc32
 from alexnet_cy.weights.arrays.npy import MAX_HEADER_BYTES, read_header
 from alexnet_cy.weights.arrays.stored_arrays import (
     Block,
@@ -24,7 +25,6 @@ from alexnet_cy.weights.arrays.stored_arrays import (
     check_element_type,
     network_file,
 )
-from alexnet_cy.weights.checked_rows import join_crc32
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.writing import checked_tensors, file_metadata, noted_network
 from alexnet_cy.weights.zip_members import MemberSource, read_members

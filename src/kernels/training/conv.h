@@ -6,29 +6,44 @@
  * where they stand.
  */
 
-static void conv_gradient(const acy_conv_gradient *g, ptrdiff_t panel, ptrdiff_t offset,
-                          ptrdiff_t k, float *scratch) {
+/* What `n` pixels give some runs of a panel. */
+static void add_pixels(const acy_conv_gradient *g, const acy_row_pair *pixels, ptrdiff_t n,
+                       ptrdiff_t run_begin, ptrdiff_t run_end, float *panel, ptrdiff_t width,
+                       int accumulate) {
     acy_row_pair pairs[ACY_OUTER_STEPS];
+    for (ptrdiff_t run = run_begin; run < run_end; run++) {
+        const ptrdiff_t offset =
+            run / g->row_runs * g->run_step_h + run % g->row_runs * g->run_step_w;
+        for (ptrdiff_t i = 0; i < n; i++)
+            pairs[i] = (acy_row_pair){pixels[i].a + offset, pixels[i].b};
+        outer_rows(pairs, n, g->run, width / ACY_LANES, panel + run * g->run * width, width,
+                   accumulate);
+    }
+}
+
+static void conv_gradient(const acy_conv_gradient *g, ptrdiff_t panel, ptrdiff_t run_begin,
+                          ptrdiff_t run_end, float *scratch) {
+    acy_row_pair pixels[ACY_OUTER_STEPS];
     const ptrdiff_t o = panel * ACY_PANEL_WIDTH, width = width_of_panel(g->out_channels, panel);
-    float *const c = g->gradient + o * g->depth + k * width;
+    float *const dg = g->gradient + o * g->depth;
     int accumulate = g->accumulate;
     ptrdiff_t n = 0;
     for (ptrdiff_t image = 0; image < g->images; image++)
         for (ptrdiff_t p = 0; p < g->out_height; p++)
             for (ptrdiff_t q = 0; q < g->out_width; q++) {
-                pairs[n].a = g->input + image * g->input_image_stride + p * g->input_step_h +
-                             q * g->input_step_w + offset;
-                pairs[n].b = scratch + n * width;
+                pixels[n].a = g->input + image * g->input_image_stride + p * g->input_step_h +
+                              q * g->input_step_w;
+                pixels[n].b = scratch + n * width;
                 copy_padded(g->e + image * g->e_image_stride + p * g->e_row_stride +
                                 q * g->e_pixel_stride + o,
                             g->out_channels - o, width, scratch + n * width);
                 if (++n == ACY_OUTER_STEPS) {
-                    outer_rows(pairs, n, g->run, width / ACY_LANES, c, width, accumulate);
+                    add_pixels(g, pixels, n, run_begin, run_end, dg, width, accumulate);
                     accumulate = 1;
                     n = 0;
                 }
             }
-    if (n > 0 || !accumulate) outer_rows(pairs, n, g->run, width / ACY_LANES, c, width, accumulate);
+    if (n > 0 || !accumulate) add_pixels(g, pixels, n, run_begin, run_end, dg, width, accumulate);
 }
 
 enum { SUM_VECTORS = 8 }; /* of channels side by side: a cache line or more of every pixel */

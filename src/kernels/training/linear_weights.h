@@ -8,6 +8,35 @@ static void linear_panel(const float *e, ptrdiff_t n_images, ptrdiff_t out_featu
         copy_padded(e + n * out_features + o, out_features - o, width, packed + n * width);
 }
 
+/* The gradient of a tile goes into the update while it is in the registers. c are the weights,
+ * `sums` what earlier images have added up, rows of ACY_PANEL_WIDTH, or NULL. */
+ACY_INLINE void update_tile(const int rows, const int vectors, const acy_row_pair *pairs,
+                            ptrdiff_t n, const float *sums, float *c, float *velocity,
+                            ptrdiff_t c_stride, const acy_sgd *sgd) {
+    vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS];
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = sums ? vf_load(sums + i * ACY_PANEL_WIDTH + j * ACY_LANES) : vf_zero();
+    outer_sums(rows, vectors, pairs, n, 0, 0, acc);
+    ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++) {
+        float *const w = c + i * c_stride + j * ACY_LANES;
+        float *const at = velocity + i * c_stride + j * ACY_LANES;
+        vf v = vf_load(at);
+        vf_store(w, sgd_step(vf_load(w), acc[i][j], &v, sgd));
+        vf_store(at, v);
+    }
+}
+
+typedef void (*update_fn)(const acy_row_pair *pairs, ptrdiff_t n, const float *sums, float *c,
+                          float *velocity, ptrdiff_t c_stride, const acy_sgd *sgd);
+#define UPDATE(rows, vectors)                                                                      \
+    ACY_NOINLINE void update_##rows##x##vectors(const acy_row_pair *pairs, ptrdiff_t n,            \
+                                                const float *sums, float *c, float *velocity,      \
+                                                ptrdiff_t c_stride, const acy_sgd *sgd) {          \
+        update_tile(rows, vectors, pairs, n, sums, c, velocity, c_stride, sgd);                    \
+    }
+EVERY_TILE(UPDATE)
+static const update_fn update_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = TILE_TABLE(update);
+
 enum { STRIP_STRIDE = ACY_LINEAR_STRIP + 16 }; /* an odd number of cache lines */
 
 static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdiff_t end,
@@ -17,6 +46,7 @@ static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdi
         memcpy(scratch + n * STRIP_STRIDE, g->x + n * g->x_stride + begin,
                (size_t)(end - begin) * sizeof(float));
     acy_row_pair pairs[ACY_OUTER_STEPS];
+    float sums[ACY_TILE_ROWS * ACY_PANEL_WIDTH] ACY_ALIGNED; /* of a tile, before the last images */
     const ptrdiff_t n_tiles = (end - begin + ACY_TILE_ROWS - 1) / ACY_TILE_ROWS;
     for (ptrdiff_t tile = 0; tile < n_tiles; tile++) {
         const ptrdiff_t first = tile * (end - begin) / n_tiles;
@@ -33,8 +63,17 @@ static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdi
                     pairs[i].a = scratch + (from + i) * STRIP_STRIDE + first;
                     pairs[i].b = e + (from + i) * width;
                 }
-                outer_tiles[rows - 1][width / ACY_LANES - 1](pairs, n, 0, 0, c, g->row_stride,
-                                                             g->accumulate || from > 0);
+                const ptrdiff_t vectors = width / ACY_LANES;
+                if (!g->velocity)
+                    outer_tiles[rows - 1][vectors - 1](pairs, n, 0, 0, c, g->row_stride,
+                                                       g->accumulate || from > 0);
+                else if (n < left)
+                    outer_tiles[rows - 1][vectors - 1](pairs, n, 0, 0, sums, ACY_PANEL_WIDTH,
+                                                       from > 0);
+                else
+                    update_tiles[rows - 1][vectors - 1](pairs, n, from ? sums : NULL, c,
+                                                        g->velocity + (c - g->gradient),
+                                                        g->row_stride, &g->sgd);
             }
         }
     }

@@ -40,7 +40,8 @@ static void norm_gradient_pixel(const float *x, const float *dy, float *dx, ptrd
         vf sum = vf_zero(), next;
         for (ptrdiff_t j = 0; j < norm->size; j++) sum += vf_load(scratch + c + j);
         vf_store(power + c, powers_of(norm->k + norm->alpha * sum, norm->beta, &next));
-        store_channels(t + c, load_channels(dy + c, left) * load_channels(x + c, left) * next,
+        store_channels(t + c,
+                       vf_rounded(load_channels(dy + c, left) * load_channels(x + c, left)) * next,
                        left);
     }
     const float factor = 2.0f * norm->alpha * norm->beta;
@@ -49,9 +50,53 @@ static void norm_gradient_pixel(const float *x, const float *dy, float *dx, ptrd
         vf sum = vf_zero();
         for (ptrdiff_t j = 0; j < norm->size; j++) sum += vf_load(scratch + part + c + j);
         const vf x_c = load_channels(x + c, left);
-        vf out = load_channels(dy + c, left) * vf_load(power + c) - x_c * (factor * sum);
+        const vf scaled = vf_rounded(load_channels(dy + c, left) * vf_load(power + c));
+        vf out = scaled - x_c * (factor * sum);
         if (relu) out = where_positive(x_c, out);
         store_channels(dx + c, out, left);
+    }
+}
+
+/* One pixel of whole vectors, with AlexNet's window of five channels and beta = 3/4: all in
+ * registers, one vector of channels behind for the neighbours that t needs. The same order of
+ * additions as norm_gradient_pixel. */
+ACY_INLINE vf sum_of_five(vf before, vf here, vf after) {
+    vf sum = vf_zero() + vf_from_pair(before, here, ACY_LANES - 2);
+    sum += vf_from_pair(before, here, ACY_LANES - 1);
+    sum += here;
+    sum += vf_from_pair(here, after, 1);
+    sum += vf_from_pair(here, after, 2);
+    return sum;
+}
+ACY_INLINE void norm_gradient_five(const float *x, const float *dy, float *dx, ptrdiff_t channels,
+                                   const acy_norm *norm, int relu) {
+    const float factor = 2.0f * norm->alpha * norm->beta;
+    vf squares_before = vf_zero(), squares = vf_load(x) * vf_load(x);
+    vf t_before = vf_zero(), t = vf_zero(), x_last = vf_zero(), scaled = vf_zero();
+    for (ptrdiff_t c = 0; c <= channels; c += ACY_LANES) {
+        vf t_after = vf_zero(), x_c = vf_zero(), scaled_next = vf_zero();
+        if (c < channels) {
+            vf squares_after = vf_zero(), next;
+            if (c + ACY_LANES < channels) squares_after = vf_load(x + c + ACY_LANES);
+            squares_after *= squares_after;
+            const vf s =
+                norm->k + norm->alpha * sum_of_five(squares_before, squares, squares_after);
+            const vf power = powers_of(s, 0.75f, &next), dy_c = vf_load(dy + c);
+            x_c = vf_load(x + c);
+            t_after = vf_rounded(dy_c * x_c) * next;
+            scaled_next = vf_rounded(dy_c * power);
+            squares_before = squares;
+            squares = squares_after;
+        }
+        if (c > 0) {
+            vf out = scaled - x_last * (factor * sum_of_five(t_before, t, t_after));
+            if (relu) out = where_positive(x_last, out);
+            vf_store(dx + c - ACY_LANES, out);
+        }
+        t_before = t;
+        t = t_after;
+        x_last = x_c;
+        scaled = scaled_next;
     }
 }
 
@@ -59,13 +104,18 @@ static void norm_gradient(const acy_image *x, const acy_image *dy, const acy_ima
                           const acy_norm *norm, int relu, ptrdiff_t row_begin, ptrdiff_t row_end,
                           float *scratch) {
     const ptrdiff_t part = x->channels + norm->size + 2 * ACY_LANES;
-    memset(scratch, 0, (size_t)(3 * part) * sizeof(float));
+    const int five = norm->size == 5 && norm->beta == 0.75f && x->channels % ACY_LANES == 0;
+    if (!five) memset(scratch, 0, (size_t)(3 * part) * sizeof(float));
     for (ptrdiff_t h = row_begin; h < row_end; h++)
-        for (ptrdiff_t w = 0; w < x->width; w++)
-            norm_gradient_pixel(x->data + h * x->row_stride + w * x->pixel_stride,
-                                dy->data + h * dy->row_stride + w * dy->pixel_stride,
-                                dx->data + h * dx->row_stride + w * dx->pixel_stride, x->channels,
-                                norm, relu, scratch);
+        for (ptrdiff_t w = 0; w < x->width; w++) {
+            const float *const from = x->data + h * x->row_stride + w * x->pixel_stride;
+            const float *const error = dy->data + h * dy->row_stride + w * dy->pixel_stride;
+            float *const to = dx->data + h * dx->row_stride + w * dx->pixel_stride;
+            if (five)
+                norm_gradient_five(from, error, to, x->channels, norm, relu);
+            else
+                norm_gradient_pixel(from, error, to, x->channels, norm, relu, scratch);
+        }
 }
 
 static void norm_and_pool_gradient(const acy_image *x, const acy_image *dy, const uint8_t *winners,

@@ -11,7 +11,9 @@ ACY_INLINE void outer_sums(const int rows, const int vectors, const acy_row_pair
                            ptrdiff_t n, ptrdiff_t a_first, ptrdiff_t b_first,
                            vf acc[ACY_TILE_ROWS][ACY_TILE_VECTORS]) {
     for (ptrdiff_t t = 0; t < n; t++) {
-        const float *const a = pairs[t].a + a_first, *const b = pairs[t].b + b_first;
+        const float *a = pairs[t].a + a_first, *b = pairs[t].b + b_first;
+        /* Else the compiler keeps a_first + i in a register for every i, and has none left. */
+        __asm__("" : "+r"(a), "+r"(b));
         vf b_t[ACY_TILE_VECTORS];
         ACY_UNROLL for (int j = 0; j < vectors; j++) b_t[j] = vf_load(b + j * ACY_LANES);
         ACY_UNROLL for (int i = 0; i < rows; i++) ACY_UNROLL for (int j = 0; j < vectors; j++)

@@ -17,41 +17,59 @@ ACY_INLINE void store_places(uint8_t *to, vi places, ptrdiff_t n) {
 }
 ACY_INLINE vi vi_set(int32_t x) { return x - (vi){0}; }
 
-/* max_pool_row, with the place in its window of the first maximum, or of the first NaN: places are
- * numbered row by row, those outside the image too. */
+/* window_max, with the place in its window of the first maximum, or of the first NaN: places are
+ * numbered row by row, those outside the image too. `first` is that of (rows.begin,
+ * columns.begin), a row of places window_w long. */
+ACY_INLINE void window_winners(const acy_image *input, ptrdiff_t ring, acy_range rows,
+                               acy_range columns, ptrdiff_t first, ptrdiff_t window_w, ptrdiff_t c,
+                               const int vectors, ptrdiff_t n, float *y, uint8_t *winners) {
+    vf largest[POOL_VECTORS];
+    vi winner[POOL_VECTORS];
+    ptrdiff_t place = rows.begin % ring;
+    const float *row = input->data + columns.begin * input->pixel_stride + c;
+    ACY_UNROLL for (int i = 0; i < vectors; i++) {
+        largest[i] = load_channels(row + place * input->row_stride + i * ACY_LANES, n);
+        winner[i] = vi_set((int32_t)first);
+    }
+    for (ptrdiff_t h = rows.begin; h < rows.end; h++, first += window_w) {
+        const float *x = row + place * input->row_stride;
+        int32_t at = (int32_t)first;
+        for (ptrdiff_t w = columns.begin; w < columns.end; w++, x += input->pixel_stride, at++)
+            ACY_UNROLL for (int i = 0; i < vectors; i++) {
+                const vf here = load_channels(x + i * ACY_LANES, n);
+                const vi wins = (here > largest[i]) | ((here != here) & (largest[i] == largest[i]));
+                winner[i] = (vi_set(at) & wins) | (winner[i] & ~wins);
+                largest[i] = vf_max(largest[i], here);
+            }
+        if (++place == ring) place = 0;
+    }
+    ACY_UNROLL for (int i = 0; i < vectors; i++) {
+        store_channels(y + c + i * ACY_LANES, largest[i], n);
+        store_places(winners + c + i * ACY_LANES, winner[i], n);
+    }
+}
+
 static void max_pool_winners_row(const acy_image *input, ptrdiff_t ring, acy_range rows,
                                  const acy_image *output, uint8_t *winners,
                                  const acy_pool_window *window, ptrdiff_t p) {
-    const ptrdiff_t channels = input->channels;
-    const ptrdiff_t top = p * window->stride_h - window->padding_top;
+    const ptrdiff_t channels = input->channels, whole = channels / ACY_LANES * ACY_LANES;
+    const ptrdiff_t broad = channels / (POOL_VECTORS * ACY_LANES) * (POOL_VECTORS * ACY_LANES);
+    const ptrdiff_t down = rows.begin - (p * window->stride_h - window->padding_top);
     float *y = output->data + p * output->row_stride;
     winners += p * output->width * channels;
     for (ptrdiff_t q = 0; q < output->width; q++, y += output->pixel_stride, winners += channels) {
         const acy_range columns =
             window_range(q, window->stride_w, window->padding_left, window->kernel_w, input->width);
-        const ptrdiff_t left = q * window->stride_w - window->padding_left;
-        for (ptrdiff_t c = 0; c < channels; c += ACY_LANES) {
-            const ptrdiff_t n = channels - c;
-            const float *const x = input->data + c;
-            ptrdiff_t row = rows.begin % ring;
-            vf largest =
-                load_channels(x + row * input->row_stride + columns.begin * input->pixel_stride, n);
-            vi winner =
-                vi_set((int32_t)((rows.begin - top) * window->kernel_w + columns.begin - left));
-            for (ptrdiff_t h = rows.begin; h < rows.end; h++) {
-                for (ptrdiff_t w = columns.begin; w < columns.end; w++) {
-                    const vf here =
-                        load_channels(x + row * input->row_stride + w * input->pixel_stride, n);
-                    const vi place = vi_set((int32_t)((h - top) * window->kernel_w + w - left));
-                    const vi wins = (here > largest) | ((here != here) & (largest == largest));
-                    winner = (place & wins) | (winner & ~wins);
-                    largest = vf_max(largest, here);
-                }
-                if (++row == ring) row = 0;
-            }
-            store_channels(y + c, largest, n);
-            store_places(winners + c, winner, n);
-        }
+        const ptrdiff_t across = columns.begin - (q * window->stride_w - window->padding_left);
+        const ptrdiff_t wide = window->kernel_w, first = down * wide + across;
+        for (ptrdiff_t c = 0; c < broad; c += POOL_VECTORS * ACY_LANES)
+            window_winners(input, ring, rows, columns, first, wide, c, POOL_VECTORS, ACY_LANES, y,
+                           winners);
+        for (ptrdiff_t c = broad; c < whole; c += ACY_LANES)
+            window_winners(input, ring, rows, columns, first, wide, c, 1, ACY_LANES, y, winners);
+        if (whole < channels)
+            window_winners(input, ring, rows, columns, first, wide, whole, 1, channels - whole, y,
+                           winners);
     }
 }
 
@@ -94,36 +112,58 @@ ACY_INLINE acy_range windows_over(ptrdiff_t i, ptrdiff_t stride, ptrdiff_t paddi
     return (acy_range){begin, end < n_windows ? end : n_windows};
 }
 
-/* dx[w, c] = sum over the windows that hold (h, w), of dy[p, q, c] where (h, w) has won. */
+/* One of the windows that hold a pixel. */
+typedef struct {
+    const float *dy;
+    const uint8_t *winners;
+    int32_t place; /* of the pixel in the window */
+} acy_holder;
+enum { MOST_HOLDERS = 256 }; /* as many as a window has places */
+
+/* dx[c] = sum over the windows of dy[c] where the pixel has won, and where mask[c] > 0. */
+ACY_INLINE void add_holders(const acy_holder *holders, ptrdiff_t n_holders, const float *mask,
+                            ptrdiff_t c, const int vectors, ptrdiff_t n, float *dx) {
+    vf sum[POOL_VECTORS];
+    ACY_UNROLL for (int i = 0; i < vectors; i++) sum[i] = vf_zero();
+    for (ptrdiff_t k = 0; k < n_holders; k++) ACY_UNROLL for (int i = 0; i < vectors; i++) {
+            const ptrdiff_t at = c + i * ACY_LANES;
+            const vi won = load_places(holders[k].winners + at, n) == vi_set(holders[k].place);
+            sum[i] += (vf)(won & (vi)load_channels(holders[k].dy + at, n));
+        }
+    ACY_UNROLL for (int i = 0; i < vectors; i++) {
+        const ptrdiff_t at = c + i * ACY_LANES;
+        if (mask) sum[i] = (vf)((load_channels(mask + at, n) > vf_zero()) & (vi)sum[i]);
+        store_channels(dx + at, sum[i], n);
+    }
+}
+
+/* Row h of dx, at `out`; mask, if there is one, begins with that row too. */
 static void max_pool_gradient_row(const acy_image *dy, const uint8_t *winners, const acy_image *dx,
                                   const float *mask, ptrdiff_t mask_pixel,
                                   const acy_pool_window *window, ptrdiff_t h, float *out) {
-    const ptrdiff_t channels = dy->channels;
+    acy_holder holders[MOST_HOLDERS];
+    const ptrdiff_t channels = dy->channels, whole = channels / ACY_LANES * ACY_LANES;
+    const ptrdiff_t broad = channels / (POOL_VECTORS * ACY_LANES) * (POOL_VECTORS * ACY_LANES);
     const acy_range rows =
         windows_over(h, window->stride_h, window->padding_top, window->kernel_h, dy->height);
     for (ptrdiff_t w = 0; w < dx->width; w++, out += dx->pixel_stride) {
         const acy_range columns =
             windows_over(w, window->stride_w, window->padding_left, window->kernel_w, dy->width);
-        for (ptrdiff_t c = 0; c < channels; c += ACY_LANES) {
-            const ptrdiff_t n = channels - c;
-            vf sum = vf_zero();
-            for (ptrdiff_t p = rows.begin; p < rows.end; p++) {
+        ptrdiff_t n = 0;
+        for (ptrdiff_t p = rows.begin; p < rows.end; p++)
+            for (ptrdiff_t q = columns.begin; q < columns.end; q++, n++) {
                 const ptrdiff_t down = h + window->padding_top - p * window->stride_h;
-                for (ptrdiff_t q = columns.begin; q < columns.end; q++) {
-                    const ptrdiff_t across = w + window->padding_left - q * window->stride_w;
-                    const vi won = load_places(winners + (p * dy->width + q) * channels + c, n) ==
-                                   vi_set((int32_t)(down * window->kernel_w + across));
-                    const vf share =
-                        load_channels(dy->data + p * dy->row_stride + q * dy->pixel_stride + c, n);
-                    sum += (vf)(won & (vi)share);
-                }
+                const ptrdiff_t across = w + window->padding_left - q * window->stride_w;
+                holders[n].dy = dy->data + p * dy->row_stride + q * dy->pixel_stride;
+                holders[n].winners = winners + (p * dy->width + q) * channels;
+                holders[n].place = (int32_t)(down * window->kernel_w + across);
             }
-            if (mask) {
-                const vi passes = load_channels(mask + w * mask_pixel + c, n) > vf_zero();
-                sum = (vf)(passes & (vi)sum);
-            }
-            store_channels(out + c, sum, n);
-        }
+        for (ptrdiff_t c = 0; c < broad; c += POOL_VECTORS * ACY_LANES)
+            add_holders(holders, n, mask, c, POOL_VECTORS, ACY_LANES, out);
+        for (ptrdiff_t c = broad; c < whole; c += ACY_LANES)
+            add_holders(holders, n, mask, c, 1, ACY_LANES, out);
+        if (whole < channels) add_holders(holders, n, mask, whole, 1, channels - whole, out);
+        if (mask) mask += mask_pixel;
     }
 }
 

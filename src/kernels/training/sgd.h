@@ -5,15 +5,14 @@
  * are the same but for rounding.
  */
 ACY_INLINE vf sgd_step(vf w, vf g, vf *velocity, const acy_sgd *sgd) {
-    const vf d = g + w * sgd->decay;
+    const vf momentum = vf_set(sgd->momentum), rate = vf_set(sgd->rate);
+    const vf d = vf_multiply_add(w, vf_set(sgd->decay), g);
     if (sgd->rate_inside) {
-        /* Two products in one sum: which of them is fused must not be the compiler's choice. */
-        const vf step = vf_rounded(d * sgd->rate);
-        *velocity = step + *velocity * sgd->momentum;
+        *velocity = vf_multiply_add(*velocity, momentum, vf_rounded(d * rate));
         return w - *velocity;
     }
-    *velocity = d + *velocity * sgd->momentum;
-    return w - *velocity * sgd->rate;
+    *velocity = vf_multiply_add(*velocity, momentum, d);
+    return vf_multiply_add(*velocity, -rate, w);
 }
 
 static void sgd(float *weight, const float *gradient, float *velocity, ptrdiff_t n,

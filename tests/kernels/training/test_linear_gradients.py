@@ -8,7 +8,12 @@ from support.samples import around, normal, small_integers
 
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.packed.linear_packing import pack_linear
-from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
+from alexnet_cy.kernels.training._linear_gradients import (
+    LinearDataGradient,
+    LinearWeightGradient,
+    linear_update,
+)
+from alexnet_cy.kernels.training._update import sgd
 from alexnet_cy.oracle.gradients import linear_gradients
 
 IMAGES = [1, 2, 5, 33, 130]
@@ -66,3 +71,34 @@ def test_no_images(kernels):
     x, e = np.zeros((0, 5), np.float32), np.zeros((0, 7), np.float32)
     assert_same_bits(linear_weight_gradient(x, e, kernels), np.zeros((7, 5), np.float32))
     assert data_gradient(np.zeros((7, 5), np.float32), e, kernels).shape == (0, 5)
+
+
+@pytest.mark.parametrize("rate_inside", [False, True])
+@pytest.mark.parametrize(
+    ("images", "inputs", "outputs"), [(1, 5, 7), (33, 130, 77), (128, 97, 64), (300, 40, 50)]
+)
+def test_the_update_in_the_same_pass(kernels, images, inputs, outputs, rate_inside):
+    x, e = normal(0, images, inputs), normal(1, images, outputs)
+    weight, settings = normal(2, outputs, inputs), (0.01, 0.9, 5e-4, rate_inside)
+    results = []
+    for threads in (0, 1, 2, 3, 7):
+        packed = pack_linear(ArrayTensor(weight), None, kernels, 1)
+        flat = np.frombuffer(packed.weight_memory, np.float32)
+        velocity = flat * np.float32(0.1)
+        if threads:
+            linear_update(packed, x, e, velocity, *settings, threads)
+        else:
+            gradient = np.zeros_like(flat)
+            LinearWeightGradient(packed, x, e, gradient, False).run(1)
+            sgd(kernels, flat, gradient, velocity, *settings, 1)
+        results.append((flat, velocity))
+    for flat, velocity in results[1:]:
+        assert_same_bits(flat, results[0][0])
+        assert_same_bits(velocity, results[0][1])
+
+
+def test_an_update_needs_images(kernels):
+    packed = pack_linear(ArrayTensor(normal(0, 7, 5)), None, kernels, 1)
+    velocity = np.zeros(packed.row_stride * 5, np.float32)
+    with pytest.raises(ValueError, match="x: an update needs images, got none"):
+        linear_update(packed, normal(0, 0, 5), normal(1, 0, 7), velocity, 0.01, 0.9, 0, True, 1)

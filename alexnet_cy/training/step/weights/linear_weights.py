@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.kernels import _linear
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.kernels._linear import PackedLinear
 from alexnet_cy.kernels.training import _conv_gradients, _linear_gradients
 from alexnet_cy.network import Linear
 from alexnet_cy.training.step.rate import Rate
@@ -17,10 +14,6 @@ from alexnet_cy.training.step.weights.layouts import BiasLayout, LinearLayout, m
 from alexnet_cy.training.step.weights.parameter import Parameter
 
 __all__ = ["LinearWeights"]
-
-# Inputs whose weights are updated together: fc6's gradient by so many is 8 MB, which the last cache
-# holds between the kernel that writes it and the one that reads it.
-STRIP = 512
 
 
 class LinearWeights:
@@ -42,7 +35,6 @@ class LinearWeights:
     ) -> None:
         self.layer = layer
         self._kernels = kernels
-        self._strips: dict[int, PackedLinear] = {}  # memory for the gradients of `update`
         self.packed = pack_linear(weight, bias.read(), kernels, threads)
         self.weight = Parameter(
             f"{layer.name}.weight",
@@ -91,7 +83,7 @@ class LinearWeights:
         rates: tuple[Rate, Rate],
         threads: int,
     ) -> None:
-        """Update weight and bias by the gradients of one batch, strip by strip of the inputs.
+        """Update weight and bias by the gradients of one batch, in the pass that makes them.
 
         The whole gradient never exists; the bits are those of `bind_weight_gradient` and
         `Parameter.update`.
@@ -104,19 +96,17 @@ class LinearWeights:
             Of the weight and of the bias.
         threads : int
         """
-        stride = self.packed.row_stride
-        for first in range(0, self.packed.in_features, STRIP):
-            part = np.ascontiguousarray(x[:, first : first + STRIP])
-            count = part.shape[1]
-            if count not in self._strips:
-                out_features = self.packed.out_features
-                self._strips[count] = PackedLinear(
-                    out_features, count, None, self._kernels, threads
-                )
-            like = self._strips[count]
-            gradient = memory_of(like.weight_memory)[: count * stride]
-            _linear_gradients.LinearWeightGradient(like, part, e, gradient, False).run(threads)
-            rows = slice(first * stride, (first + count) * stride)
-            self.weight.update_part(rows, gradient, rates[0], threads)
+        rate = rates[0]
+        _linear_gradients.linear_update(
+            self.packed,
+            x,
+            e,
+            self.weight.velocity,
+            rate.rate,
+            rate.momentum,
+            rate.decay,
+            rate.rate_inside,
+            threads,
+        )
         self._bind_bias_gradient(e, accumulate=False).run(threads)
         self.bias.update(rates[1], threads)

@@ -66,15 +66,11 @@ class Parameter:
 
     def update(self, rate: Rate, threads: int) -> None:
         """Take a step along the gradient."""
-        self.update_part(slice(None), self.gradient, rate, threads)
-
-    def update_part(self, part: slice, gradient: Float32Array, rate: Rate, threads: int) -> None:
-        """Take a step with some of the numbers, along a gradient that lies elsewhere."""
         sgd(
             self._kernels,
-            self.values[part],
-            gradient,
-            self.velocity[part],
+            self.values,
+            self.gradient,
+            self.velocity,
             rate.rate,
             rate.momentum,
             rate.decay,

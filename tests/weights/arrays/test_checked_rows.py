@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.checked_rows import join_crc32
+from alexnet_cy.weights.arrays.checked_rows import join_crc32
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.stored_floats import BlockTensor
 
