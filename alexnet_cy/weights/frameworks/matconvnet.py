@@ -150,7 +150,7 @@ def _step(where: str, layer: Value, channels: int | None) -> Step | None:
 def _convolution(where: str, layer: Struct, channels: int | None) -> Weighted:
     """Describe a convolution of an image of so many channels; None if it is the first."""
     parts = _weights(layer, ("filters", "biases"))
-    filters, biases = parts[0], parts[1] if len(parts) == 2 else None
+    filters, biases = (*parts, None, None)[:2]
     if len(parts) > 2 or not isinstance(filters, Numbers):
         raise ValueError("weights must be filters and biases")
     if len(filters.shape) > 4 or min(filters.shape) < 1:

@@ -110,6 +110,7 @@ def change(name, **settings):
         (change("conv2", pad=row(1, 2)), "pad has 2 numbers"),
         (change("conv2", dilate=row(2)), "dilate is not 1"),
         (change("conv2", weights=cells("x", "y")), "must be filters and biases"),
+        (change("conv2", weights=cells()), "must be filters and biases"),
         (change("conv2", weights=cells(np.zeros((3, 3, 3, 4)), row(0))), "3 channels of an image"),
         (change("relu2", type="sigmoid"), "of type 'sigmoid', which no AlexNet has"),
         (change("conv1", type="dagnn.Conv"), "a DagNN network"),
