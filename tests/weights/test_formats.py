@@ -62,7 +62,8 @@ def test_rows_are_those_of_the_whole(encoding, tmp_path):
 
 
 def outputs_of(network, tensors):
-    images = np.random.default_rng(2).standard_normal((2, 3, 47, 47), np.float32)
+    size = network.input_size
+    images = np.random.default_rng(2).standard_normal((2, 3, size, size), np.float32)
     return AlexNet(network, tensors).forward(images, ["conv5", "fc8", "prob"], threads=1)
 
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
+from synthesis.seeds import ALL_VARIANTS
 from weights.test_loader import NoNumbers, shapes_of
 
 from alexnet_cy import AlexNet, AmbiguousVariantWarning, WeightsError
@@ -90,7 +91,7 @@ def test_no_advice_to_overrule_a_graph():
 def ambiguous(tmp_path, monkeypatch):
     """A file of arrays that fits two small variants."""
     for module in (variant_choice, templates):
-        monkeypatch.setattr(module, "VARIANTS", TINY)
+        monkeypatch.setattr(module, "VARIANTS", {name: TINY[name] for name in ALL_VARIANTS})
     path = tmp_path / "network.npz"
     np.savez(path, **random_tensors(TINY["caffe"]))
     return path

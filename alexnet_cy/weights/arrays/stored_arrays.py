@@ -33,7 +33,15 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.stored_floats import Fill
 
-__all__ = ["FLOAT_NAMES", "MAX_RANK", "Block", "StoredArray", "check_element_type", "network_file"]
+__all__ = [
+    "FLOAT_NAMES",
+    "MAX_RANK",
+    "Block",
+    "StoredArray",
+    "as_tensor",
+    "check_element_type",
+    "network_file",
+]
 
 FLOAT_NAMES = {2: "F16", 4: "F32", 8: "F64"}
 """The floating-point formats that are read, by the bytes of one number."""
@@ -130,7 +138,7 @@ def network_file(
     WeightsError
         Two names mean the same tensor.
     """
-    plain = {name: _tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+    plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
     kept, beside = without_buffers(plain)
     shapes = {name: tensor.shape for name, tensor in kept.items()}
     if transposed_linear:
@@ -147,12 +155,22 @@ def network_file(
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
         elif transposed_linear and len(shape) == 2:
             shape, layout = shape[::-1], in_out
-        tensors[name] = _tensor(array, shape, layout)
+        tensors[name] = as_tensor(array, shape, layout)
     noted = {**metadata, **beside, **left_out(kept, names.canonical)}
     return NetworkFile(format_name, finish(tensors), variant or names.variant, noted, network)
 
 
-def _tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:
+def as_tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:
+    """Return what reads an array.
+
+    Parameters
+    ----------
+    array : StoredArray
+    shape : tuple of int
+        Canonical shape.
+    layout : Layout
+        From the canonical array to a view of it in the file's order.
+    """
     if array.fortran_order:
         layout = partial(_fortran_view, layout, len(array.shape))
     name = FLOAT_NAMES[array.dtype.itemsize]

@@ -6,7 +6,7 @@ read by h5py when it is asked for. Links to other files, datasets that lie in ot
 filters other than gzip's are refused.
 
 Keras has ``layer/layer/kernel:0`` (HWIO, or (in, out)) and, since version 3,
-``layers/layer/vars/0``; Caffe has ``data/conv1/0`` (O, I, H, W).
+``layers/layer/vars/0``; Caffe has ``data/conv1/0`` (O, I, H, W); `heuritech` has its own rules.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from alexnet_cy.weights.arrays.stored_arrays import (
     network_file,
 )
 from alexnet_cy.weights.files import as_weights_error, open_file
+from alexnet_cy.weights.frameworks.heuritech import heuritech_network
 
 if TYPE_CHECKING:
     import os
@@ -79,6 +80,9 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         h5py.File(file.stream(), "r") as archive,
     ):
         found = list(_datasets(file, h5py, archive))
+    network = heuritech_network(file.path, {name: array for name, array in found})
+    if network is not None:
+        return network
     is_keras3 = any("/vars/" in name for name, _ in found)
     arrays = {_plain_name(name, is_keras3=is_keras3): array for name, array in found}
     if not arrays:

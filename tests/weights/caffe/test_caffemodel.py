@@ -12,6 +12,7 @@ from synthesis.caffe_files import Encoding, Layer, describe, encode, encode_blob
 from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
 from synthesis.seed_caffemodel import ROUNDING, SEEDS
+from synthesis.seeds import ALL_VARIANTS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.recognition import differing_settings
@@ -57,7 +58,7 @@ def assert_equal_tensors(network: NetworkFile, tensors: dict[str, np.ndarray]) -
         np.testing.assert_array_equal(array.view(np.uint32), expected.view(np.uint32))
 
 
-@pytest.mark.parametrize("variant", TINY)
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
 @pytest.mark.parametrize("encoding", SEEDS)
 def test_every_encoding_of_every_variant(tmp_path: Path, encoding: str, variant: str) -> None:
     tensors = random_tensors(TINY[variant], num_classes=7)

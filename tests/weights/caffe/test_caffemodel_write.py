@@ -9,6 +9,7 @@ import pytest
 from synthesis.caffe_files import Encoding, describe
 from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
+from synthesis.seeds import ALL_VARIANTS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.recognition import differing_settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("variant", TINY)
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
 def test_round_trip_is_exact(tmp_path: Path, variant: str) -> None:
     tensors = random_tensors(TINY[variant])
     tensors["conv1.weight"].flat[:3] = [-0.0, 1e-45, np.nan]
@@ -33,7 +34,7 @@ def test_round_trip_is_exact(tmp_path: Path, variant: str) -> None:
         np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
 
-@pytest.mark.parametrize("variant", TINY)
+@pytest.mark.parametrize("variant", ALL_VARIANTS)
 def test_the_file_is_the_network_that_caffe_has(tmp_path: Path, variant: str) -> None:
     tensors = random_tensors(TINY[variant])
     path = tmp_path / "network.caffemodel"

@@ -38,8 +38,8 @@ _CAFFE = (
 _INPUT_SIZE = 47  # 47-23-11-5-2: fc6 has 6*2*2 inputs
 
 
-def _tiny(name: str, layers: tuple[object, ...]) -> Variant:
-    variant = replace(get_variant(name), layers=layers, input_size=_INPUT_SIZE)
+def _tiny(name: str, layers: tuple[object, ...], input_size: int = _INPUT_SIZE) -> Variant:
+    variant = replace(get_variant(name), layers=layers, input_size=input_size)
     return replace(variant, parameters=variant.parameter_count)
 
 
@@ -50,6 +50,14 @@ def _ungrouped() -> tuple[object, ...]:
 def _caffenet() -> tuple[object, ...]:
     first, norm1, pool1, second, norm2, pool2, *rest = _CAFFE
     return (first, pool1, norm1, second, pool2, norm2, *rest)
+
+
+def _heuritech() -> tuple[object, ...]:
+    layers = [replace(x, ceil_mode=False) if isinstance(x, MaxPool) else x for x in _caffenet()]
+    layers[0] = replace(layers[0], stride=(4, 4))
+    return tuple(
+        replace(x, k=2.0, divide_alpha_by_size=False) if isinstance(x, LRN) else x for x in layers
+    )
 
 
 def _torchvision() -> tuple[object, ...]:
@@ -66,6 +74,8 @@ TINY: Mapping[str, Variant] = MappingProxyType(
         "caffenet": _tiny("caffenet", _caffenet()),
         "ungrouped": _tiny("ungrouped", _ungrouped()),
         "torchvision": _tiny("torchvision", _torchvision()),
+        # 95-24-11-5-2
+        "heuritech": replace(_tiny("caffenet", _heuritech(), 95), name="caffenet-like"),
     }
 )
 """Variants of 2 KB by the name of the one that each stands for."""

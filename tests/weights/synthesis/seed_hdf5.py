@@ -58,6 +58,28 @@ def as_caffe(archive: Any, variant: Variant, tensors: Tensors) -> None:
         archive[f"data/{layer}/{int(kind == 'bias')}"] = values
 
 
+def as_heuritech(archive: Any, variant: Variant, tensors: Tensors) -> None:
+    """Write kernels as Theano turns them, and the groups of a layer as two layers."""
+    layers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for number in range(1, 9):
+        name = f"conv{number}" if number < 6 else f"fc{number}"
+        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        if number > 5:
+            layers[f"dense_{number - 5}"] = np.einsum("oi->io", weight), bias
+            continue
+        turned = np.rot90(weight, 2, (2, 3))
+        if number in (1, 3):
+            layers[f"conv_{number}"] = turned, bias
+        else:
+            for half, (w, b) in enumerate(zip(np.split(turned, 2), np.split(bias, 2), strict=True)):
+                layers[f"conv_{number}_{half + 1}"] = w, b
+    archive.attrs["layer_names"] = [name.encode() for name in ("input_1", *layers, "softmax")]
+    archive.create_group("input_1")
+    for name, (weight, bias) in layers.items():
+        archive[f"{name}/{name}_W"] = np.ascontiguousarray(weight)
+        archive[f"{name}/{name}_b"] = bias
+
+
 def _write(
     arrange: Callable[[Any, Variant, Tensors], None],
     directory: Path,
@@ -80,6 +102,9 @@ SEEDS = (
         ),
         "hdf5-keras3": partial(_write, as_keras3),
         "hdf5-caffe": partial(_write, as_caffe),
+        "hdf5-heuritech": partial(_write, as_heuritech),
     }
 )
-VARIANTS = {name: ("torchvision", "caffe") for name in SEEDS}
+VARIANTS = {
+    name: ("heuritech",) if name == "hdf5-heuritech" else ("torchvision", "caffe") for name in SEEDS
+}
