@@ -10,7 +10,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.network import Variant
 from alexnet_cy.training.data.random_numbers import Stream, normals, uniforms
 
-__all__ = ["INITIALISATIONS", "initial_weights"]
+__all__ = ["INITIALISATIONS", "RAW_PIXEL_DEVIATION", "initial_weights"]
 
 INITIALISATIONS = ("he", "paper", "caffe", "caffenet", "torch")
 """he: normal, of variance 2 / inputs (He et al. 2015, equation 10), the last layer 0.01; biases 0.
@@ -23,8 +23,13 @@ POSITIVE_BIASES = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
 LAST_LAYER_DEVIATION = 0.01
 
+RAW_PIXEL_DEVIATION = 58.4
+"""The standard deviation of ImageNet's pixels of 0..255, 0.229 * 255 (torchvision's figure)."""
 
-def initial_weights(variant: Variant, name: str, seed: int) -> dict[str, Float32Array]:
+
+def initial_weights(
+    variant: Variant, name: str, seed: int, *, input_deviation: float = 1.0
+) -> dict[str, Float32Array]:
     """Draw the weights of a network.
 
     Parameters
@@ -33,6 +38,9 @@ def initial_weights(variant: Variant, name: str, seed: int) -> dict[str, Float32
     name : str
         One of `INITIALISATIONS`.
     seed : int
+    input_deviation : float
+        The standard deviation of the network's input. He's rule is for inputs of deviation 1, so
+        "he" divides the first layer's weights by it: `RAW_PIXEL_DEVIATION` for pixels of 0..255.
 
     Raises
     ------
@@ -56,6 +64,8 @@ def initial_weights(variant: Variant, name: str, seed: int) -> dict[str, Float32
         else:
             values = normals(seed, Stream.WEIGHTS, prod(shape), number)
             values *= _deviation(name, layer, inputs, is_last=layer == last)
+        if name == "he" and tensor == next(iter(shapes)):
+            values = values / input_deviation
         weights[tensor] = values.reshape(shape).astype(np.float32)
     return weights
 

@@ -23,7 +23,8 @@ class SGD:
         The learning rate, before the schedule.
     momentum, weight_decay : float
     lr_mult : mapping of str to float
-        For some layers, what their rate is multiplied by.
+        For some layers, "fc8", or for some weights or biases, "fc8.bias", what their rate is
+        multiplied by.
     bias_lr_mult, bias_decay : float
         What the rate and the weight decay of biases are multiplied by: 2 and 0 in Caffe, 1 and 1
         in torchvision.
@@ -50,11 +51,11 @@ class SGD:
             _check_number(getattr(self, name), name)
         if self.formula not in FORMULAS:
             raise ValueError(f"formula: need one of {', '.join(FORMULAS)}, got {self.formula!r}")
-        known = list(layers)
-        for layer, factor in self.lr_mult.items():
-            if layer not in known:
-                raise ValueError(f"lr_mult: need layers of {', '.join(known)}, got {layer!r}")
-            _check_number(factor, f"lr_mult: {layer}")
+        known = list(dict.fromkeys(layers))
+        for name, factor in self.lr_mult.items():
+            if name.removesuffix(".weight").removesuffix(".bias") not in known:
+                raise ValueError(f"lr_mult: need layers of {', '.join(known)}, got {name!r}")
+            _check_number(factor, f"lr_mult: {name}")
         return self
 
     def rates(self, parameters: Iterable[str], factor: float) -> dict[str, Rate]:
@@ -62,7 +63,8 @@ class SGD:
         found = {}
         for name in parameters:
             layer, _, kind = name.rpartition(".")
-            rate, decay = self.lr * factor * self.lr_mult.get(layer, 1.0), self.weight_decay
+            own = self.lr_mult.get(name, self.lr_mult.get(layer, 1.0))
+            rate, decay = self.lr * factor * own, self.weight_decay
             if kind == "bias":
                 rate, decay = rate * self.bias_lr_mult, decay * self.bias_decay
             found[name] = Rate(rate, decay, self.momentum, self.formula)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.contracts.records import record
@@ -15,7 +16,7 @@ from alexnet_cy.training.data.parts import TrainingImages
 from alexnet_cy.training.finetuning import FineTuned
 from alexnet_cy.training.head.features import Progress
 from alexnet_cy.training.head.finetune import ClassWeight, trained_on
-from alexnet_cy.training.loop.initial import initial_weights
+from alexnet_cy.training.loop.initial import RAW_PIXEL_DEVIATION, initial_weights
 from alexnet_cy.training.loop.recipes import Recipe
 from alexnet_cy.training.loop.schedules import EarlyStopping
 from alexnet_cy.training.loop.session import LoopSettings, learn, pixel_data
@@ -75,10 +76,13 @@ def train(
     images = TrainingImages(folder, arguments.val_folder, group_by=arguments.group_by)
     variant = variant.with_num_classes(len(images.classes))
     seed = as_count(arguments.seed, "seed", minimum=0)
-    weights = initial_weights(variant, arguments.recipe.init, seed)
-    arguments.recipe.augment.check()
+    recipe, deviation = arguments.recipe, 1.0
+    if recipe.init == "he" and preparation.preset.subtracts_mean_only:
+        recipe, deviation = _for_raw_pixels(recipe, variant), RAW_PIXEL_DEVIATION
+    weights = initial_weights(variant, recipe.init, seed, input_deviation=deviation)
+    recipe.augment.check()
     settings = LoopSettings(
-        arguments.recipe,
+        recipe,
         "all",
         class_weight,
         arguments.early_stopping,
@@ -114,3 +118,14 @@ def train(
         "",
         None,
     )
+
+
+def _for_raw_pixels(recipe: Recipe, variant: Variant) -> Recipe:
+    """Return the recipe with the rate that the first layer's weights need for pixels of 0..255.
+
+    Weights W / d on inputs d x give what W gives on x, and a gradient that is d times as large: a
+    rate of 1 / d^2 moves them as W would move. Without it the loss is NaN, or stays at ln(classes).
+    """
+    first = next(iter(variant.parameter_shapes()))
+    own = {first: 1 / RAW_PIXEL_DEVIATION**2}
+    return replace(recipe, sgd=replace(recipe.sgd, lr_mult={**own, **recipe.sgd.lr_mult}))

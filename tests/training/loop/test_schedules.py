@@ -32,6 +32,12 @@ def test_rates_by_layer_and_for_biases():
     assert {rate.formula for rate in rates.values()} == {"pytorch"}
 
 
+def test_a_single_tensor_has_its_own_rate():
+    sgd = SGD(0.1, lr_mult={"conv1": 2, "conv1.weight": 3}).check(["conv1"])
+    rates = sgd.rates(["conv1.weight", "conv1.bias"], 1.0)
+    assert [rate.rate for rate in rates.values()] == pytest.approx([0.3, 0.2])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
