@@ -115,6 +115,7 @@ class Learning(Describing):
         TypeError, ValueError
             An argument does not fit; the message names it.
         """
+        from alexnet_cy.model.network import AlexNet
         from alexnet_cy.training.finetune import finetune, no_progress
 
         if on_error not in ("skip", "raise"):
