@@ -102,7 +102,7 @@ def test_import_in_a_real_interpreter(monkeypatch, tmp_path):
     cumulative, own = script("bench_import").import_once(str(tmp_path))
     assert cumulative["alexnet_cy"] >= own["alexnet_cy"] > 0
     assert "numpy" not in own
-    assert list(tmp_path.rglob("alexnet_cy/model.*.pyc"))
+    assert list(tmp_path.rglob("alexnet_cy/model/network.*.pyc"))
 
 
 @pytest.mark.parametrize("options", [["--size", "30"], ["--batch", "1,x"], ["--rounds", "0"]])
