@@ -121,3 +121,10 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 if sys.platform == "win32":  # the signals below are POSIX's
     collect_ignore = ["test_processes.py", "test_streams.py"]
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """A name in a folder of its own, so that leftovers show."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "features.npz"
