@@ -32,6 +32,7 @@ MODULES = (
     "_turns",
     "_pieces",
     "_bound",
+    "_rows",
     "_layout",
     "_conv",
     "_pool",

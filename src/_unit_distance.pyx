@@ -1,26 +1,11 @@
 """How far apart the features of two images are, pixel by pixel: a layer of LPIPS."""
-from cython.parallel cimport prange
-
-from kernels cimport acy_image, acy_kernels, kernels_in
+from kernels cimport acy_image
 from nhwc_images cimport check_contiguous, image_of
 
-from alexnet_cy.kernels._bound cimport Bound
-from alexnet_cy.kernels._runtime cimport threads_for
+from alexnet_cy.kernels._rows cimport RowByRow
 
 
-cdef void distance_row(
-    const acy_kernels *kernels, float[:, :, :, :] a, float[:, :, :, :] b, const float *weight,
-    float epsilon, float[:, :, ::1] distance, Py_ssize_t row
-) noexcept nogil:
-    """Row `row` of the flattened (N, H)."""
-    cdef Py_ssize_t n = row // b.shape[1], h = row % b.shape[1]
-    cdef acy_image first = image_of(a, n if a.shape[0] > 1 else 0), second = image_of(b, n)
-    kernels.unit_distance(
-        &first, &second, weight, epsilon, &distance[n, 0, 0], h, h + 1
-    )
-
-
-cdef class UnitDistance(Bound):
+cdef class UnitDistance(RowByRow):
     """distance = sum_c weight[c] * (a[c] / |a| - b[c] / |b|)^2, bound to its arrays.
 
     |x| is sqrt(sum_c x[c]^2) + epsilon. The bits are the same for (a, b) and (b, a), and 0 where
@@ -43,7 +28,6 @@ cdef class UnitDistance(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] a, b
     cdef const float[::1] weight
     cdef float epsilon
@@ -65,20 +49,16 @@ cdef class UnitDistance(Bound):
         if weight.shape[0] != b.shape[3]:
             raise ValueError("weight: need one for each channel")
         check_contiguous(a, b)
-        self.kernels = kernels_in(kernels)
+        self.set_rows(kernels, b, 0)
         self.a = a
         self.b = b
         self.weight = weight
         self.epsilon = epsilon
         self.distance = distance
 
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.b.shape[0] * self.b.shape[1]
-        if n_rows * self.b.shape[2] * self.b.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            distance_row(
-                self.kernels, self.a, self.b, &self.weight[0], self.epsilon, self.distance, row
-            )
-        return 0
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
+        cdef acy_image first = image_of(self.a, n if self.a.shape[0] > 1 else 0)
+        cdef acy_image second = image_of(self.b, n)
+        self.kernels.unit_distance(
+            &first, &second, &self.weight[0], self.epsilon, &self.distance[n, 0, 0], h, h + 1
+        )

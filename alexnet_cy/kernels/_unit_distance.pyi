@@ -2,9 +2,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._rows import RowByRow
 
-class UnitDistance(Bound):
+class UnitDistance(RowByRow):
     def __new__(
         cls,
         kernels: object,

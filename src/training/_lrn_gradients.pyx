@@ -9,10 +9,11 @@ from pool_winners cimport check_winners, winners_of
 from training_kernels cimport acy_training_of
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._rows cimport RowByRow
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 
-cdef class NormGradient(Bound):
+cdef class NormGradient(RowByRow):
     """dx of `_lrn.LocalResponseNorm`, from its input x and dy; bound to its arrays.
 
     dx_c = dy_c s_c^-beta - 2 (alpha / size) beta x_c * sum of dy_j x_j s_j^(-beta - 1) over the j
@@ -33,7 +34,6 @@ cdef class NormGradient(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] x, dy, dx
     cdef acy_norm norm
     cdef bint relu
@@ -44,32 +44,17 @@ cdef class NormGradient(Bound):
     ):
         check_same_shape(x, dy, "x, dy")
         check_same_shape(x, dx, "x, dx")
-        self.kernels = kernels_in(kernels)
         self.x = x
         self.dy = dy
         self.dx = dx
         self.norm = make_norm(size, alpha, beta, k, x.shape[3])
         self.relu = relu
-
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.x.shape[0] * self.x.shape[1]
-        if n_rows * self.x.shape[2] * self.x.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
         cdef Py_ssize_t scratch_floats = 3 * scratch_floats_of(
-            self.kernels, &self.norm, self.x.shape[3]
+            kernels_in(kernels), &self.norm, x.shape[3]
         )
-        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
-        cdef float *scratch = <float *> memory.memory
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.turn_row(
-                row // self.x.shape[1], row % self.x.shape[1],
-                scratch + threadid() * scratch_floats,
-            )
-        give_back(memory)
-        return 0
+        self.set_rows(kernels, x, scratch_floats)
 
-    cdef void turn_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
         cdef acy_image x = image_of(self.x, n), dy = image_of(self.dy, n)
         cdef acy_image dx = image_of(self.dx, n)
         acy_training_of(self.kernels).norm_gradient(
@@ -147,7 +132,7 @@ cdef class NormAndPoolWinners(Bound):
         )
 
 
-cdef class NormAndPoolGradient(Bound):
+cdef class NormAndPoolGradient(RowByRow):
     """The way back through a max pooling and the normalisation before it, in one pass.
 
     Bound to its arrays; the bits of `_pool_gradients.MaxPoolGradient`, then `NormGradient`.
@@ -172,7 +157,6 @@ cdef class NormAndPoolGradient(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] x, dy, dx
     cdef uint8_t[:, :, :, ::1] winners
     cdef acy_norm norm
@@ -187,34 +171,18 @@ cdef class NormAndPoolGradient(Bound):
         check_images(x, dy)
         self.window = pool_window(kernel_size, stride, padding)
         check_winners(winners, dy, &self.window)
-        self.kernels = kernels_in(kernels)
         self.x = x
         self.dy = dy
         self.winners = winners
         self.dx = dx
         self.norm = make_norm(norm[0], norm[1], norm[2], norm[3], x.shape[3])
         self.relu = relu
-
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.x.shape[0] * self.x.shape[1]
-        cdef Py_ssize_t row_floats = self.x.shape[2] * self.x.shape[3]
-        if n_rows * row_floats == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
         cdef Py_ssize_t scratch_floats = 3 * scratch_floats_of(
-            self.kernels, &self.norm, self.x.shape[3]
-        ) + (row_floats + 15) // 16 * 16
-        cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
-        cdef float *scratch = <float *> memory.memory
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.turn_row(
-                row // self.x.shape[1], row % self.x.shape[1],
-                scratch + threadid() * scratch_floats,
-            )
-        give_back(memory)
-        return 0
+            kernels_in(kernels), &self.norm, x.shape[3]
+        ) + (x.shape[2] * x.shape[3] + 15) // 16 * 16
+        self.set_rows(kernels, x, scratch_floats)
 
-    cdef void turn_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
         cdef acy_image x = image_of(self.x, n), dy = image_of(self.dy, n)
         cdef acy_image dx = image_of(self.dx, n)
         acy_training_of(self.kernels).norm_and_pool_gradient(

@@ -1,17 +1,15 @@
 """Max pooling that keeps its winners, and the ways back through pooling and ReLU."""
-from cython.parallel cimport prange
 from libc.stdint cimport uint8_t
 
-from kernels cimport acy_image, acy_kernels, acy_pool_window, kernels_in
+from kernels cimport acy_image, acy_pool_window
 from nhwc_images cimport check_images, check_same_shape, image_of, pool_window
 from pool_winners cimport check_winners, winners_of
 from training_kernels cimport acy_training_of
 
-from alexnet_cy.kernels._bound cimport Bound
-from alexnet_cy.kernels._runtime cimport threads_for
+from alexnet_cy.kernels._rows cimport RowByRow
 
 
-cdef class MaxPoolWinners(Bound):
+cdef class MaxPoolWinners(RowByRow):
     """`_pool.MaxPool2d`, with its bits, that keeps which place of its window won.
 
     Bound to its arrays.
@@ -33,7 +31,6 @@ cdef class MaxPoolWinners(Bound):
         The arrays do not fit each other, or the window is too large.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] x, y
     cdef uint8_t[:, :, :, ::1] winners
     cdef acy_pool_window window
@@ -45,28 +42,19 @@ cdef class MaxPoolWinners(Bound):
         check_images(x, y)
         self.window = pool_window(kernel_size, stride, padding)
         check_winners(winners, y, &self.window)
-        self.kernels = kernels_in(kernels)
+        self.set_rows(kernels, y, 0)
         self.x = x
         self.y = y
         self.winners = winners
 
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.y.shape[0] * self.y.shape[1]
-        if n_rows * self.y.shape[2] * self.y.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.pool_row(row // self.y.shape[1], row % self.y.shape[1])
-        return 0
-
-    cdef void pool_row(self, Py_ssize_t n, Py_ssize_t p) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t p, float *scratch) noexcept nogil:
         cdef acy_image image = image_of(self.x, n), pooled = image_of(self.y, n)
         acy_training_of(self.kernels).max_pool_winners(
             &image, &pooled, winners_of(self.winners, n), &self.window, p, p + 1
         )
 
 
-cdef class MaxPoolGradient(Bound):
+cdef class MaxPoolGradient(RowByRow):
     """dx[n, h, w, c] = sum of dy[n, p, q, c] over the windows that (h, w) won, where mask > 0.
 
     Bound to its arrays; p and q ascending.
@@ -89,10 +77,10 @@ cdef class MaxPoolGradient(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] dy, dx, mask
     cdef uint8_t[:, :, :, ::1] winners
     cdef acy_pool_window window
+    cdef bint masked
 
     def __cinit__(
         self, kernels, float[:, :, :, :] dy, uint8_t[:, :, :, ::1] winners,
@@ -104,33 +92,24 @@ cdef class MaxPoolGradient(Bound):
         check_winners(winners, dy, &self.window)
         if mask is not None:
             check_same_shape(mask, dx, "mask, dx")
-        self.kernels = kernels_in(kernels)
+        self.set_rows(kernels, dx, 0)
         self.dy = dy
         self.winners = winners
         self.dx = dx
         self.mask = mask
+        self.masked = mask is not None
 
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.dx.shape[0] * self.dx.shape[1]
-        if n_rows * self.dx.shape[2] * self.dx.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
-        cdef bint masked = self.mask is not None
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.spread_row(row // self.dx.shape[1], row % self.dx.shape[1], masked)
-        return 0
-
-    cdef void spread_row(self, Py_ssize_t n, Py_ssize_t h, bint masked) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
         cdef acy_image dy = image_of(self.dy, n), dx = image_of(self.dx, n), mask
-        if masked:
+        if self.masked:
             mask = image_of(self.mask, n)
         acy_training_of(self.kernels).max_pool_gradient(
-            &dy, winners_of(self.winners, n), &dx, &mask if masked else NULL, &self.window,
+            &dy, winners_of(self.winners, n), &dx, &mask if self.masked else NULL, &self.window,
             h, h + 1,
         )
 
 
-cdef class AdaptiveAvgPoolGradient(Bound):
+cdef class AdaptiveAvgPoolGradient(RowByRow):
     """dx[n, h, w, c] = sum of dy[n, p, q, c] / area of (p, q) over the parts that hold (h, w).
 
     Bound to its arrays.
@@ -147,30 +126,20 @@ cdef class AdaptiveAvgPoolGradient(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] dy, dx
 
     def __cinit__(self, kernels, float[:, :, :, :] dy, float[:, :, :, :] dx):
         check_images(dx, dy)
-        self.kernels = kernels_in(kernels)
+        self.set_rows(kernels, dx, 0)
         self.dy = dy
         self.dx = dx
 
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.dx.shape[0] * self.dx.shape[1]
-        if n_rows * self.dx.shape[2] * self.dx.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.spread_row(row // self.dx.shape[1], row % self.dx.shape[1])
-        return 0
-
-    cdef void spread_row(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
         cdef acy_image dy = image_of(self.dy, n), dx = image_of(self.dx, n)
         acy_training_of(self.kernels).adaptive_avg_pool_gradient(&dy, &dx, h, h + 1)
 
 
-cdef class ReluGradient(Bound):
+cdef class ReluGradient(RowByRow):
     """dx = scale * dy where y > 0, else 0, bound to its arrays.
 
     Parameters
@@ -187,7 +156,6 @@ cdef class ReluGradient(Bound):
         The arrays do not fit each other.
     """
 
-    cdef const acy_kernels *kernels
     cdef float[:, :, :, :] y, dy, dx
     cdef float scale
 
@@ -197,22 +165,13 @@ cdef class ReluGradient(Bound):
     ):
         check_same_shape(y, dy, "y, dy")
         check_same_shape(dx, dy, "dx, dy")
-        self.kernels = kernels_in(kernels)
+        self.set_rows(kernels, dx, 0)
         self.y = y
         self.dy = dy
         self.dx = dx
         self.scale = <float> scale
 
-    cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t row, n_rows = self.dx.shape[0] * self.dx.shape[1]
-        if n_rows * self.dx.shape[2] * self.dx.shape[3] == 0:
-            return 0
-        cdef int n_threads = threads_for(min(threads, n_rows))
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.mask_row(row // self.dx.shape[1], row % self.dx.shape[1])
-        return 0
-
-    cdef void mask_row(self, Py_ssize_t n, Py_ssize_t h) noexcept nogil:
+    cdef void compute_row(self, Py_ssize_t n, Py_ssize_t h, float *scratch) noexcept nogil:
         cdef acy_image y = image_of(self.y, n), dy = image_of(self.dy, n)
         cdef acy_image dx = image_of(self.dx, n)
         acy_training_of(self.kernels).relu_gradient(&y, &dy, &dx, self.scale, h, h + 1)

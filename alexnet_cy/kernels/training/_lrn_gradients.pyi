@@ -3,8 +3,9 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._rows import RowByRow
 
-class NormGradient(Bound):
+class NormGradient(RowByRow):
     def __new__(
         cls,
         kernels: object,
@@ -31,7 +32,7 @@ class NormAndPoolWinners(Bound):
         padding: tuple[int, int],
     ) -> Self: ...
 
-class NormAndPoolGradient(Bound):
+class NormAndPoolGradient(RowByRow):
     def __new__(
         cls,
         kernels: object,

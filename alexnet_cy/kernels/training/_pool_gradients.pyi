@@ -2,9 +2,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from alexnet_cy.kernels._bound import Bound
+from alexnet_cy.kernels._rows import RowByRow
 
-class MaxPoolWinners(Bound):
+class MaxPoolWinners(RowByRow):
     def __new__(
         cls,
         kernels: object,
@@ -16,7 +16,7 @@ class MaxPoolWinners(Bound):
         padding: tuple[int, int],
     ) -> Self: ...
 
-class MaxPoolGradient(Bound):
+class MaxPoolGradient(RowByRow):
     def __new__(
         cls,
         kernels: object,
@@ -29,10 +29,10 @@ class MaxPoolGradient(Bound):
         mask: NDArray[np.float32] | None,
     ) -> Self: ...
 
-class AdaptiveAvgPoolGradient(Bound):
+class AdaptiveAvgPoolGradient(RowByRow):
     def __new__(cls, kernels: object, dy: NDArray[np.float32], dx: NDArray[np.float32]) -> Self: ...
 
-class ReluGradient(Bound):
+class ReluGradient(RowByRow):
     def __new__(
         cls,
         kernels: object,
