@@ -76,25 +76,37 @@ static void max_pool(const acy_image *input, const acy_image *output, const acy_
                      p);
 }
 
+/* Rows as wide as the image's, without gaps, at the beginning of the scratch. */
+ACY_INLINE acy_image ring_of_rows(const acy_image *input, float *scratch) {
+    acy_image ring = *input;
+    ring.data = scratch;
+    ring.pixel_stride = input->channels;
+    ring.row_stride = input->width * input->channels;
+    return ring;
+}
+
+/* Normalise rows [begin, end), each into its place in the ring; what a row needs lies after it. */
+ACY_INLINE void norm_into_ring(const acy_image *input, const acy_image *normed, ptrdiff_t ring,
+                               const acy_norm *norm, ptrdiff_t begin, ptrdiff_t end) {
+    for (ptrdiff_t h = begin; h < end; h++) {
+        acy_image from = *input, to = *normed;
+        from.data += h * input->row_stride;
+        to.data += h % ring * normed->row_stride;
+        local_response_norm(&from, &to, norm, 0, 1, normed->data + ring * normed->row_stride);
+    }
+}
+
 /* Both layers in one pass: the normalised rows of a window stand in a ring of kernel_h rows, so
  * that each is computed once for all windows that it is in, and pooled while it is in the cache. */
 static void norm_and_pool(const acy_image *input, const acy_image *output, const acy_norm *norm,
                           const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end,
                           float *scratch) {
     const ptrdiff_t ring = window->kernel_h;
-    acy_image normed = *input;
-    normed.data = scratch;
-    normed.pixel_stride = input->channels;
-    normed.row_stride = input->width * input->channels;
+    const acy_image normed = ring_of_rows(input, scratch);
     ptrdiff_t done = 0; /* rows before this one have been normalised, or are not needed */
     for (ptrdiff_t p = row_begin; p < row_end; p++) {
         const acy_range rows = window_rows(window, p, input->height);
-        for (ptrdiff_t h = rows.begin > done ? rows.begin : done; h < rows.end; h++) {
-            acy_image from = *input, to = normed;
-            from.data += h * input->row_stride;
-            to.data += h % ring * normed.row_stride;
-            local_response_norm(&from, &to, norm, 0, 1, scratch + ring * normed.row_stride);
-        }
+        norm_into_ring(input, &normed, ring, norm, rows.begin > done ? rows.begin : done, rows.end);
         done = rows.end;
         max_pool_row(&normed, ring, rows, output, window, p);
     }

@@ -85,19 +85,11 @@ static void norm_and_pool_winners(const acy_image *input, const acy_image *outpu
                                   const acy_norm *norm, const acy_pool_window *window,
                                   ptrdiff_t row_begin, ptrdiff_t row_end, float *scratch) {
     const ptrdiff_t ring = window->kernel_h;
-    acy_image normed = *input;
-    normed.data = scratch;
-    normed.pixel_stride = input->channels;
-    normed.row_stride = input->width * input->channels;
+    const acy_image normed = ring_of_rows(input, scratch);
     ptrdiff_t done = 0; /* rows before this one have been normalised, or are not needed */
     for (ptrdiff_t p = row_begin; p < row_end; p++) {
         const acy_range rows = window_rows(window, p, input->height);
-        for (ptrdiff_t h = rows.begin > done ? rows.begin : done; h < rows.end; h++) {
-            acy_image from = *input, to = normed;
-            from.data += h * input->row_stride;
-            to.data += h % ring * normed.row_stride;
-            local_response_norm(&from, &to, norm, 0, 1, scratch + ring * normed.row_stride);
-        }
+        norm_into_ring(input, &normed, ring, norm, rows.begin > done ? rows.begin : done, rows.end);
         done = rows.end;
         max_pool_winners_row(&normed, ring, rows, output, winners, window, p);
     }
