@@ -11,6 +11,8 @@ from alexnet_cy import AlexNet, WeightsError
 from alexnet_cy.published import download, registry
 from alexnet_cy.published.checksum import file_hash
 
+pytestmark = pytest.mark.slow  # whole networks are read from files
+
 LAYERS = ["conv1", "fc8"]
 
 

@@ -16,6 +16,8 @@ from alexnet_cy.network import AdaptiveAvgPool, Conv, Linear, Softmax, Variant
 from alexnet_cy.network.description import describe_network, described_network
 from alexnet_cy.oracle.network import forward
 
+pytestmark = pytest.mark.slow  # whole networks
+
 CAFFE = narrow("caffe", width=40, classes=11)
 TORCHVISION = narrow("torchvision", width=40, classes=11)
 

@@ -16,6 +16,8 @@ from support.networks import images, narrow, random_weights
 from alexnet_cy import AlexNet, WeightsError
 from alexnet_cy.published import registry
 
+pytestmark = pytest.mark.slow  # whole networks go through pickles and processes
+
 MOST_BYTES = 10_000
 
 

@@ -17,6 +17,8 @@ import alexnet_cy
 from alexnet_cy import AlexNet, WeightsError, shared_weights
 from alexnet_cy.network import feature_names
 
+pytestmark = pytest.mark.slow  # whole networks, packed
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):

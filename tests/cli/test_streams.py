@@ -12,6 +12,8 @@ from PIL import Image
 
 import alexnet_cy
 
+pytestmark = pytest.mark.slow  # every test starts a process
+
 COMMANDS = [
     ("--help",),
     ("--version",),

@@ -20,6 +20,8 @@ from PIL import Image
 
 import alexnet_cy
 
+pytestmark = pytest.mark.slow  # every test starts a process
+
 RunPython = Callable[..., Any]
 
 # For each script, its arguments and the words that each line of its output begins with. The server

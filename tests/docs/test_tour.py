@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.markdown import blocks
 
+pytestmark = pytest.mark.slow  # it runs a whole network at every stop
+
 PAGE = "docs/tour.md"
 
 

@@ -3,8 +3,11 @@
 import hashlib
 
 import numpy as np
+import pytest
 
 from alexnet_cy import AlexNet
+
+pytestmark = pytest.mark.slow  # whole networks are hashed
 
 
 def test_the_hash_of_a_file_is_that_of_sha256sum(net, tmp_path):

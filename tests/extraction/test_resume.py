@@ -14,6 +14,8 @@ from alexnet_cy.extraction.growing import GrowingRows
 from alexnet_cy.extraction.manifest import DifferentJobError
 from alexnet_cy.extraction.unfinished import Unfinished
 
+pytestmark = pytest.mark.slow  # killed at every step
+
 
 class Killed(BaseException):
     """Ends a run at once, with nothing tidied up by hand."""

@@ -12,6 +12,8 @@ from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.trained_on import metadata_of, trained_on
 
+pytestmark = pytest.mark.slow  # whole networks are saved and loaded
+
 TRAINED = TrainedOn(("cat", 'dög "x"', "bird"), "warp", (1.0, 2.5, 3.0), True)
 
 
