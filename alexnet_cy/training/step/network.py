@@ -196,9 +196,7 @@ class TrainingNetwork:
         result = self._passes.forward(images, checked, draws, clock)
         if np.isfinite(result.loss):
             self._passes.backward(images, draws, clock, rates=rates)
-            self._layers.update_convs(rates, self.threads)
-            if clock is not None:
-                clock("conv update")
+            self._layers.update_convs(rates, self.threads, clock)
         return result
 
     def update(self, rates: Mapping[str, Rate]) -> None:
