@@ -12,13 +12,14 @@ def pictures(tmp_path):
 def test_a_network_is_trained_and_goes_on(run, small_networks, pictures, tmp_path):
     common = (
         "train", pictures, "-o", tmp_path / "run", "--variant", "torchvision", "--epochs", 2,
-        "--preset", "torchvision-warp", "--batch", 4, "--seed", 1, "--json",
+        "--preset", "torchvision-warp", "--batch", 4, "--seed", 1, "--crop", "resized", "--json",
     )  # fmt: skip
     outcome = run(*common, "--time-limit", "0s")
     assert outcome.status == 0
     assert outcome.json["history"] == {}
     assert outcome.json["train_accuracy"] is None
     assert "weight decay: 0.0005" in outcome.err
+    assert "crop: resized, 0.08 to 1 of the area" in outcome.err
     assert run(*common).status == 1  # there is a training
     outcome = run(*common, "--resume")
     assert outcome.status == 0

@@ -39,6 +39,7 @@ photographs finetune is better, and takes a thousandth of the time.
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command to the command line."""
+    from alexnet_cy.training.data.augment import CROPS
     from alexnet_cy.training.loop.initial import INITIALISATIONS
     from alexnet_cy.training.loop.recipes import RECIPES
 
@@ -64,6 +65,12 @@ def add_parser(subparsers: Subparsers) -> None:
         help="images whose activations are held at once, for less memory; the bits are the same",
     )
     parser.add_argument(
+        "--crop",
+        choices=CROPS,
+        help="what the network sees of an image: anything of its input's size, a part of random "
+        "size and shape resized to that, or the middle (default: the recipe's)",
+    )
+    parser.add_argument(
         "--no-flip", action="store_true", help="no mirror images: for letters, digits"
     )
     add_split_options(parser)
@@ -84,8 +91,9 @@ def run(args: argparse.Namespace) -> int:
     recipe = get_recipe(args.recipe).changed(
         lr=args.lr, epochs=args.epochs, batch_size=args.batch, init=args.init
     )
-    if args.no_flip:
-        recipe = recipe.changed(augment=replace(recipe.augment, flip=False))
+    if args.no_flip or args.crop is not None:
+        flip, crop = not args.no_flip, args.crop or recipe.augment.crop
+        recipe = recipe.changed(augment=replace(recipe.augment, flip=flip, crop=crop))
     for name, value in recipe.settings().items():
         note(f"{name}: {value}")
     started = perf_counter()

@@ -117,7 +117,12 @@ def pixel_data(
     labels, paths = images.labels, images.paths
     train_rows, val_rows = (np.searchsorted(indices, part) for part in (parts.train, parts.val))
     train = PixelSource(
-        pixels, labels[parts.train], preparation, settings.recipe.augment, rows=train_rows
+        pixels,
+        labels[parts.train],
+        preparation,
+        settings.recipe.augment,
+        rows=train_rows,
+        threads=settings.threads,
     )
     measured = PixelSource(pixels, labels[parts.val], preparation, rows=val_rows)
     return Data(train, measured, [paths[i] for i in parts.val], parts, skipped)

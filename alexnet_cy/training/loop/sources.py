@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +41,8 @@ class PixelSource:
         How views differ; without, each image is its middle.
     rows : ndarray of int, shape (rows,), optional
         Which of the pixels these images are; all if left out.
+    threads : int
+        That cut views.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class PixelSource:
         augment: Augment | None = None,
         *,
         rows: NDArray[np.intp] | None = None,
+        threads: int = 1,
     ) -> None:
+        self._threads = threads
         self._pixels = pixels
         self._rows = np.arange(len(pixels)) if rows is None else rows
         self.labels = np.asarray(labels, np.int64)
@@ -61,8 +66,18 @@ class PixelSource:
         """Return views of some images; see `Source`."""
         height, width = self._preparation.preset.crop_size
         views = np.empty((len(rows), height, width, 3), np.uint8)
-        for view, row in zip(views, rows.tolist(), strict=True):
+
+        def cut(view: Pixels, row: int) -> None:
             self._augment.view(self._pixels[self._rows[row]], view, seed, epoch, row)
+
+        # Python's threads pay only where Pillow works without its lock.
+        threads = self._threads if self._augment.crop == "resized" else 1
+        if min(threads, len(rows)) > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(cut, views, rows.tolist()))
+        else:
+            for view, row in zip(views, rows.tolist(), strict=True):
+                cut(view, row)
         return self._preparation.network_input(views)
 
 
