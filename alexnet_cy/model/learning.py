@@ -91,7 +91,7 @@ class Learning(Describing):
         seed : int
             Of the split and of the views.
         preset, mean, exif
-            As for `preprocess`; with one view of an image, and one mean for each channel.
+            As for `preprocess`; with one view of an image.
         threads : int, optional
         on_error : {"skip", "raise"}
             An image that cannot be read is left out and named in the result, or is an error.

@@ -99,7 +99,6 @@ def finetune(
         raise ValueError(f"c: need a number above 0, got {c!r}")
     if not 0 < as_real(val, "val") < 1:
         raise ValueError(f"val: need a share above 0 and below 1, got {val!r}")
-    squares_preparation(preparation)  # refuses ten views and mean images
     settings = HeadSettings(
         val,
         as_count(views, "views"),
@@ -110,6 +109,7 @@ def finetune(
         resolve_threads(threads),
         strict,
     )
+    squares_preparation(preparation, settings.augment)  # refuses what training cannot have
     images = TrainingImages(folder, val_folder, group_by=group_by)
     frozen = finetune_head(net, images, preparation, settings, make_network, progress)
     if loop.trainable == "head":

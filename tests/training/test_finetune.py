@@ -214,6 +214,25 @@ def test_arguments_without_effect_are_refused(net, photographs, arguments, messa
         net.finetune(photographs, **arguments)
 
 
+@pytest.mark.parametrize("trainable", ["head", "all"])
+def test_a_mean_image_is_learnt_with_and_kept(photographs, tmp_path, trainable):
+    variant = narrow("caffe")
+    net = AlexNet(variant, random_weights(variant))
+    size = net.preparation().preset.resize_size
+    mean = np.random.default_rng(0).uniform(90, 130, (3, size, size)).astype(np.float32)
+    np.save(tmp_path / "mean.npy", mean)
+    loop = {"trainable": trainable, "epochs": 1} if trainable == "all" else {}
+    result = net.finetune(photographs, mean=tmp_path / "mean.npy", views=2, **loop)
+    other = net.finetune(photographs, views=2, **loop)
+    assert learnt_bits(result) != learnt_bits(other)
+    result.save(tmp_path / "mine.safetensors")
+    loaded = AlexNet.load(tmp_path / "mine.safetensors")
+    np.testing.assert_array_equal(loaded.preparation().mean, mean)
+    image = photographs / "red" / "0.png"
+    x = net.preprocess(image, mean=mean)
+    np.testing.assert_array_equal(loaded.forward(x, ["fc8"])["fc8"], loaded.features(image, "fc8"))
+
+
 SCRIPT = """
 import sys, time
 sys.path[:0] = [{tests!r}]

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_real
+from alexnet_cy.images.bilinear import Region
 from alexnet_cy.images.preparation import Preparation
+from alexnet_cy.images.views import View
 from alexnet_cy.training.data.random_numbers import Stream, normals, uniforms
 from alexnet_cy.training.data.resized_crop import ATTEMPTS, draw_region, resized_region
 
@@ -86,43 +88,41 @@ class Augment:
             f"{wide:.3g}"
         )
 
-    def view(self, image: Pixels, out: Pixels, seed: int, epoch: int, index: int) -> None:
-        """Cut a view.
+    def cut(self, image: Pixels, size: tuple[int, int], seed: int, epoch: int, index: int) -> View:
+        """Cut a view, for `Preparation.fill_row`.
 
         Parameters
         ----------
         image : ndarray of uint8, shape (S, T, 3)
             Resized, as `squares_preparation` makes it.
-        out : ndarray of uint8, shape (H, W, 3)
-            No larger, but for "resized".
+        size : (int, int)
+            Height and width of the view; no larger than the image, but for "resized".
         seed, epoch, index : int
             The view is a function of these: `index` is the place of the image in the data set.
         """
-        part = self._part(image, out.shape[:2], seed, epoch, index)
-        if self.flip and uniforms(seed, Stream.FLIP, 1, index, epoch)[0] < 0.5:
-            part = part[:, ::-1]
+        pixels, region = self._part(image, size, seed, epoch, index)
+        mirrored = self.flip and bool(uniforms(seed, Stream.FLIP, 1, index, epoch)[0] < 0.5)
         if self.pca_color:
             push = normals(seed, Stream.COLOUR, 3, index, epoch) * self.pca_color * COLOUR_VALUES
             shift = np.rint(255 * (COLOUR_VECTORS @ push)).astype(np.int16)
-            out[...] = np.clip(part + shift, 0, 255)
-        else:
-            out[...] = part
+            pixels = np.clip(pixels + shift, 0, 255).astype(np.uint8)
+        return View(pixels, region, mirrored)
 
     def _part(
         self, image: Pixels, size: tuple[int, int], seed: int, epoch: int, index: int
-    ) -> Pixels:
-        """Return the part of the image that is seen, in the size of the network's input."""
+    ) -> tuple[Pixels, Region]:
+        """Return the part of the image that is seen, in the size of the view, and where it was."""
+        height, width = image.shape[:2]
         if self.crop == "resized":
             drawn = uniforms(seed, Stream.CROP, 4 * ATTEMPTS, index, epoch)
-            height, width = image.shape[:2]
             region = draw_region(height, width, self.scale, self.ratio, drawn)
-            return resized_region(image, region, size)
-        free = image.shape[0] - size[0], image.shape[1] - size[1]
+            return resized_region(image, region, size), region
+        free = height - size[0], width - size[1]
         top, left = free[0] // 2, free[1] // 2
         if self.crop == "random":
             drawn = uniforms(seed, Stream.CROP, 2, index, epoch)
             top, left = int(drawn[0] * (free[0] + 1)), int(drawn[1] * (free[1] + 1))
-        return image[top : top + size[0], left : left + size[1]]
+        return image[top : top + size[0], left : left + size[1]], Region(top, left, *size)
 
 
 def _two_numbers(values: object, name: str) -> tuple[float, float]:
@@ -131,22 +131,32 @@ def _two_numbers(values: object, name: str) -> tuple[float, float]:
     return as_real(values[0], name), as_real(values[1], name)
 
 
-def squares_preparation(preparation: Preparation) -> Preparation:
+def squares_preparation(preparation: Preparation, augment: Augment) -> Preparation:
     """Return the preparation that resizes alike and cuts as much as it can: what views are cut of.
 
     The whole image of a preset that warps; the square in the middle of one that resizes the
-    shorter side, which is what the paper cut its views of.
+    shorter side, which is what the paper cut its views of. Its rows are pixels.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    augment : Augment
+        How views will be cut.
 
     Raises
     ------
     ValueError
-        The preparation has a mean of its own for every pixel, or ten views.
+        The preset has ten views; or there is a mean image, and views are resized, so that their
+        pixels are none of its.
     """
     preset = preparation.preset
-    if preparation.mean.size != 3:
-        raise ValueError("mean: training needs one number for each channel, not a mean image")
     if preset.views != 1:
         raise ValueError(f"preset: training needs one view of an image, {preset.name!r} has ten")
+    if augment.crop == "resized" and not preparation.one_mean:
+        raise ValueError(
+            "mean: crops that are resized need one number for each channel, not a mean image; "
+            "crop 'random' takes one"
+        )
     if preset.resize_size is not None:
         preset = replace(preset, crop_size=(preset.resize_size, preset.resize_size))
-    return Preparation(preset, preparation.mean, preparation.exif)
+    return Preparation(preset, np.zeros((preset.channels, 1, 1), np.float32), preparation.exif)

@@ -105,7 +105,7 @@ def pixel_data(
     OSError
         There is no room for the decoded images.
     """
-    squares = squares_preparation(preparation)
+    squares = squares_preparation(preparation, settings.recipe.augment)
     if settings.folder is not None:
         os.makedirs(settings.folder, exist_ok=True)
     pixels, indices, skipped = read_pixels(

@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 
 from alexnet_cy.images.bilinear import Region
 from alexnet_cy.images.preparation import make_preparation
-from alexnet_cy.training.data.augment import Augment
+from alexnet_cy.images.preprocess import preprocess
+from alexnet_cy.training.data.augment import Augment, squares_preparation
 from alexnet_cy.training.data.random_numbers import Stream, uniforms
 from alexnet_cy.training.data.resized_crop import ATTEMPTS, draw_region, resized_region
 from alexnet_cy.training.loop.sources import PixelSource
@@ -53,9 +54,8 @@ def test_resized_crops_are_the_definition(image, index, size):
     assert 0 <= top <= 40 - height
     assert 0 <= left <= 50 - width
     expected = resized(image[top : top + height, left : left + width].astype(np.int64), size)
-    out = np.empty((*size, 3), np.uint8)
-    Augment(crop="resized", flip=False).view(image, out, 3, 7, index)
-    assert_array_equal(out, expected)
+    view = Augment(crop="resized", flip=False).cut(image, size, 3, 7, index)
+    assert_array_equal(view.pixels, expected)
 
 
 def test_areas_and_shapes_are_spread_as_torchvision_spreads_them():
@@ -108,9 +108,9 @@ def test_views_depend_on_seed_epoch_and_image_alone(crop):
 def test_other_scales_and_ratios():
     image = np.zeros((100, 100, 3), np.uint8)
     image[:, 50:] = 255
-    out = np.empty((10, 10, 3), np.uint8)
     # the whole image, squeezed
-    Augment(crop="resized", flip=False, scale=(1, 1), ratio=(1, 1)).view(image, out, 0, 0, 0)
+    whole = Augment(crop="resized", flip=False, scale=(1, 1), ratio=(1, 1))
+    out = whole.cut(image, (10, 10), 0, 0, 0).pixels
     assert_array_equal(out[:, :4], 0)  # the two in the middle are smoothed
     assert_array_equal(out[:, 6:], 255)
 
@@ -129,3 +129,40 @@ def test_other_scales_and_ratios():
 def test_fields_that_are_none(fields, error, message):
     with pytest.raises(error, match=message):
         Augment(**fields).check()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_random_crop_takes_the_mean_images_crop(threads):
+    """Mirrored with the pixels, as Caffe's transformer and inference here do."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 256, 256, 3), np.uint8)
+    mean = rng.uniform(90, 130, (3, 256, 256)).astype(np.float32)
+    preparation = make_preparation("caffe", mean=mean)
+    augment = Augment(pca_color=0.1)
+    source = PixelSource(pixels, np.zeros(6, int), preparation, augment, threads=threads)
+    found = source.batch(np.arange(6), 4, 1)
+    mirrored = []
+    for row in range(6):
+        view = augment.cut(pixels[row], (227, 227), 4, 1, row)
+        top, left, height, width = view.region
+        x = view.pixels[..., ::-1].transpose(2, 0, 1) - mean[:, top : top + 227, left : left + 227]
+        assert_array_equal(found[row], x[..., ::-1] if view.mirrored else x)
+        assert (height, width) == (227, 227)
+        mirrored.append(view.mirrored)
+    assert {True, False} == set(mirrored)
+
+
+def test_without_an_augment_it_is_what_inference_sees():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    mean = rng.uniform(90, 130, (3, 256, 256)).astype(np.float32)
+    preparation = make_preparation("caffe", mean=mean)
+    found = PixelSource(image[None], np.zeros(1, int), preparation).batch(np.array([0]), 0, 0)
+    assert_array_equal(found, preprocess(image, "caffe", mean=mean))
+
+
+def test_a_mean_image_and_resized_crops_do_not_go_together():
+    preparation = make_preparation("caffe", mean=np.zeros((3, 256, 256), np.float32))
+    assert squares_preparation(preparation, Augment()).preset.crop_size == (256, 256)
+    with pytest.raises(ValueError, match=r"^mean: crops that are resized"):
+        squares_preparation(preparation, Augment(crop="resized"))
