@@ -114,9 +114,9 @@ class LayerWeights:
         """Update the convolutions that learn with their gradients."""
         self.finish(threads, clock)
         for conv in self._learning_convs():
+            conv.changed()  # before: a signal handler may end what follows anywhere
             conv.weight.update(rates[conv.weight.name], threads)
             conv.bias.update(rates[conv.bias.name], threads)
-            conv.changed()
             if clock is not None:
                 clock(f"{conv.layer.name} update")
 
