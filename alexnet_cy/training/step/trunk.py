@@ -175,10 +175,10 @@ class Trunk:
             run_all(tuple(kernel for step in steps for part in step for kernel in part), threads)
             return
         for stage, (weights, data) in zip(reversed(self.stages), steps, strict=False):
-            run_all(weights, threads)
-            clock(f"{stage.name} weights")
-            run_all(data, threads)
-            clock(f"{stage.name} data")
+            for what, kernels in (("weights", weights), ("data", data)):
+                if kernels:
+                    run_all(kernels, threads)
+                    clock(f"{stage.name} {what}")
 
 
 def input_gradient(dx: Float32Array, stage: Stage, shape: tuple[int, int, int]) -> Float32Array:
