@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.network.norm_region import Region
 from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
 from alexnet_cy.weights.caffe.blobs import blob_array, blob_shape, parameter_ref
 from alexnet_cy.weights.caffe.layers import clip
@@ -96,13 +97,7 @@ def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
         case "Pooling":
             return _pooling(file, layer, settings)
         case "LRN":
-            settings = settings or dict(_NORM_DEFAULTS)
-            _expect(file, layer, settings, "norm_region", "ACROSS_CHANNELS")
-            size = settings["local_size"]
-            if size % 2 == 0:
-                raise WeightsError(f"{file.path!r}: {layer.label}: local_size is {size}, not odd")
-            numbers = (settings[name] for name in ("alpha", "beta", "k"))
-            return Plain(layer.label, LRN(layer.label, size, *numbers))
+            return _norm(file, layer, settings or _NORM_DEFAULTS)
         case "ReLU":
             _expect(file, layer, settings, "negative_slope", 0.0)
             return Relu(layer.label)
@@ -118,6 +113,24 @@ def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
             raise WeightsError(
                 f"{file.path!r}: {layer.label} is of type {clip(other)}, which no AlexNet has"
             )
+
+
+def _norm(file: WeightsFile, layer: CaffeLayer, settings: Mapping[str, Any]) -> Step:
+    size = settings["local_size"]
+    region: Region = "across_channels"
+    if settings["norm_region"] == "WITHIN_CHANNEL":
+        region = "within_channel"
+    else:
+        _expect(file, layer, settings, "norm_region", "ACROSS_CHANNELS")
+    if size % 2 == 0:
+        raise WeightsError(f"{file.path!r}: {layer.label}: local_size is {size}, not odd")
+    if region == "within_channel" and settings["k"] != 1:
+        raise WeightsError(
+            f"{file.path!r}: {layer.label}: k is {settings['k']:g} within channels; Caffe ignores "
+            "it there, but not through cuDNN, and the file does not say which it was trained with"
+        )
+    numbers = {name: settings[name] for name in ("alpha", "beta", "k")}
+    return Plain(layer.label, LRN(layer.label, size, **numbers, region=region))
 
 
 def _pooling(file: WeightsFile, layer: CaffeLayer, settings: dict[str, Any]) -> Step:
@@ -226,7 +239,7 @@ def _finite(file: WeightsFile, affine: Affine) -> Affine:
 
 
 def _expect(
-    file: WeightsFile, layer: CaffeLayer, settings: dict[str, Any], name: str, wanted: object
+    file: WeightsFile, layer: CaffeLayer, settings: Mapping[str, Any], name: str, wanted: object
 ) -> None:
     found = settings.get(name, wanted)
     if found != wanted:
