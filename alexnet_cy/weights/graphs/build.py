@@ -144,7 +144,8 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
 def _composed(first: Affine, second: Affine) -> Affine:
     """B (a x + s) + t = (b a) x + (b s + t)."""
     factors = first.factors * second.factors
-    return Affine(second.where, factors, first.shifts * second.factors + second.shifts)
+    shifts = first.shifts * second.factors + second.shifts
+    return Affine(second.where, factors, shifts, first.averaged or second.averaged)
 
 
 def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:

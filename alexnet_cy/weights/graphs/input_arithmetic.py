@@ -3,7 +3,8 @@
 A network here takes images that are prepared. So a mean in the graph becomes part of the first
 convolution where that is exact: not if it pads, as the zeros of the padding come after the mean.
 There it becomes the mean that goes with the weights, and is subtracted from images as a preset's
-mean is. A factor can always become part of the weights.
+mean is; and so does the average of a mean of every pixel, as no bias differs from pixel to pixel.
+A factor can always become part of the weights.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.graphs.steps import Affine, Weighted
 
-__all__ = ["Prepared", "take_in"]
+__all__ = ["NOTE_KEY", "Prepared", "take_in"]
+
+NOTE_KEY = "images_note"
+"""What users must hear of the images that a graph takes, in the metadata."""
 
 # pytorch/vision: torchvision/transforms/_presets.py, of pixels from 0 to 1.
 _TORCHVISION_MEAN = (0.485, 0.456, 0.406)
@@ -88,7 +92,7 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
         )
     weight = Changed(first.weight, first.weight.shape, lambda w: w * _per_input(factors))
     bias = first.bias
-    if mean.any() and first.spec.padding == NO_PADDING:
+    if mean.any() and first.spec.padding == NO_PADDING and not arithmetic.averaged:
         bias = _shifted_bias(first.weight, first.bias, shifts)
         mean = np.zeros(channels)
     metadata = {}
@@ -97,6 +101,16 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
             PRESET_KEY: "caffe-rgb" if is_rgb else "caffe",
             MEAN_KEY: json.dumps([float(value) for value in mean]),
         }
+    elif mean.any():
+        raise WeightsError(
+            f"{where}: subtracts the mean {_listed(mean)} from images of {channels} channels, "
+            "which cannot become part of the weights; save the network without it"
+        )
+    if arithmetic.averaged:
+        metadata[NOTE_KEY] = (
+            f"{arithmetic.where} subtracts a mean of its own from every pixel; its averages, "
+            f"{_listed(mean)}, are subtracted in their place, so results differ a little"
+        )
     return Prepared(first._replace(weight=weight, bias=bias), metadata)
 
 

@@ -90,11 +90,14 @@ class Affine(NamedTuple):
     ----------
     where : str
     factors, shifts : ndarray of float64, shape (C,) or (1,)
+    averaged : bool
+        Whether each shift is the average of those of all pixels, which differ.
     """
 
     where: str
     factors: NDArray[np.float64]
     shifts: NDArray[np.float64]
+    averaged: bool = False
 
 
 Step: TypeAlias = Weighted | Plain | AveragePool | Relu | Flatten | SoftmaxStep | Affine

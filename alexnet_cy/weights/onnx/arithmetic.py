@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["batch_norm", "constant_arithmetic"]
 
 
-def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) -> Affine:
+MAX_CHANNELS = 100_000
+MAX_MEAN = 1 << 20  # 3 x 512 x 512 is less
+
+
+def constant_arithmetic(
+    graph: Graph, node: Node, value: str, channels_at: int, *, of_pixels: bool
+) -> Affine:
     """Return what an Add, Sub, Mul or Div of a value and a constant computes.
 
     Parameters
@@ -29,6 +35,8 @@ def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) 
         The one that is no constant.
     channels_at : int
         The axis of the channels, counted from the last.
+    of_pixels : bool
+        Whether the value is the image itself, so that the constant may be a mean of every pixel.
 
     Raises
     ------
@@ -36,12 +44,15 @@ def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) 
         The other one is no constant, or has not one finite number for a channel.
     """
     index = 1 - node.inputs.index(value)
-    found = graph.floats(node, node.inputs[index])
+    found = graph.floats(node, node.inputs[index], MAX_MEAN if of_pixels else MAX_CHANNELS)
     if found is None:
         raise node.error("its op is not part of any AlexNet, except with a constant")
-    if found.size != 1 and ((1,) * 4 + found.shape)[channels_at] != found.size:
+    channels = 1 if found.size == 1 else ((1,) * 4 + found.shape)[channels_at]
+    averaged = found.size != channels
+    if averaged and not (of_pixels and node.op in ("Add", "Sub") and found.ndim in (3, 4)):
         raise node.error(f"its numbers have shape {found.shape}; expected one for a channel")
-    numbers: NDArray[np.float64] = found.reshape(-1)
+    by_channel = np.moveaxis(found, channels_at, 0) if averaged else found
+    numbers: NDArray[np.float64] = by_channel.reshape(channels, -1).mean(axis=1)
     one, zero = np.ones(1), np.zeros(1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         match node.op, index:
@@ -57,7 +68,7 @@ def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) 
                 affine = Affine(node.label, 1 / numbers, zero)
             case _:
                 raise node.error("a constant divided by an image")
-    return _finite(node, affine)
+    return _finite(node, affine._replace(averaged=averaged))
 
 
 def batch_norm(graph: Graph, node: Node) -> Affine:
@@ -72,7 +83,7 @@ def batch_norm(graph: Graph, node: Node) -> Affine:
     """
     if node.integer("training_mode", 0) or len(node.inputs) < 5:
         raise node.error("it is that of training")
-    parts = [graph.floats(node, name) for name in node.inputs[1:5]]
+    parts = [graph.floats(node, name, MAX_CHANNELS) for name in node.inputs[1:5]]
     known = [part.reshape(-1) for part in parts if part is not None]
     if len(known) != 4 or len({len(part) for part in known}) != 1:
         raise node.error("its four inputs are not constants of one number for each channel")

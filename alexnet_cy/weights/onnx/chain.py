@@ -17,7 +17,12 @@ from alexnet_cy.weights.graphs.steps import Affine, Flatten, Plain, Relu, Softma
 from alexnet_cy.weights.onnx.arithmetic import batch_norm, constant_arithmetic
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import quoted
-from alexnet_cy.weights.onnx.patterns import find_groups, find_norm
+from alexnet_cy.weights.onnx.patterns import (
+    TO_CHANNELS_FIRST,
+    TO_CHANNELS_LAST,
+    find_groups,
+    find_norm,
+)
 from alexnet_cy.weights.onnx.windows import average_pool, convolution, max_pool, norm
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
@@ -37,7 +42,7 @@ _QUANTISED_OPS = (
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv"),
     *("QLinearMatMul", "ConvInteger", "MatMulInteger"),
 )
-_TO_CHANNELS_FIRST, _TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+_BLOCKED = "com.microsoft.nchwc."  # weights in blocks of 8 or 16 channels
 
 
 def follow(graph: Graph) -> tuple[list[Step], Size]:
@@ -65,6 +70,10 @@ def follow(graph: Graph) -> tuple[list[Step], Size]:
         if node.op.rpartition(".")[2] in _QUANTISED_OPS:
             raise node.error(
                 "the model is quantised to integers, which is not read; use the float32 model"
+            )
+        if node.op.startswith(_BLOCKED):
+            raise node.error(
+                "the model was optimised by ONNX Runtime for one kind of machine; use the original"
             )
     chain = _Chain(graph)
     return chain.steps, chain.size
@@ -95,11 +104,11 @@ class _Chain:
     def _next(self, value: str, nodes: list[Node]) -> str:
         """Take the node, or the nodes, that a value goes into; return the value behind them."""
         normalised = find_norm(self._graph, value)
-        groups = find_groups(self._graph, value)
+        groups = find_groups(self._graph, value, channels_last=self._channels_last)
         if normalised is not None and not self._channels_last and not self._is_flat:
             self.steps.append(Plain(normalised.last.label, normalised.spec))
             last = normalised.last
-        elif groups is not None and not self._channels_last and not self._is_flat:
+        elif groups is not None and not self._is_flat:
             self._groups(groups.convs)
             last = groups.last
         elif len(nodes) > 1:
@@ -204,11 +213,11 @@ class _Chain:
     def _transpose(self, node: Node) -> None:
         """Note where the channels are; an image may come in with them as the last axis."""
         perm = node.integers("perm", ())
-        if perm == _TO_CHANNELS_FIRST and (self._channels_last or not self._has_image_steps()):
+        if perm == TO_CHANNELS_FIRST and (self._channels_last or not self._has_image_steps()):
             if not self._channels_last:
                 self.size = self._graph.axes[1], self._graph.axes[2]
             self._channels_last = False
-        elif perm == _TO_CHANNELS_LAST and not self._channels_last and self._has_image_steps():
+        elif perm == TO_CHANNELS_LAST and not self._channels_last and self._has_image_steps():
             self._channels_last = True
         else:
             raise node.error(f"perm: {perm} of an image is not part of any AlexNet")
@@ -288,7 +297,11 @@ class _Chain:
                 bias = self._bias(node, index, last.weight.shape[0])
                 self.steps[-1] = last._replace(bias=None if bias is None else bias.reference())
                 return
-        self.steps.append(constant_arithmetic(self._graph, node, value, self._channels_at()))
+        self.steps.append(
+            constant_arithmetic(
+                self._graph, node, value, self._channels_at(), of_pixels=not self.steps
+            )
+        )
 
     def _channels_at(self) -> int:
         """Return the axis of the channels, counted from the last."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.onnx.external import ExternalFiles
 from alexnet_cy.weights.onnx.integers import evaluate
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import Node, quoted
@@ -26,7 +25,6 @@ __all__ = ["Graph"]
 # From a tensor of the file to the node that takes it: Identity, Cast, Reshape, Transpose.
 _MAX_CHANGES = 8
 _MAX_CONCATENATED = 8
-MAX_CHANNELS = 100_000
 MAX_FILLED = 1 << 26  # fc6 has 38 million
 _SHAPE_CHANGES = ("Identity", "Cast", "Reshape", "Transpose", "Unsqueeze")
 _EXACT_CASTS = (1, 11)  # TensorProto.DataType: FLOAT, DOUBLE
@@ -66,7 +64,6 @@ class Graph:
         self.file = file
         self.nodes = [Node(file, node) for node in message.node]
         self.output_names = {output.name for output in message.output}
-        self._beside = ExternalFiles(file)
         self._tensors: dict[str, Any] = {}
         self._producers: dict[str, Node] = {}
         self._consumers: dict[str, list[Node]] = {}
@@ -151,10 +148,10 @@ class Graph:
     def tensor(self, value: str) -> OnnxTensor | None:
         """Return a tensor of the file; None if the value is none."""
         message = self._tensors.get(value)
-        return None if message is None else describe_tensor(self.file, message, self._beside)
+        return None if message is None else describe_tensor(self.file, message)
 
-    def floats(self, node: Node, value: str) -> NDArray[np.float64] | None:
-        """Read a constant of floating-point numbers that a node takes.
+    def floats(self, node: Node, value: str, most: int) -> NDArray[np.float64] | None:
+        """Read a constant of floating-point numbers that a node takes, at most so many.
 
         Returns
         -------
@@ -170,11 +167,8 @@ class Graph:
         if name not in self._tensors and self._filled(name) is None:
             return None
         parameter = self.constant(node, value)
-        if prod(parameter.shape) > MAX_CHANNELS:
-            raise node.error(
-                f"a constant of shape {parameter.shape}; a number for a channel is read. A mean "
-                "for every pixel goes to mean=, not into the network"
-            )
+        if prod(parameter.shape) > most:
+            raise node.error(f"a constant of shape {parameter.shape}; at most {most} are read")
         return parameter.reference().read().astype(np.float64)
 
     def _filled(self, name: str) -> FilledTensor | None:
@@ -191,7 +185,7 @@ class Graph:
         value = node.tensor("value")
         if value is None:
             return FilledTensor(sizes, 0.0)
-        numbers = describe_tensor(self.file, value, self._beside).as_weight((1,)).read()
+        numbers = describe_tensor(self.file, value).as_weight((1,)).read()
         return FilledTensor(sizes, float(numbers[0]))
 
     def _define(self, name: str) -> None:

@@ -5,7 +5,8 @@ torch has no op for its local response normalisation and none for groups that we
     norm     y = x / (k + alpha * mean of x[j]**2 over the size channels around c) ** beta, as Mul,
              Reshape, Pad, AveragePool (size, 1, 1), Squeeze, Reshape, Mul, Add, Pow, Div
              (torch/nn/functional.py, local_response_norm)
-    groups   Split, a Conv for every part, Concat
+    groups   Split, a Conv for every part, Concat; where the channels are the last axis, with
+             Transposes about each Conv (tf2onnx)
 """
 
 from __future__ import annotations
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
-__all__ = ["Groups", "Norm", "find_groups", "find_norm"]
+__all__ = [
+    "TO_CHANNELS_FIRST",
+    "TO_CHANNELS_LAST",
+    "Groups",
+    "Norm",
+    "find_groups",
+    "find_norm",
+]
+
+TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+"""The axes of images in the order in which a Transpose takes them."""
 
 # Behind one another between the square and the average, and the average and the factor.
 _MAX_SHAPE_CHANGES = 6
 _MAX_GROUPS = 64
+_MAX_CHANNELS = 100_000
 _BRANCH_OPS = ({"Squeeze"}, {"Identity"})
 
 
@@ -82,26 +94,37 @@ def find_norm(graph: Graph, value: str) -> Norm | None:
     return Norm(LRN("norm", size, alpha, beta, k), div)
 
 
-def find_groups(graph: Graph, value: str) -> Groups | None:
+def find_groups(graph: Graph, value: str, *, channels_last: bool) -> Groups | None:
     """Find the convolutions of the parts of a value; None if it is not split for them."""
-    nodes = graph.consumers(value)
-    if len(nodes) != 1 or nodes[0].op != "Split" or not 1 < len(nodes[0].outputs) <= _MAX_GROUPS:
+    split = _only_consumer(graph, value, "Split")
+    axes = (3, -1) if channels_last else (1, -3)
+    if split is None or split.integer("axis", 0) not in axes:
         return None
-    if nodes[0].integer("axis", 0) != 1:
+    if not 1 < len(split.outputs) <= _MAX_GROUPS:
         return None
-    convs = []
-    for part in nodes[0].outputs:
-        takers = graph.consumers(part)
-        if len(takers) != 1 or takers[0].op != "Conv" or len(takers[0].outputs) != 1:
+    convs, made = [], []
+    for part in split.outputs:
+        conv = last = _only_consumer(graph, part, "Transpose" if channels_last else "Conv")
+        if conv is not None and channels_last:
+            first, conv = conv, _only_consumer(graph, conv.outputs[0], "Conv")
+            last = None if conv is None else _only_consumer(graph, conv.outputs[0], "Transpose")
+            perms = [node and node.integers("perm", ()) for node in (first, last)]
+            if perms != [TO_CHANNELS_FIRST, TO_CHANNELS_LAST]:
+                return None
+        if conv is None or last is None:
             return None
-        convs.append(takers[0])
-    last = graph.consumers(convs[0].outputs[0])
-    made = tuple(conv.outputs[0] for conv in convs)
-    if len(last) != 1 or last[0].op != "Concat" or last[0].integer("axis", 0) != 1:
+        convs.append(conv)
+        made.append(last.outputs[0])
+    joins = [_only_consumer(graph, name, "Concat") for name in made]
+    if joins[0] is None or joins[0].inputs != tuple(made) or None in joins:
         return None
-    if last[0].inputs != made or any(len(graph.consumers(name)) != 1 for name in made):
-        return None
-    return Groups(tuple(convs), last[0])
+    return Groups(tuple(convs), joins[0]) if joins[0].integer("axis", 0) in axes else None
+
+
+def _only_consumer(graph: Graph, value: str, op: str) -> Node | None:
+    """Return the one node that takes a value, if it is of this op and makes something."""
+    nodes = graph.consumers(value)
+    return nodes[0] if len(nodes) == 1 and nodes[0].op == op and nodes[0].outputs else None
 
 
 def _maker(graph: Graph, value: str | None, *ops: str) -> Node | None:
@@ -147,7 +170,7 @@ def _split(graph: Graph, node: Node | None) -> tuple[str | None, float | None]:
 def _scalar(graph: Graph, node: Node, index: int) -> float | None:
     if index >= len(node.inputs):
         return None
-    numbers = graph.floats(node, node.inputs[index])
+    numbers = graph.floats(node, node.inputs[index], _MAX_CHANNELS)
     return float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.files import MAX_FILE_BYTES
+from alexnet_cy.weights.onnx.external import find_external
 from alexnet_cy.weights.onnx.messages import DATA_TYPES, EXTERNAL
 from alexnet_cy.weights.onnx.node import quoted
 from alexnet_cy.weights.protobuf.spans import Span, count_elements, spans_tensor
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alexnet_cy.weights.files import WeightsFile
-    from alexnet_cy.weights.onnx.external import ExternalFiles
 
 __all__ = ["OnnxTensor", "describe_tensor"]
 
@@ -123,9 +123,7 @@ class OnnxTensor:
         return tuple(np.frombuffer(data[: count * INT64_BYTES], "<i8").tolist())
 
 
-def describe_tensor(
-    file: WeightsFile, message: Any, beside: ExternalFiles | None = None
-) -> OnnxTensor:
+def describe_tensor(file: WeightsFile, message: Any) -> OnnxTensor:
     """Check a TensorProto and say where its numbers are.
 
     Parameters
@@ -134,8 +132,6 @@ def describe_tensor(
         Where it is.
     message : TensorProto
         As `wire.read_message` returns it.
-    beside : ExternalFiles, optional
-        Finds numbers in other files.
 
     Raises
     ------
@@ -157,7 +153,7 @@ def describe_tensor(
     if tensor.dtype not in _TYPED_FIELDS:
         raise _error(tensor, f"elements of {tensor.dtype}; {', '.join(_TYPED_FIELDS)} are read")
     if tensor.field == _ELSEWHERE:
-        return _external(tensor, message, beside)
+        return _external(tensor, message)
     if tensor.field not in ("raw_data", _TYPED_FIELDS[tensor.dtype]):
         raise _error(tensor, f"numbers of type {tensor.dtype} in {tensor.field}")
     if tensor.field != "int64_data":
@@ -167,13 +163,13 @@ def describe_tensor(
     return tensor
 
 
-def _external(tensor: OnnxTensor, message: Any, beside: ExternalFiles | None) -> OnnxTensor:
+def _external(tensor: OnnxTensor, message: Any) -> OnnxTensor:
     """Say where the numbers of a tensor are that another file has."""
     where = f"{tensor.file.path!r}: tensor {quoted(tensor.name)}"
     size_bytes = FLOAT_BYTES.get(tensor.dtype, INT64_BYTES) * prod(tensor.shape)
-    if beside is None or size_bytes > MAX_FILE_BYTES:
+    if size_bytes > MAX_FILE_BYTES:
         raise _error(tensor, f"{size_bytes} bytes in another file")
-    file, span = beside.find(message.external_data, size_bytes, where)
+    file, span = find_external(tensor.file, message.external_data, size_bytes, where)
     return OnnxTensor(file, tensor.name, tensor.shape, tensor.dtype, "raw_data", (span,), ())
 
 
