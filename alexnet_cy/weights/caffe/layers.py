@@ -18,6 +18,18 @@ __all__ = ["CaffeLayer", "LayerGraph", "clip", "list_layers"]
 MAX_LAYERS = 1000  # an AlexNet snapshot has about 25
 _MAX_PATH = 100  # layers between the image and the last one
 
+_SETTINGS = {
+    "BatchNorm": "batch_norm_param",
+    "Convolution": "convolution_param",
+    "InnerProduct": "inner_product_param",
+    "LRN": "lrn_param",
+    "Pooling": "pooling_param",
+    "Power": "power_param",
+    "ReLU": "relu_param",
+    "Scale": "scale_param",
+}
+_WITH_SETTINGS = frozenset({"Convolution", "Pooling"})
+
 # They change nothing at inference, or nothing but the shape.
 _IDENTITIES = frozenset({"Dropout", "Flatten", "Split"})
 
@@ -54,9 +66,15 @@ class CaffeLayer:
         """What errors call the layer."""
         return f"layer {clip(self.name)}"
 
-    def settings(self, name: str) -> Any | None:
-        """Return the settings message called `name`, None if the layer has none."""
-        return getattr(self.message, name) if self.message.HasField(name) else None
+    @property
+    def settings(self) -> Any:
+        """The settings of its type, with Caffe's defaults for what it does not state."""
+        return getattr(self.message, _SETTINGS[self.type]) if self.type in _SETTINGS else None
+
+    @property
+    def lacks_settings(self) -> bool:
+        """Whether it states none where every file that has any does: it may be anything."""
+        return self.type in _WITH_SETTINGS and not self.message.HasField(_SETTINGS[self.type])
 
 
 def list_layers(net: Any, path: str) -> list[CaffeLayer]:
@@ -146,7 +164,7 @@ class LayerGraph:
                 return ()
             (blob,) = layer.bottoms
             backwards += reversed(self._in_place.get(blob, []))
-            makers = [maker for maker in self._producers.get(blob, []) if maker.bottoms]
+            makers = [m for m in self._producers.get(blob, []) if not self._makes_data(m)]
             if not makers:
                 forwards = reversed(backwards)
                 return tuple(step for step in forwards if step.type not in _IDENTITIES)
@@ -165,6 +183,13 @@ class LayerGraph:
             blob in other.bottoms and not other.is_in_place
             for blob in layer.tops
             for other in self._computing
+        )
+
+    def _makes_data(self, layer: CaffeLayer) -> bool:
+        """Tell whether a layer reads images, or parts pairs of them (of siamese networks)."""
+        return not layer.bottoms or (
+            layer.type == "Slice"
+            and not any(maker.bottoms for maker in self._producers.get(layer.bottoms[0], []))
         )
 
     def _in_place_after(self, layer: CaffeLayer) -> list[CaffeLayer]:

@@ -14,7 +14,6 @@ from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.caffe.messages import CAFFE
-from alexnet_cy.weights.caffe.settings import caffe_padding
 from alexnet_cy.weights.protobuf.wire import encode_key, encode_varint
 from alexnet_cy.weights.writing import checked_tensors
 
@@ -133,15 +132,15 @@ def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ..
 
 def _set_window(settings: Any, spec: Conv | MaxPool, kernel_size: tuple[int, ...]) -> None:
     """Set kernel, stride and padding, which convolutions and pools have alike."""
-    padding = caffe_padding(spec)
-    if padding is None:
+    (top, bottom), (left, right) = spec.padding
+    if (top, left) != (bottom, right):
         raise WeightsError(
             f"{spec.name}: padding {spec.padding} differs from end to end; in a .caffemodel it "
             "cannot"
         )
     settings.kernel_h, settings.kernel_w = kernel_size
     settings.stride_h, settings.stride_w = spec.stride
-    settings.pad_h, settings.pad_w = padding
+    settings.pad_h, settings.pad_w = top, left
 
 
 def _write_layer(stream: BinaryIO, layer: Any, parameters: tuple[NDArray[np.float32], ...]) -> None:

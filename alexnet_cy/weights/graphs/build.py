@@ -121,6 +121,11 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
     for step in steps:
         last = folded[-1] if folded else None
         if isinstance(step, Affine):
+            if not (np.isfinite(step.factors).all() and np.isfinite(step.shifts).all()):
+                raise WeightsError(
+                    f"{path!r}: {step.where}: its numbers must be finite, no divisor zero and no "
+                    "variance negative"
+                )
             if last is None:
                 before = step if before is None else _composed(before, step)
             elif isinstance(last, Weighted) and not last.spec.relu:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
+
 from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from alexnet_cy.contracts.tensors import TensorRef
@@ -22,6 +23,7 @@ __all__ = [
     "SoftmaxStep",
     "Step",
     "Weighted",
+    "batch_norm",
 ]
 
 
@@ -62,7 +64,6 @@ class AveragePool(NamedTuple):
     kernel_size: Pair | None
     stride: Pair = (1, 1)
     padding: Padding = ((0, 0), (0, 0))
-    ceil_mode: bool = False
 
 
 class Relu(NamedTuple):
@@ -98,6 +99,20 @@ class Affine(NamedTuple):
     factors: NDArray[np.float64]
     shifts: NDArray[np.float64]
     averaged: bool = False
+
+
+def batch_norm(
+    where: str,
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    epsilon: float,
+    scale: NDArray[np.float64] | float = 1.0,
+    shift: NDArray[np.float64] | float = 0.0,
+) -> Affine:
+    """``y = (x - mean) * scale / sqrt(variance + epsilon) + shift``, in float64."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # `build` refuses these
+        factors = scale / np.sqrt(variance + epsilon)
+        return Affine(where, factors, shift - mean * factors)
 
 
 Step: TypeAlias = Weighted | Plain | AveragePool | Relu | Flatten | SoftmaxStep | Affine

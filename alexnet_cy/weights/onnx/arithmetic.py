@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.weights.graphs.steps import Affine
+from alexnet_cy.weights.graphs.steps import Affine, batch_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
-__all__ = ["batch_norm", "constant_arithmetic"]
+__all__ = ["constant_arithmetic", "normalisation"]
 
 
 MAX_CHANNELS = 100_000
@@ -41,7 +41,7 @@ def constant_arithmetic(
     Raises
     ------
     WeightsError
-        The other one is no constant, or has not one finite number for a channel.
+        The other one is no constant, or has not one number for a channel.
     """
     index = 1 - node.inputs.index(value)
     found = graph.floats(node, node.inputs[index], MAX_MEAN if of_pixels else MAX_CHANNELS)
@@ -52,9 +52,9 @@ def constant_arithmetic(
     if averaged and not (of_pixels and node.op in ("Add", "Sub") and found.ndim in (3, 4)):
         raise node.error(f"its numbers have shape {found.shape}; expected one for a channel")
     by_channel = np.moveaxis(found, channels_at, 0) if averaged else found
-    numbers: NDArray[np.float64] = by_channel.reshape(channels, -1).mean(axis=1)
     one, zero = np.ones(1), np.zeros(1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):  # `build` refuses what is not finite
+        numbers: NDArray[np.float64] = by_channel.reshape(channels, -1).mean(axis=1)
         match node.op, index:
             case "Add", _:
                 affine = Affine(node.label, one, numbers)
@@ -68,18 +68,16 @@ def constant_arithmetic(
                 affine = Affine(node.label, 1 / numbers, zero)
             case _:
                 raise node.error("a constant divided by an image")
-    return _finite(node, affine._replace(averaged=averaged))
+    return affine._replace(averaged=averaged)
 
 
-def batch_norm(graph: Graph, node: Node) -> Affine:
+def normalisation(graph: Graph, node: Node) -> Affine:
     """Return what a BatchNormalization of images computes at inference.
-
-    ``y = (x - mean) * scale / sqrt(variance + epsilon) + shift``, in float64.
 
     Raises
     ------
     WeightsError
-        It is that of training, or its inputs are no finite constants of one number for a channel.
+        It is that of training, or its inputs are no constants of one number for a channel.
     """
     if node.integer("training_mode", 0) or len(node.inputs) < 5:
         raise node.error("it is that of training")
@@ -88,12 +86,5 @@ def batch_norm(graph: Graph, node: Node) -> Affine:
     if len(known) != 4 or len({len(part) for part in known}) != 1:
         raise node.error("its four inputs are not constants of one number for each channel")
     scale, shift, mean, variance = known
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factors = scale / np.sqrt(variance + node.number("epsilon", 1e-5))
-        return _finite(node, Affine(node.label, factors, shift - mean * factors))
-
-
-def _finite(node: Node, affine: Affine) -> Affine:
-    if not (np.isfinite(affine.factors).all() and np.isfinite(affine.shifts).all()):
-        raise node.error("its numbers must be finite, no divisor zero and no variance negative")
-    return affine
+    epsilon = node.number("epsilon", 1e-5)
+    return batch_norm(node.label, mean, variance, epsilon, scale, shift)

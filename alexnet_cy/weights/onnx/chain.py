@@ -14,7 +14,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Linear
 from alexnet_cy.weights.graphs.derived import Joined
 from alexnet_cy.weights.graphs.steps import Affine, Flatten, Plain, Relu, SoftmaxStep, Weighted
-from alexnet_cy.weights.onnx.arithmetic import batch_norm, constant_arithmetic
+from alexnet_cy.weights.onnx.arithmetic import constant_arithmetic, normalisation
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import quoted
 from alexnet_cy.weights.onnx.patterns import (
@@ -148,7 +148,7 @@ class _Chain:
             case "ReduceMean":
                 self._reduce(node)
             case "BatchNormalization":
-                self.steps.append(batch_norm(self._graph, node))
+                self.steps.append(normalisation(self._graph, node))
             case "Softmax":
                 if node.integer("axis", -1) not in (1, -1):
                     raise node.error(f"axis: expected 1, got {node.integer('axis', -1)}")

@@ -233,6 +233,14 @@ def test_other_networks_are_what_they_are(tmp_path: Path, case: str) -> None:
         assert message in differences_of(tmp_path, layers, "caffe", CONNECTED)
 
 
+def test_head_of_a_file_without_settings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "network.caffemodel"
+    encoding = Encoding(settings=False)
+    path.write_bytes(encode(layers_of(encoding=encoding), encoding))
+    with pytest.raises(WeightsError, match="layer 'conv1' states no settings"):
+        caffemodel.read(path, head="fc7")
+
+
 def test_head_ends_the_network_elsewhere(tmp_path: Path) -> None:
     layers = in_place("fc8", "Sigmoid")(layers_of())
     path = tmp_path / "network.caffemodel"
