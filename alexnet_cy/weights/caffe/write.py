@@ -51,7 +51,7 @@ def write(
         The variant pads more at one end than at the other, which Caffe cannot be told.
     """
     network = get_variant(variant)
-    arrays = checked_tensors(tensors)
+    arrays = checked_tensors(tensors, network)
     noted = metadata or {}
     layers = list(_layers(network, arrays, noted.get("layer.fc8", "fc8")))
     net = CAFFE.message_class("NetParameter")(name=noted.get("name", network.title))
@@ -78,22 +78,13 @@ def _layers(
             continue
         name = classifier if spec.name == "fc8" else spec.name
         layer = new_layer(name=name, bottom=[blob], top=[name])
-        parameters = _parameters(spec, arrays) if isinstance(spec, Conv | Linear) else ()
+        kinds = ("weight", "bias") if isinstance(spec, Conv | Linear) else ()
+        parameters = tuple(arrays[f"{spec.name}.{kind}"] for kind in kinds)
         _describe(layer, spec, parameters)
         yield layer, parameters
         blob = name
         if isinstance(spec, Conv | Linear) and spec.relu:
             yield new_layer(name=f"relu_{name}", type="ReLU", bottom=[blob], top=[blob]), ()
-
-
-def _parameters(
-    spec: Conv | Linear, arrays: Mapping[str, NDArray[np.float32]]
-) -> tuple[NDArray[np.float32], ...]:
-    names = (f"{spec.name}.weight", f"{spec.name}.bias")
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise ValueError(f"tensors has no {' and no '.join(missing)}")
-    return tuple(arrays[name] for name in names)
 
 
 def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ...]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,10 +51,10 @@ class Weighted(NamedTuple):
 
 
 class Plain(NamedTuple):
-    """A normalisation or a max pooling; its name does not matter."""
+    """A normalisation or a pooling; its name does not matter."""
 
     where: str
-    spec: LRN | MaxPool
+    spec: LRN | MaxPool | AdaptiveAvgPool
 
 
 class AveragePool(NamedTuple):

@@ -44,7 +44,7 @@ def constant_arithmetic(
         The other one is no constant, or has not one number for a channel.
     """
     index = 1 - node.inputs.index(value)
-    found = graph.floats(node, node.inputs[index], MAX_MEAN if of_pixels else MAX_CHANNELS)
+    found = graph.floats(node.inputs[index], MAX_MEAN if of_pixels else MAX_CHANNELS)
     if found is None:
         raise node.error("its op is not part of any AlexNet, except with a constant")
     channels = 1 if found.size == 1 else ((1,) * 4 + found.shape)[channels_at]
@@ -81,7 +81,7 @@ def normalisation(graph: Graph, node: Node) -> Affine:
     """
     if node.integer("training_mode", 0) or len(node.inputs) < 5:
         raise node.error("it is that of training")
-    parts = [graph.floats(node, name, MAX_CHANNELS) for name in node.inputs[1:5]]
+    parts = [graph.floats(name, MAX_CHANNELS) for name in node.inputs[1:5]]
     known = [part.reshape(-1) for part in parts if part is not None]
     if len(known) != 4 or len({len(part) for part in known}) != 1:
         raise node.error("its four inputs are not constants of one number for each channel")

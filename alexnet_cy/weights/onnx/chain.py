@@ -27,11 +27,12 @@ from alexnet_cy.weights.onnx.windows import average_pool, convolution, max_pool,
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.graphs.build import Size
     from alexnet_cy.weights.graphs.steps import Step
+    from alexnet_cy.weights.onnx.constants import Constant
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
-    from alexnet_cy.weights.onnx.parameters import Parameter
 
 __all__ = ["follow"]
 
@@ -118,10 +119,14 @@ class _Chain:
             (last,) = nodes
             if not last.outputs:
                 raise last.error("it has no output")
-            self._step(last, value)
+            try:
+                self._step(last, value)
+            except (ValueError, TypeError) as error:
+                raise last.error(str(error)) from error
         return last.outputs[0]
 
     def _step(self, node: Node, value: str) -> None:
+        """Take a node that is not part of a pattern."""
         if node.op in _ARITHMETIC:
             self._arithmetic(node, value)
             return
@@ -162,19 +167,12 @@ class _Chain:
                     raise node.error("a cast to integers is not part of any AlexNet")
             case "Identity" | "Dropout":
                 pass
-            case "Pad" if self._pads_nothing(node):
-                pass
+            case "Pad" if set(self._graph.integers(node, "pads", 1)) == {0}:
+                pass  # torch writes it before an average
             case _:
                 raise node.error("its op is not part of any AlexNet")
         if node.op in _FUSED:
             self._activate(node)
-
-    def _pads_nothing(self, node: Node) -> bool:
-        """Tell whether a Pad adds no zeros, as torch writes it before an average."""
-        pads: list[int | None] = [*node.integers("pads", ())]
-        if not pads and len(node.inputs) > 1:
-            pads = self._graph.known(node.inputs[1])
-        return len(pads) > 0 and not any(pixels is None or pixels for pixels in pads)
 
     def _activate(self, node: Node) -> None:
         """Take the activation that ONNX Runtime has fused with a node."""
@@ -184,11 +182,10 @@ class _Chain:
 
     def _convolution(self, node: Node) -> Weighted:
         weight = self._weight(node, rank=4)
-        bias = self._bias(node, 2, weight.shape[0])
         is_first = not any(isinstance(step, Weighted | Plain) for step in self.steps)
         spec = convolution(node, weight.shape, self.size if is_first else (None, None))
-        numbers = None if bias is None else bias.reference()
-        return Weighted(node.label, spec, weight.reference(), numbers)
+        bias = self._bias(node, 2, weight.shape[0])
+        return Weighted(node.label, spec, weight.tensor(), bias)
 
     def _groups(self, nodes: tuple[Node, ...]) -> None:
         """Join convolutions of the parts of an image."""
@@ -227,15 +224,17 @@ class _Chain:
 
     def _reduce(self, node: Node) -> None:
         """Accept an average over the whole image."""
-        axes = node.integers("axes", ())
-        if not axes and len(node.inputs) > 1:
-            axes = tuple(axis for axis in self._graph.known(node.inputs[1]) if axis is not None)
-        wanted = {1, 2} if self._channels_last else {2, 3}
-        if {axis % 4 for axis in axes} != wanted:
-            raise node.error(f"axes: expected {sorted(wanted)}, got {list(axes)}")
+        self._expect_spatial_axes(node)
         self.steps.append(average_pool(node))
         if not node.integer("keepdims", 1):
             self._note_flat(node, None)
+
+    def _expect_spatial_axes(self, node: Node) -> None:
+        """Refuse a node that does not work on height and width."""
+        axes = self._graph.integers(node, "axes", 1)
+        spatial = [1, 2] if self._channels_last else [2, 3]
+        if sorted(axis % 4 for axis in axes if axis is not None) != spatial:
+            raise node.error(f"axes: expected {spatial}, got {axes}")
 
     def _flatten(self, node: Node) -> None:
         """Accept what makes (N, features) of (N, C, H, W), and leaves (N, features) as it is."""
@@ -244,15 +243,10 @@ class _Chain:
                 raise node.error(f"axis: expected 1, got {node.integer('axis', 1)}")
             target: list[int | None] = [None, -1]
         elif node.op == "Squeeze":
-            axes = node.integers("axes", ()) or tuple(
-                axis for name in node.inputs[1:] for axis in self._graph.known(name) if axis
-            )
-            spatial = {1, 2} if self._channels_last else {2, 3}
-            if {axis % 4 for axis in axes} != spatial:
-                raise node.error(f"axes: expected {sorted(spatial)}, got {list(axes)}")
+            self._expect_spatial_axes(node)
             target = [None, -1]
         else:
-            target = self._graph.reshape_target(node)
+            target = self._graph.integers(node, "shape", 1)
         empty = target[:1] == [0] and node.integer("allowzero", 0)
         if empty or not _is_flat(target, self._graph.axes[0]):
             raise node.error(f"shape: expected (images, features), got {target}")
@@ -279,11 +273,8 @@ class _Chain:
             raise node.error(f"its weight takes {in_features} features of {self._features}")
         self._features = out_features
         bias = self._bias(node, 2, out_features) if op == "Gemm" else None
-        numbers = None if bias is None else bias.reference()
         spec = Linear(node.label, out_features, relu=False)
-        self.steps.append(
-            Weighted(node.label, spec, weight.reference(), numbers, self._channels_last)
-        )
+        self.steps.append(Weighted(node.label, spec, weight.tensor(), bias, self._channels_last))
         self._channels_last = False
 
     def _arithmetic(self, node: Node, value: str) -> None:
@@ -294,8 +285,7 @@ class _Chain:
         last = self.steps[-1] if self.steps else None
         if node.op == "Add" and isinstance(last, Weighted) and last.bias is None:
             if isinstance(last.spec, Linear) and not last.spec.relu:
-                bias = self._bias(node, index, last.weight.shape[0])
-                self.steps[-1] = last._replace(bias=None if bias is None else bias.reference())
+                self.steps[-1] = last._replace(bias=self._bias(node, index, last.weight.shape[0]))
                 return
         self.steps.append(
             constant_arithmetic(
@@ -311,7 +301,7 @@ class _Chain:
         """Tell whether the image comes in with the channels as the last axis."""
         return not self._has_image_steps() and self._graph.axes[3] in (1, 2, 3, 4)
 
-    def _weight(self, node: Node, rank: int) -> Parameter:
+    def _weight(self, node: Node, rank: int) -> Constant:
         weight = self._graph.parameter(node, 1)
         if weight is None:
             raise node.error("it has no weight")
@@ -319,13 +309,13 @@ class _Chain:
             raise node.error(f"its weight has shape {weight.shape}; expected {rank} axes")
         return weight
 
-    def _bias(self, node: Node, index: int, channels: int) -> Parameter | None:
+    def _bias(self, node: Node, index: int, channels: int) -> TensorRef | None:
         bias = self._graph.parameter(node, index)
         if bias is None:
             return None
         if bias.shape not in ((channels,), (1, channels)):
             raise node.error(f"its bias has shape {bias.shape}; expected ({channels},)")
-        return bias.reshaped((channels,))
+        return bias.reshaped((channels,)).tensor()
 
 
 def _is_flat(target: list[int | None], batch_size: int | None) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_cy.weights.onnx.tensors import describe_tensor
+from alexnet_cy.weights.onnx.constants import tensor_constant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,9 +43,9 @@ def evaluate(graph: Graph, value: str, depth: int = _MAX_DEPTH) -> NDArray[np.in
     """
     tensor = graph.tensor(value)
     if tensor is not None:
-        if tensor.dtype != "I64":
+        if tensor.integers is None:
             return None
-        return np.array(tensor.read_integers(), np.int64).reshape(tensor.shape)
+        return np.array(tensor.integers, np.int64).reshape(tensor.shape)
     node = graph.producer(value)
     if node is None or depth == 0 or len(node.inputs) > _MAX_NUMBERS:
         return None
@@ -55,7 +55,7 @@ def evaluate(graph: Graph, value: str, depth: int = _MAX_DEPTH) -> NDArray[np.in
     if node.op not in _OPS:
         return None
     filler = node.tensor("value") if node.op == "ConstantOfShape" else None
-    if filler is not None and any(describe_tensor(graph.file, filler).read_integers()):
+    if filler is not None and any(tensor_constant(graph.file, filler).integers or (1,)):
         return None
     inputs = [evaluate(graph, name, depth - 1) for name in node.inputs]
     known = [array for array in inputs if array is not None]

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.network.specs import LRN
-from alexnet_cy.weights.onnx.integers import evaluate
 
 if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
@@ -74,10 +73,11 @@ def find_norm(graph: Graph, value: str) -> Norm | None:
     if any(pool.integers("pads", (0,))) or pool.text("auto_pad", "NOTSET") != "NOTSET":
         return None
     source, padded = pool.inputs[0], [0] * 10
-    while (pad := _maker(graph, source, "Pad")) is not None:
-        pads = _pads(graph, pad)
-        if pads is None:
-            return None
+    for _ in range(_MAX_SHAPE_CHANGES):
+        pad = _maker(graph, source, "Pad")
+        pads = None if pad is None else _pads(graph, pad)
+        if pad is None or pads is None:
+            break
         padded = [a + b for a, b in zip(padded, pads, strict=True)]
         source = pad.inputs[0]
     half = size // 2
@@ -170,7 +170,7 @@ def _split(graph: Graph, node: Node | None) -> tuple[str | None, float | None]:
 def _scalar(graph: Graph, node: Node, index: int) -> float | None:
     if index >= len(node.inputs):
         return None
-    numbers = graph.floats(node, node.inputs[index], _MAX_CHANNELS)
+    numbers = graph.floats(node.inputs[index], _MAX_CHANNELS)
     return float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
 
 
@@ -179,8 +179,5 @@ def _pads(graph: Graph, pad: Node) -> list[int] | None:
     value = _scalar(graph, pad, 2) if len(pad.inputs) > 2 and pad.inputs[2] else 0.0
     if pad.text("mode", "constant") != "constant" or value or pad.number("value", 0.0):
         return None
-    pads = list(pad.integers("pads", ()))
-    if not pads and len(pad.inputs) > 1:
-        known = evaluate(graph, pad.inputs[1])
-        pads = [] if known is None else known.reshape(-1).tolist()
+    pads = [zeros for zeros in graph.integers(pad, "pads", 1) if zeros is not None]
     return pads if len(pads) == 10 else None

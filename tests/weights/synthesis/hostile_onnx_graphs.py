@@ -188,6 +188,18 @@ def _unfit_graphs() -> dict[str, tuple[bytes, str]]:
             value = writer.add("Identity", [value])
         writer.node("Conv").input[1] = value
 
+    def pads_in_a_circle(writer: Writer) -> None:
+        """Divide by what looks like torch's normalisation, with two Pads that take each other."""
+        value = writer.node("Relu").output[0]
+        pads = tuple([0, 0, 2, 0, 0] * 2)
+        first = writer.add("Pad", [value], pads=pads)
+        writer.node("Pad").input[0] = writer.add("Pad", [first], pads=pads)
+        number = writer.constant("number", np.ones(1, np.float32))
+        average = writer.add("AveragePool", [first], kernel_shape=(5, 1, 1))
+        scaled = writer.add("Mul", [average, number])
+        power = writer.add("Pow", [writer.add("Add", [scaled, number]), number])
+        writer.add("Div", [value, power])
+
     changes: dict[str, tuple[Change, str]] = {
         "without norm1": (
             without("LRN"),
@@ -230,6 +242,7 @@ def _unfit_graphs() -> dict[str, tuple[bytes, str]]:
         "a bias for a weight": (bias_for_weight, "expected 4 axes"),
         "the bias of another layer": (other_bias, r"its bias has shape \(5,\); expected \(6,\)"),
         "a weight behind 20 nodes": (many_identities, "is not a constant"),
+        "pads in a circle": (pads_in_a_circle, "the graph branches here"),
     }
     return {what: (changed(change), pattern) for what, (change, pattern) in changes.items()}
 
