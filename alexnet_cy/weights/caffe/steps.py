@@ -12,6 +12,7 @@ from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
 from alexnet_cy.weights.caffe.blobs import blob_array, blob_shape, parameter_ref
 from alexnet_cy.weights.caffe.layers import clip
 from alexnet_cy.weights.graphs.steps import (
+    MAX_CHANNELS,
     Affine,
     AveragePool,
     Plain,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["as_step", "parameters"]
-
-MAX_CHANNELS = 100_000
 
 _WEIGHT_AXES = {"Convolution": 4, "InnerProduct": 2}
 

@@ -18,7 +18,6 @@ import numpy as np
 from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.bounds import MAX_LAYERS
 from alexnet_cy.network.recognition import recognise
 from alexnet_cy.network.specs import AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
@@ -46,7 +45,6 @@ Size: TypeAlias = tuple[int | None, int | None]
 
 # What networks have been trained at, and then every size up to the largest of them.
 _USUAL_SIZES = (227, 224, 256, 299, 320, 384, 448, 512, 32, 64, 96, 128)
-_MOST_STEPS = 4 * MAX_LAYERS
 
 
 class Built(NamedTuple):
@@ -87,8 +85,6 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
     WeightsError
         The steps make no network: the message names the one that does not fit, and why.
     """
-    if len(steps) > _MOST_STEPS:
-        raise WeightsError(f"{path!r}: {len(steps)} steps; at most {_MOST_STEPS} are read")
     folded, metadata = _fold(path, steps)
     weighted = [step for step in folded if isinstance(step, Weighted)]
     if not weighted or not isinstance(weighted[0].spec, Conv):

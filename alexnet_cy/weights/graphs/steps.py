@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from alexnet_cy.network.bounds import MAX_LAYERS
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from alexnet_cy.network.windows import Padding, Pair
 
 __all__ = [
+    "MAX_CHANNELS",
+    "MAX_STEPS",
     "Affine",
     "AveragePool",
     "Flatten",
@@ -25,6 +28,12 @@ __all__ = [
     "Weighted",
     "batch_norm",
 ]
+
+MAX_CHANNELS = 1 << 15
+"""The most channels that a graph has arithmetic for; AlexNet's widest layers have 4096."""
+
+MAX_STEPS = 4 * MAX_LAYERS
+"""The most steps of a graph: each layer with a ReLU and some arithmetic."""
 
 
 class Weighted(NamedTuple):

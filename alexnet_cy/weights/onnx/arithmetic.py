@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.weights.graphs.steps import Affine, batch_norm
+from alexnet_cy.weights.graphs.steps import MAX_CHANNELS, Affine, batch_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["constant_arithmetic", "normalisation"]
 
 
-MAX_CHANNELS = 100_000
 MAX_MEAN = 1 << 20  # 3 x 512 x 512 is less
 
 

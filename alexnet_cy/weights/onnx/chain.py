@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Linear
 from alexnet_cy.weights.graphs.derived import Joined
-from alexnet_cy.weights.graphs.steps import Affine, Flatten, Plain, Relu, SoftmaxStep, Weighted
+from alexnet_cy.weights.graphs.steps import (
+    MAX_STEPS,
+    Affine,
+    Flatten,
+    Plain,
+    Relu,
+    SoftmaxStep,
+    Weighted,
+)
 from alexnet_cy.weights.onnx.arithmetic import constant_arithmetic, normalisation
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import quoted
@@ -96,6 +104,8 @@ class _Chain:
             if not nodes:
                 break
             value = self._next(value, nodes)
+            if len(self.steps) > MAX_STEPS:
+                raise nodes[0].error(f"more than {MAX_STEPS} steps; an AlexNet has about 30")
         if value not in graph.output_names:
             raise WeightsError(
                 f"{graph.file.path!r}: following the graph from its input ends at {quoted(value)}, "

@@ -11,7 +11,7 @@ import numpy as np
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.graphs.derived import Filled
 from alexnet_cy.weights.onnx.constants import MAX_RANK, Constant, tensor_constant
-from alexnet_cy.weights.onnx.integers import evaluate
+from alexnet_cy.weights.onnx.integers import Integers
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import Node, quoted
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
@@ -67,6 +67,7 @@ class Graph:
         self.nodes = [Node(file, node) for node in message.node]
         self.output_names = {output.name for output in message.output}
         self._tensors: dict[str, Any] = {}
+        self._integers = Integers(self)
         self._producers: dict[str, Node] = {}
         self._consumers: dict[str, list[Node]] = {}
         for tensor in message.initializer:
@@ -151,13 +152,13 @@ class Graph:
         parts = (value,) if maker is None or maker.op != "Concat" else maker.inputs
         found: list[int | None] = []
         for part in parts[:_MAX_CONCATENATED]:
-            numbers = evaluate(self, part)
+            numbers = self._integers.evaluate(part)
             found += [None] if numbers is None else numbers.reshape(-1).tolist()
         return found
 
     def _filled(self, node: Node) -> Constant:
         """Return what a ConstantOfShape makes."""
-        shape = evaluate(self, node.inputs[0])
+        shape = self._integers.evaluate(node.inputs[0])
         if shape is None or shape.ndim != 1 or len(shape) > MAX_RANK or (shape < 1).any():
             raise node.error("its shape is not constant, or not positive")
         sizes = tuple(shape.tolist())

@@ -11,6 +11,7 @@ torch has no op for its local response normalisation and none for groups that we
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.network.specs import LRN
@@ -34,7 +35,6 @@ TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 # Behind one another between the square and the average, and the average and the factor.
 _MAX_SHAPE_CHANGES = 6
 _MAX_GROUPS = 64
-_MAX_CHANNELS = 100_000
 _BRANCH_OPS = ({"Squeeze"}, {"Identity"})
 
 
@@ -58,11 +58,9 @@ def find_norm(graph: Graph, value: str) -> Norm | None:
     div = next((n for n in nodes if n.op == "Div" and n.inputs[:1] == (value,)), None)
     if div is None or len(div.inputs) != 2:
         return None
-    power = _maker(graph, div.inputs[1], "Pow")
-    beta = None if power is None else _scalar(graph, power, 1)
-    add = None if power is None else _maker(graph, power.inputs[0], "Add")
-    total, k = _split(graph, add)
-    scaled, alpha = _split(graph, _maker(graph, total, "Mul"))
+    power, beta = _split(graph, div.inputs[1], "Pow")
+    total, k = _split(graph, power, "Add")
+    scaled, alpha = _split(graph, total, "Mul")
     pool = _behind(graph, scaled, "AveragePool")
     if beta is None or k is None or alpha is None or pool is None:
         return None
@@ -156,22 +154,22 @@ def _condition_of(graph: Graph, node: Node) -> str | None:
     return value if branches == list(_BRANCH_OPS) else None
 
 
-def _split(graph: Graph, node: Node | None) -> tuple[str | None, float | None]:
-    """Return of an Add or Mul of a value and a number the name of the one, and the other."""
-    if node is None or len(node.inputs) != 2:
-        return None, None
-    for number in (1, 0):
-        scalar = _scalar(graph, node, number)
-        if scalar is not None:
+def _split(graph: Graph, value: str | None, op: str) -> tuple[str | None, float | None]:
+    """Return of what an op makes of a value and a number the name of the one, and the other."""
+    node = _maker(graph, value, op)
+    for number in (1, 0) if op != "Pow" else (1,):
+        scalar = None if node is None else _scalar(graph, node, number)
+        if node is not None and len(node.inputs) == 2 and scalar is not None:
             return node.inputs[1 - number], scalar
     return None, None
 
 
 def _scalar(graph: Graph, node: Node, index: int) -> float | None:
-    if index >= len(node.inputs):
+    """Return a constant of one number that a node takes."""
+    constant = graph.constant(node.inputs[index]) if index < len(node.inputs) else None
+    if constant is None or constant.make is None or prod(constant.shape) != 1:
         return None
-    numbers = graph.floats(node.inputs[index], _MAX_CHANNELS)
-    return float(numbers.reshape(-1)[0]) if numbers is not None and numbers.size == 1 else None
+    return float(constant.tensor().read().reshape(-1)[0])
 
 
 def _pads(graph: Graph, pad: Node) -> list[int] | None:
