@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network.norm_region import Region
     from alexnet_cy.network.windows import Padding, Pair
     from alexnet_cy.weights.caffe.layers import CaffeLayer
     from alexnet_cy.weights.files import WeightsFile
@@ -37,9 +38,9 @@ _WEIGHT_AXES = {"Convolution": 4, "InnerProduct": 2}
 
 # Enumerations of caffe.proto.
 _MAX, _AVERAGE = 0, 1
-_POOL_METHODS = ("MAX", "AVE", "STOCHASTIC")
-_ROUND_MODES = ("CEIL", "FLOOR")
-_NORM_REGIONS = ("ACROSS_CHANNELS", "WITHIN_CHANNEL")
+_POOL_METHODS = {_MAX: "MAX", _AVERAGE: "AVE", 2: "STOCHASTIC"}
+_CEIL, _FLOOR = 0, 1
+_NORM_REGIONS: tuple[Region, ...] = ("across_channels", "within_channel")
 
 
 def as_step(file: WeightsFile, layer: CaffeLayer) -> Step:
@@ -83,11 +84,7 @@ def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
         case "Pooling":
             return _pooling(layer)
         case "LRN":
-            region, size = _named(_NORM_REGIONS, settings.norm_region), settings.local_size
-            _expect(layer, "norm_region", region, "ACROSS_CHANNELS")
-            if size % 2 == 0:
-                raise ValueError(f"{label}: local_size is {size}, not odd")
-            return Plain(label, LRN(label, size, settings.alpha, settings.beta, settings.k))
+            return _norm(label, settings)
         case "ReLU":
             _expect(layer, "negative_slope", settings.negative_slope, 0.0)
             return Relu(label)
@@ -109,17 +106,33 @@ def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
             raise ValueError(f"{label} is of type {clip(other)}, which no AlexNet has")
 
 
+def _norm(label: str, settings: Any) -> Step:
+    size, k = settings.local_size, settings.k
+    if not 0 <= settings.norm_region < len(_NORM_REGIONS):
+        raise ValueError(f"{label}: norm_region is {settings.norm_region}, not ACROSS_CHANNELS")
+    region = _NORM_REGIONS[settings.norm_region]
+    if size % 2 == 0:
+        raise ValueError(f"{label}: local_size is {size}, not odd")
+    if region == "within_channel" and k != 1:
+        raise ValueError(
+            f"{label}: k is {k:g} within channels; Caffe ignores it there, but not through cuDNN, "
+            "and the file does not say which it was trained with"
+        )
+    return Plain(label, LRN(label, size, settings.alpha, settings.beta, k, region=region))
+
+
 def _pooling(layer: CaffeLayer) -> Step:
     label, settings = layer.label, layer.settings
     kernel = _pair(layer, "kernel_size", "kernel", 0)
     stride, padding = _stride_and_padding(layer)
-    rounding = _named(_ROUND_MODES, settings.round_mode)
-    is_global = settings.global_pooling
-    if settings.pool == _MAX and not is_global:
-        return Plain(label, MaxPool(label, kernel, stride, padding, rounding == "CEIL"))
+    ceil_mode = settings.round_mode == _CEIL
+    if not ceil_mode and settings.round_mode != _FLOOR:
+        raise ValueError(f"{label}: round_mode is {settings.round_mode}, neither CEIL nor FLOOR")
+    if settings.pool == _MAX and not settings.global_pooling:
+        return Plain(label, MaxPool(label, kernel, stride, padding, ceil_mode))
     if settings.pool != _AVERAGE:
-        raise ValueError(f"{label}: pool is {_named(_POOL_METHODS, settings.pool)}")
-    if is_global:
+        raise ValueError(f"{label}: pool is {_POOL_METHODS.get(settings.pool, settings.pool)}")
+    if settings.global_pooling:
         return AveragePool(label, None)
     if min(*kernel, *stride) < 1:
         raise ValueError(f"{label}: kernel_size is {kernel}")
@@ -195,10 +208,6 @@ def _both(layer: CaffeLayer, name: str, default: int) -> Pair:
     if len(values) > 2:
         raise ValueError(f"{layer.label}: {name} has more than two values; an image has two axes")
     return values[0], values[-1]
-
-
-def _named(names: tuple[str, ...], number: int) -> str:
-    return names[number] if 0 <= number < len(names) else str(number)
 
 
 def _expect(layer: CaffeLayer, name: str, found: object, wanted: object) -> None:

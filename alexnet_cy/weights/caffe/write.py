@@ -32,6 +32,7 @@ __all__ = ["write"]
 _LAYER, _BLOBS, _DATA = 100, 7, 5
 _FLOOR = 1  # PoolingParameter.RoundMode
 _AVERAGE = 1  # PoolingParameter.PoolMethod
+_WITHIN_CHANNEL = 1  # LRNParameter.NormRegion
 
 
 def write(
@@ -48,7 +49,8 @@ def write(
     Raises
     ------
     WeightsError
-        The variant pads more at one end than at the other, which Caffe cannot be told.
+        The variant pads more at one end than at the other, or normalises within channels with
+        another k than 1, which Caffe cannot be told.
     """
     network = get_variant(variant)
     arrays = checked_tensors(tensors, network)
@@ -114,6 +116,12 @@ def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ..
             layer.lrn_param.alpha = spec.ops_alpha
             layer.lrn_param.beta = spec.beta
             layer.lrn_param.k = spec.k
+            if spec.within_channel:
+                if spec.k != 1:
+                    raise WeightsError(
+                        f"{spec.name}: k is {spec.k:g}; within channels Caffe computes with 1"
+                    )
+                layer.lrn_param.norm_region = _WITHIN_CHANNEL
         case Linear():
             layer.type = "InnerProduct"
             layer.inner_product_param.num_output = len(parameters[0])

@@ -107,6 +107,8 @@ def _operation(
                 "pads": _pads(layer),
                 "strides": layer.stride,
             }
+        case LRN(region="within_channel"):
+            raise WeightsError(f"{layer.name}: a normalisation within channels has no op of ONNX")
         case LRN():  # ONNX divides alpha by size
             return "LRN", {
                 "alpha": layer.ops_alpha,

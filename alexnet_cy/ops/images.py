@@ -1,23 +1,11 @@
-"""The operations of AlexNet one by one, with PyTorch's names for their arguments.
-
-Every function takes and returns float32 arrays, images as (N, C, H, W). float16, float64, other
-byte orders and memory layouts are converted; integers, complex numbers and objects are refused.
-Inputs are never written to; results are new arrays. `threads` is the number of threads, None for
-the default (see `alexnet_cy.machine.threads.resolve_threads`); it does not change a bit of the
-result, and neither does the number of images.
-
-Inside, images are (N, H, W, C); the conversion of x and y is part of the cost of a call here. A
-whole network (`alexnet_cy.AlexNet`) converts once.
-"""
+"""The operations on images (N, C, H, W)."""
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.scalars import as_count, as_real
-from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.arrays import aligned_zeros, as_float32
 from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, choose_algorithm
 from alexnet_cy.engine.ops_convolution import (
@@ -27,20 +15,17 @@ from alexnet_cy.engine.ops_convolution import (
     to_nchw,
     to_nhwc,
 )
-from alexnet_cy.engine.packed.linear_packing import pack_linear
-from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax
+from alexnet_cy.kernels import _lrn, _pool
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.machine.threads import resolve_threads
+from alexnet_cy.network.norm_region import Region, check_region
 from alexnet_cy.network.windows import Padding, PairLike, as_padding, as_pair
 
 __all__ = [
     "adaptive_avg_pool2d",
     "conv2d",
-    "linear",
     "local_response_norm",
     "max_pool2d",
-    "relu",
-    "softmax",
 ]
 
 IMAGES = "(N, C, H, W)"
@@ -225,21 +210,29 @@ def local_response_norm(
     alpha: float = 1e-4,
     beta: float = 0.75,
     k: float = 1.0,
+    region: Region = "across_channels",
     threads: int | None = None,
 ) -> Float32Array:
-    """Normalise across channels.
+    """Normalise across channels, or within each.
 
     ``y[c] = x[c] * (k + alpha / size * sum of x[j]**2) ** -beta`` over the channels j from
     c - size // 2 to c + (size - 1) // 2 that exist (Caffe's LRN and PyTorch's LocalResponseNorm;
     the paper of 2012 and TensorFlow do not divide alpha: multiply theirs by size).
 
+    Within a channel, Caffe's ``norm_region: WITHIN_CHANNEL``,
+    ``y[h, w] = x[h, w] * (k + alpha / size**2 * sum of x[i, j]**2) ** -beta`` over the pixels
+    of the same channel with abs(i - h) and abs(j - w) up to (size - 1) / 2 that exist; alpha is
+    divided by size**2 at the borders too, as by Caffe. Caffe on a CPU has k = 1 there.
+
     Parameters
     ----------
     x : array_like, shape (N, C, H, W)
     size : int
-        Channels in the window, at least 1.
+        Channels in the window, at least 1; or pixels along each side of it, an odd number.
     alpha, beta, k : float
         beta = 0.75 is computed with square roots; any other with a power function.
+    region : {"across_channels", "within_channel"}
+        Where the window is.
     threads : int, optional
 
     Returns
@@ -254,95 +247,13 @@ def local_response_norm(
     images = as_float32(x, "x", 4, IMAGES)
     n_threads = resolve_threads(threads)
     window = as_count(size, "size")
+    check_region(region, window)
     factor, exponent, offset = as_real(alpha, "alpha"), as_real(beta, "beta"), as_real(k, "k")
-    y = to_nhwc(images, n_threads)
-    norm = _lrn.LocalResponseNorm(active_kernels(), y, y, window, factor, exponent, offset)
+    within = region == "within_channel"
+    pixels = to_nhwc(images, n_threads)
+    y = aligned_zeros(pixels.shape) if within else pixels
+    norm = _lrn.LocalResponseNorm(
+        active_kernels(), pixels, y, window, factor, exponent, offset, within
+    )
     norm.run(n_threads)
     return to_nchw(y, n_threads)
-
-
-def linear(
-    x: ArrayLike,
-    weight: ArrayLike,
-    bias: ArrayLike | None = None,
-    *,
-    relu: bool = False,
-    threads: int | None = None,
-) -> Float32Array:
-    """Multiply by a matrix: ``y[n, o] = bias[o] + sum over i of x[n, i] * weight[o, i]``.
-
-    Parameters
-    ----------
-    x : array_like, shape (N, I)
-    weight : array_like, shape (O, I)
-    bias : array_like, shape (O,), optional
-    relu : bool
-        max(0, y).
-    threads : int, optional
-
-    Returns
-    -------
-    ndarray of float32, shape (N, O)
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument does not fit; the message names it, what came and what is needed.
-    """
-    vectors = as_float32(x, "x", 2, "(N, I)")
-    matrix = as_float32(weight, "weight", 2, "(O, I)")
-    offsets = None if bias is None else as_float32(bias, "bias", 1, "(O,)")
-    n_threads = resolve_threads(threads)
-    if 0 in matrix.shape:
-        raise ValueError(f"weight: no axis may be empty, got shape {matrix.shape}")
-    if vectors.shape[1] != matrix.shape[1]:
-        raise ValueError(
-            f"x: need shape (N, {matrix.shape[1]}) for weight of shape {matrix.shape}, "
-            f"got {vectors.shape}"
-        )
-    if offsets is not None and offsets.shape != matrix.shape[:1]:
-        raise ValueError(f"bias: need shape ({matrix.shape[0]},), got {offsets.shape}")
-    packed = pack_linear(ArrayTensor(matrix), offsets, active_kernels(), n_threads)
-    y = np.empty((vectors.shape[0], matrix.shape[0]), np.float32)
-    _linear.Linear(packed, vectors, y, relu).run(n_threads)
-    return y
-
-
-def relu(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
-    """Return ``max(0, x)`` for an array of any shape; NaN stays NaN.
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument does not fit; the message names it, what came and what is needed.
-    """
-    values = as_float32(x, "x")
-    y = np.empty(values.shape, np.float32)
-    n_threads = resolve_threads(threads)
-    _softmax.Relu(active_kernels(), values.reshape(-1), y.reshape(-1)).run(n_threads)
-    return y
-
-
-def softmax(x: ArrayLike, *, threads: int | None = None) -> Float32Array:
-    """Return ``exp(x - m) / sum(exp(x - m))`` along the last axis, m the maximum along it.
-
-    Parameters
-    ----------
-    x : array_like, shape (N, F)
-        A row with a NaN or +inf gives a row of NaN.
-    threads : int, optional
-
-    Returns
-    -------
-    ndarray of float32, shape (N, F)
-
-    Raises
-    ------
-    TypeError, ValueError
-        An argument does not fit; the message names it, what came and what is needed.
-    """
-    rows = as_float32(x, "x", 2, "(N, F)")
-    y = np.empty(rows.shape, np.float32)
-    n_threads = resolve_threads(threads)
-    _softmax.Softmax(active_kernels(), rows, y).run(n_threads)
-    return y
