@@ -114,8 +114,8 @@ def list_layers(net: Any, path: str) -> list[CaffeLayer]:
             "layer), which is not read; convert it with Caffe's upgrade_net_proto_binary"
         )
     return [
-        CaffeLayer(layer.name, _type_name(layer.type), tuple(layer.bottom), tuple(layer.top), layer)
-        for layer in (net.layers or net.layer)
+        CaffeLayer(x.name, _type_name(x.type), tuple(x.bottom), tuple(x.top), x)
+        for x in (net.layers or net.layer)
     ]
 
 
@@ -158,7 +158,8 @@ class LayerGraph:
             has more than one thing, so that there is no single path, or if the path has more than
             100 layers.
         """
-        backwards = [*self._in_place_after(layer), layer]
+        backwards = [x for blob in layer.tops for x in reversed(self._in_place.get(blob, []))]
+        backwards.append(layer)
         for _ in range(_MAX_PATH):
             if len(layer.bottoms) != 1:
                 return ()
@@ -176,14 +177,8 @@ class LayerGraph:
 
     def ends(self) -> list[CaffeLayer]:
         """Return the layers whose results no other layer computes with."""
-        return [layer for layer in self._computing if not self._is_read(layer)]
-
-    def _is_read(self, layer: CaffeLayer) -> bool:
-        return any(
-            blob in other.bottoms and not other.is_in_place
-            for blob in layer.tops
-            for other in self._computing
-        )
+        read = {blob for layer in self._computing for blob in layer.bottoms}
+        return [layer for layer in self._computing if read.isdisjoint(layer.tops)]
 
     def _makes_data(self, layer: CaffeLayer) -> bool:
         """Tell whether a layer reads images, or parts pairs of them (of siamese networks)."""
@@ -191,9 +186,6 @@ class LayerGraph:
             layer.type == "Slice"
             and not any(maker.bottoms for maker in self._producers.get(layer.bottoms[0], []))
         )
-
-    def _in_place_after(self, layer: CaffeLayer) -> list[CaffeLayer]:
-        return [step for blob in layer.tops for step in reversed(self._in_place.get(blob, []))]
 
 
 def _only_looks(layer: CaffeLayer) -> bool:

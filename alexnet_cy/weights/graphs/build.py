@@ -134,9 +134,9 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
         elif isinstance(step, Relu):
             _rectify(path, folded, step)
         elif before is not None and isinstance(step, Weighted):
-            prepared = take_in(path, before, step)
-            folded.append(prepared.first)
-            metadata, before = prepared.metadata, None
+            first, metadata = take_in(path, before, step)
+            folded.append(first)
+            before = None
         else:
             folded.append(step)
     return folded, metadata

@@ -10,7 +10,7 @@ A factor can always become part of the weights.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.graphs.steps import Affine, Weighted
 
-__all__ = ["NOTE_KEY", "Prepared", "take_in"]
+__all__ = ["NOTE_KEY", "take_in"]
 
 NOTE_KEY = "images_note"
 """What users must hear of the images that a graph takes, in the metadata."""
@@ -41,21 +41,7 @@ _TOLERANCE = 1e-5
 _LARGEST_UNIT_MEAN = 1.0
 
 
-class Prepared(NamedTuple):
-    """The first convolution, and how the images for it are prepared.
-
-    Attributes
-    ----------
-    first : Weighted
-    metadata : dict of str to str
-        Preset and mean, where the graph says something about them.
-    """
-
-    first: Weighted
-    metadata: dict[str, str]
-
-
-def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
+def take_in(path: str, arithmetic: Affine, first: Weighted) -> tuple[Weighted, dict[str, str]]:
     """Make arithmetic on pixels part of what follows it.
 
     Parameters
@@ -65,6 +51,13 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
     arithmetic : Affine
     first : Weighted
         The convolution behind it.
+
+    Returns
+    -------
+    Weighted
+        The first convolution.
+    dict of str to str
+        Preset and mean of the images, as metadata, where the graph says something about them.
 
     Raises
     ------
@@ -84,13 +77,13 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
     mean = -shifts / factors
     is_rgb = mean[0] > mean[-1]  # ImageNet's means rise from blue to red
     if _is_torchvisions(mean, factors):
-        return Prepared(first, {PRESET_KEY: "torchvision"})
+        return first, {PRESET_KEY: "torchvision"}
     if 0 < np.abs(mean).max() <= _LARGEST_UNIT_MEAN:
         raise WeightsError(
             f"{where}: subtracts the mean {_listed(mean)}, so the images are not pixels from 0 to "
             "255, and torchvision's mean and deviation are others; save the network without it"
         )
-    weight = Changed(first.weight, first.weight.shape, lambda w: w * _per_input(factors))
+    weight = Changed(first.weight, first.weight.shape, lambda w: w * factors[:, None, None])
     bias = first.bias
     if mean.any() and first.spec.padding == NO_PADDING and not arithmetic.averaged:
         bias = _shifted_bias(first.weight, first.bias, shifts)
@@ -111,7 +104,7 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
             f"{arithmetic.where} subtracts a mean of its own from every pixel; its averages, "
             f"{_listed(mean)}, are subtracted in their place, so results differ a little"
         )
-    return Prepared(first._replace(weight=weight, bias=bias), metadata)
+    return first._replace(weight=weight, bias=bias), metadata
 
 
 def _is_torchvisions(mean: NDArray[np.float64], factors: NDArray[np.float64]) -> bool:
@@ -134,10 +127,6 @@ def _shifted_bias(
     if bias is None:
         bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
     return Changed(bias, bias.shape, shifted)
-
-
-def _per_input(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return factors[:, None, None]
 
 
 def _listed(values: NDArray[np.float64]) -> str:

@@ -103,7 +103,10 @@ class _Chain:
             nodes = graph.consumers(value)
             if not nodes:
                 break
-            value = self._next(value, nodes)
+            try:
+                value = self._next(value, nodes)
+            except (ValueError, TypeError) as error:  # of a layer that cannot be
+                raise nodes[0].error(str(error)) from error
             if len(self.steps) > MAX_STEPS:
                 raise nodes[0].error(f"more than {MAX_STEPS} steps; an AlexNet has about 30")
         if value not in graph.output_names:
@@ -116,12 +119,13 @@ class _Chain:
         """Take the node, or the nodes, that a value goes into; return the value behind them."""
         normalised = find_norm(self._graph, value)
         groups = find_groups(self._graph, value, channels_last=self._channels_last)
+        step: Step | None
         if normalised is not None and not self._channels_last and not self._is_flat:
-            self.steps.append(Plain(normalised.last.label, normalised.spec))
-            last = normalised.last
+            spec, last = normalised
+            step = Plain(last.label, spec)
         elif groups is not None and not self._is_flat:
-            self._groups(groups.convs)
-            last = groups.last
+            convs, last = groups
+            step = self._groups(convs)
         elif len(nodes) > 1:
             labels = ", ".join(node.label for node in nodes[:4])
             raise nodes[0].error(f"the graph branches here, into {labels}")
@@ -129,17 +133,17 @@ class _Chain:
             (last,) = nodes
             if not last.outputs:
                 raise last.error("it has no output")
-            try:
-                self._step(last, value)
-            except (ValueError, TypeError) as error:
-                raise last.error(str(error)) from error
+            step = self._step(last, value)
+        if step is not None:
+            self.steps.append(step)
+        if last.op in _FUSED:
+            self.steps.append(_activation(last))
         return last.outputs[0]
 
-    def _step(self, node: Node, value: str) -> None:
-        """Take a node that is not part of a pattern."""
+    def _step(self, node: Node, value: str) -> Step | None:
+        """Return what a node computes that is not part of a pattern; None if it is nothing."""
         if node.op in _ARITHMETIC:
-            self._arithmetic(node, value)
-            return
+            return self._arithmetic(node, value)
         if node.inputs[0] != value:
             raise node.error(f"{quoted(value)} is not its first input")
         op = _FUSED.get(node.op, node.op)
@@ -149,27 +153,27 @@ class _Chain:
             raise node.error("it comes where the channels are the last axis")
         match op:
             case "Conv":
-                self.steps.append(self._convolution(node))
+                return self._convolution(node)
             case "Gemm" | "MatMul":
-                self._linear(node, op)
+                return self._linear(node, op)
             case "Relu":
-                self.steps.append(Relu(node.label))
+                return Relu(node.label)
             case "LRN":
-                self.steps.append(norm(node))
+                return norm(node)
             case "MaxPool":
-                self.steps.append(max_pool(node))
+                return max_pool(node)
             case "AveragePool" | "GlobalAveragePool":
-                self.steps.append(average_pool(node))
+                return average_pool(node)
             case "ReduceMean":
-                self._reduce(node)
+                return self._reduce(node)
             case "BatchNormalization":
-                self.steps.append(normalisation(self._graph, node))
+                return normalisation(self._graph, node)
             case "Softmax":
-                if node.integer("axis", -1) not in (1, -1):
-                    raise node.error(f"axis: expected 1, got {node.integer('axis', -1)}")
-                self.steps.append(SoftmaxStep(node.label))
+                axis = node.integer("axis", -1)  # the last is the only one behind the images
+                _expect(node, "axis", 1 if axis == -1 and self._is_flat else axis, 1)
+                return SoftmaxStep(node.label)
             case "Flatten" | "Reshape" | "Squeeze":
-                self._flatten(node)
+                return self._flatten(node)
             case "Transpose":
                 self._transpose(node)
             case "Cast":
@@ -181,23 +185,18 @@ class _Chain:
                 pass  # torch writes it before an average
             case _:
                 raise node.error("its op is not part of any AlexNet")
-        if node.op in _FUSED:
-            self._activate(node)
-
-    def _activate(self, node: Node) -> None:
-        """Take the activation that ONNX Runtime has fused with a node."""
-        if node.text("activation", "") != "Relu":
-            raise node.error(f"activation: expected Relu, got {node.text('activation', '')!r}")
-        self.steps.append(Relu(node.label))
+        return None
 
     def _convolution(self, node: Node) -> Weighted:
         weight = self._weight(node, rank=4)
         is_first = not any(isinstance(step, Weighted | Plain) for step in self.steps)
         spec = convolution(node, weight.shape, self.size if is_first else (None, None))
         bias = self._bias(node, 2, weight.shape[0])
+        if len(node.inputs) > 3 and node.inputs[3]:
+            raise node.error("it adds another value, which no AlexNet does")
         return Weighted(node.label, spec, weight.tensor(), bias)
 
-    def _groups(self, nodes: tuple[Node, ...]) -> None:
+    def _groups(self, nodes: list[Node]) -> Weighted:
         """Join convolutions of the parts of an image."""
         parts = [self._convolution(node) for node in nodes]
         first = parts[0]
@@ -208,14 +207,9 @@ class _Chain:
         biases = [part.bias for part in parts if part.bias is not None]
         if len(biases) not in (0, len(parts)):
             raise nodes[0].error("some of the convolutions beside one another have no bias")
-        self.steps.append(
-            Weighted(
-                first.where,
-                convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts)),
-                Joined([part.weight for part in parts]),
-                Joined(biases) if biases else None,
-            )
-        )
+        spec = convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts))
+        weight = Joined([part.weight for part in parts])
+        return Weighted(first.where, spec, weight, Joined(biases) if biases else None)
 
     def _transpose(self, node: Node) -> None:
         """Note where the channels are; an image may come in with them as the last axis."""
@@ -232,12 +226,14 @@ class _Chain:
     def _has_image_steps(self) -> bool:
         return any(not isinstance(step, Affine) for step in self.steps)
 
-    def _reduce(self, node: Node) -> None:
+    def _reduce(self, node: Node) -> Step | None:
         """Accept an average over the whole image."""
         self._expect_spatial_axes(node)
-        self.steps.append(average_pool(node))
-        if not node.integer("keepdims", 1):
-            self._note_flat(node, None)
+        average = average_pool(node)
+        if node.integer("keepdims", 1):
+            return average
+        self.steps.append(average)
+        return self._flattened(node, None)
 
     def _expect_spatial_axes(self, node: Node) -> None:
         """Refuse a node that does not work on height and width."""
@@ -246,33 +242,30 @@ class _Chain:
         if sorted(axis % 4 for axis in axes if axis is not None) != spatial:
             raise node.error(f"axes: expected {spatial}, got {axes}")
 
-    def _flatten(self, node: Node) -> None:
+    def _flatten(self, node: Node) -> Flatten:
         """Accept what makes (N, features) of (N, C, H, W), and leaves (N, features) as it is."""
+        target: list[int | None] = [None, -1]
         if node.op == "Flatten":
-            if node.integer("axis", 1) != 1:
-                raise node.error(f"axis: expected 1, got {node.integer('axis', 1)}")
-            target: list[int | None] = [None, -1]
+            _expect(node, "axis", node.integer("axis", 1), 1)
         elif node.op == "Squeeze":
             self._expect_spatial_axes(node)
-            target = [None, -1]
         else:
             target = self._graph.integers(node, "shape", 1)
         empty = target[:1] == [0] and node.integer("allowzero", 0)
         if empty or not _is_flat(target, self._graph.axes[0]):
             raise node.error(f"shape: expected (images, features), got {target}")
-        self._note_flat(node, None if target[1] == -1 else target[1])
+        return self._flattened(node, None if target[1] == -1 else target[1])
 
-    def _note_flat(self, node: Node, features: int | None) -> None:
+    def _flattened(self, node: Node, features: int | None) -> Flatten:
         self._is_flat = True
         self._features = features
-        self.steps.append(Flatten(node.label))
+        return Flatten(node.label)
 
-    def _linear(self, node: Node, op: str) -> None:
-        for name, expected in (("alpha", 1.0), ("beta", 1.0)):
-            if op == "Gemm" and node.number(name, 1.0) != expected:
-                raise node.error(f"{name}: expected {expected}, got {node.number(name, 1.0)}")
-        if op == "Gemm" and node.integer("transA", 0):
-            raise node.error("transA: expected 0, got 1")
+    def _linear(self, node: Node, op: str) -> Weighted:
+        if op == "Gemm":
+            _expect(node, "alpha", node.number("alpha", 1.0), 1.0)
+            _expect(node, "beta", node.number("beta", 1.0), 1.0)
+            _expect(node, "transA", node.integer("transA", 0), 0)
         weight = self._weight(node, rank=2)
         if op == "MatMul" or not node.integer("transB", 0):
             weight = weight.transposed()
@@ -283,33 +276,25 @@ class _Chain:
             raise node.error(f"its weight takes {in_features} features of {self._features}")
         self._features = out_features
         bias = self._bias(node, 2, out_features) if op == "Gemm" else None
-        spec = Linear(node.label, out_features, relu=False)
-        self.steps.append(Weighted(node.label, spec, weight.tensor(), bias, self._channels_last))
+        spec, was_last = Linear(node.label, out_features, relu=False), self._channels_last
         self._channels_last = False
+        return Weighted(node.label, spec, weight.tensor(), bias, was_last)
 
-    def _arithmetic(self, node: Node, value: str) -> None:
+    def _arithmetic(self, node: Node, value: str) -> Step | None:
         """Take a constant that is added, subtracted or multiplied."""
         if len(node.inputs) != 2 or node.inputs[0] == node.inputs[1]:
             raise node.error("its op is not part of any AlexNet, except with a constant")
         index = 1 - node.inputs.index(value)
         last = self.steps[-1] if self.steps else None
         if node.op == "Add" and isinstance(last, Weighted) and last.bias is None:
-            if isinstance(last.spec, Linear) and not last.spec.relu:
+            if isinstance(last.spec, Linear):
                 self.steps[-1] = last._replace(bias=self._bias(node, index, last.weight.shape[0]))
-                return
-        self.steps.append(
-            constant_arithmetic(
-                self._graph, node, value, self._channels_at(), of_pixels=not self.steps
-            )
-        )
-
-    def _channels_at(self) -> int:
-        """Return the axis of the channels, counted from the last."""
-        return -1 if self._is_flat or self._channels_last or self._enters_last() else -3
-
-    def _enters_last(self) -> bool:
-        """Tell whether the image comes in with the channels as the last axis."""
-        return not self._has_image_steps() and self._graph.axes[3] in (1, 2, 3, 4)
+                return None
+        # An image may come in with the channels as the last axis.
+        enters_last = not self._has_image_steps() and self._graph.axes[3] in (1, 2, 3, 4)
+        channels_at = -1 if self._is_flat or self._channels_last or enters_last else -3
+        is_image = not self.steps
+        return constant_arithmetic(self._graph, node, value, channels_at, of_pixels=is_image)
 
     def _weight(self, node: Node, rank: int) -> Constant:
         weight = self._graph.parameter(node, 1)
@@ -326,6 +311,17 @@ class _Chain:
         if bias.shape not in ((channels,), (1, channels)):
             raise node.error(f"its bias has shape {bias.shape}; expected ({channels},)")
         return bias.reshaped((channels,)).tensor()
+
+
+def _activation(node: Node) -> Relu:
+    """Return the activation that ONNX Runtime has fused with a node."""
+    _expect(node, "activation", node.text("activation", ""), "Relu")
+    return Relu(node.label)
+
+
+def _expect(node: Node, name: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        raise node.error(f"{name}: expected {wanted}, got {found}")
 
 
 def _is_flat(target: list[int | None], batch_size: int | None) -> bool:

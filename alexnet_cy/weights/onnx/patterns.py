@@ -12,7 +12,7 @@ torch has no op for its local response normalisation and none for groups that we
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from alexnet_cy.network.specs import LRN
 
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
-__all__ = [
-    "TO_CHANNELS_FIRST",
-    "TO_CHANNELS_LAST",
-    "Groups",
-    "Norm",
-    "find_groups",
-    "find_norm",
-]
+__all__ = ["TO_CHANNELS_FIRST", "TO_CHANNELS_LAST", "find_groups", "find_norm"]
 
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 """The axes of images in the order in which a Transpose takes them."""
@@ -38,22 +31,8 @@ _MAX_GROUPS = 64
 _BRANCH_OPS = ({"Squeeze"}, {"Identity"})
 
 
-class Norm(NamedTuple):
-    """A normalisation over channels and the node that it ends with."""
-
-    spec: LRN
-    last: Node
-
-
-class Groups(NamedTuple):
-    """Convolutions of the parts of an image, in order, and the node that joins them."""
-
-    convs: tuple[Node, ...]
-    last: Node
-
-
-def find_norm(graph: Graph, value: str) -> Norm | None:
-    """Find a normalisation of a value; None if its consumers compute something else."""
+def find_norm(graph: Graph, value: str) -> tuple[LRN, Node] | None:
+    """Find a normalisation of a value, and the node that it ends with; None if there is none."""
     nodes = graph.consumers(value)
     div = next((n for n in nodes if n.op == "Div" and n.inputs[:1] == (value,)), None)
     if div is None or len(div.inputs) != 2:
@@ -89,11 +68,11 @@ def find_norm(graph: Graph, value: str) -> Norm | None:
     )
     if not is_square or not {id(n) for n in nodes} <= {id(div), id(square)}:
         return None
-    return Norm(LRN("norm", size, alpha, beta, k), div)
+    return LRN("norm", size, alpha, beta, k), div
 
 
-def find_groups(graph: Graph, value: str, *, channels_last: bool) -> Groups | None:
-    """Find the convolutions of the parts of a value; None if it is not split for them."""
+def find_groups(graph: Graph, value: str, *, channels_last: bool) -> tuple[list[Node], Node] | None:
+    """Find the convolutions of the parts of a value, and the node that joins them; None if none."""
     split = _only_consumer(graph, value, "Split")
     axes = (3, -1) if channels_last else (1, -3)
     if split is None or split.integer("axis", 0) not in axes:
@@ -116,7 +95,7 @@ def find_groups(graph: Graph, value: str, *, channels_last: bool) -> Groups | No
     joins = [_only_consumer(graph, name, "Concat") for name in made]
     if joins[0] is None or joins[0].inputs != tuple(made) or None in joins:
         return None
-    return Groups(tuple(convs), joins[0]) if joins[0].integer("axis", 0) in axes else None
+    return (convs, joins[0]) if joins[0].integer("axis", 0) in axes else None
 
 
 def _only_consumer(graph: Graph, value: str, op: str) -> Node | None:

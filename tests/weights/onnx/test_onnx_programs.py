@@ -215,12 +215,46 @@ def test_a_graph_that_contradicts_the_variant_asked_for_is_an_error(tmp_path):
     assert "forces" not in str(raised.value)
 
 
-def test_a_sigmoid_at_the_end_is_refused(tmp_path):
+def sigmoid():
     chain = small_alexnet()
     chain.add("Sigmoid")
+    return chain
+
+
+def sum_in_a_fused_convolution():
+    chain = start()
+    weights = chain.draw(8, 8, 1, 1), chain.draw(8), chain.draw(1, 8, 15, 15)
+    chain.add("FusedConv", *weights, domain="com.microsoft", activation="Relu")
+    return chain
+
+
+def softmax_over_the_width():
+    chain = start()
+    chain.conv(5, 8, 1)
+    chain.add("Softmax", axis=-1)
+    return chain
+
+
+def parts_that_pad_too_much():
+    chain = start()
+    chain.relu_pool()
+    split(chain, 1, pads=5)
+    return chain
+
+
+REFUSED = {
+    sigmoid: r"Sigmoid node .* not part of any AlexNet",
+    sum_in_a_fused_convolution: r"FusedConv node .* it adds another value",
+    softmax_over_the_width: r"Softmax node .* axis: expected 1, got -1",
+    parts_that_pad_too_much: r"padding: need less than the kernel",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.__name__)
+def test_what_no_alexnet_computes(case, tmp_path):
     path = tmp_path / "network.onnx"
-    chain.save(path)
-    with pytest.raises(WeightsError, match=r"Sigmoid node .* not part of any AlexNet"):
+    case().save(path)
+    with pytest.raises(WeightsError, match=REFUSED[case]):
         AlexNet.load(path)
 
 
