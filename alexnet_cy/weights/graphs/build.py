@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.recognition import recognise
@@ -101,9 +101,8 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
             tensors[f"{name}.weight"] = _in_shape(step, shape, channels)
         except ValueError as error:
             raise WeightsError(f"{path!r}: {step.where}: {error}") from error
+        tensors[f"{name}.bias"] = step.biases()
         channels = shape[0]
-        zeros = ArrayTensor(np.zeros(shape[0], np.float32)) if step.bias is None else step.bias
-        tensors[f"{name}.bias"] = zeros
     recognised = recognise(network, any_size=None in size)
     sources = dict(zip(names, (step.where for step in weighted), strict=True))
     return Built(recognised, tensors, metadata, sources)
@@ -166,8 +165,7 @@ def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
     weight = step.weight
     if (factors != 1).any():
         weight = Changed(step.weight, step.weight.shape, scaled)
-    bias = ArrayTensor(np.zeros(channels, np.float32)) if step.bias is None else step.bias
-    bias = Changed(bias, (channels,), lambda b: b * factors + shifts)
+    bias = Changed(step.biases(), (channels,), lambda b: b * factors + shifts)
     return step._replace(weight=weight, bias=bias)
 
 
@@ -177,20 +175,17 @@ def _rectify(path: str, folded: list[Step], relu: Relu) -> None:
     The largest of some values and their ReLU may change places. What is not negative already, the
     poolings and normalisations of values behind a ReLU, stays as it is.
     """
+    may_swap = True
     for place in reversed(range(len(folded))):
         step = folded[place]
         if isinstance(step, Weighted):
-            between = folded[place + 1 :]
-            if not step.spec.relu:
-                if not all(_is_max_pool(other) or isinstance(other, Flatten) for other in between):
-                    break
-                folded[place] = step._replace(spec=replace(step.spec, relu=True))
+            if not (step.spec.relu or may_swap):
+                break
+            folded[place] = step._replace(spec=replace(step.spec, relu=True))
             return
+        is_max_pool = isinstance(step, Plain) and isinstance(step.spec, MaxPool)
+        may_swap &= is_max_pool or isinstance(step, Flatten)
     raise WeightsError(f"{path!r}: {relu.where}: not behind a convolution or fully connected layer")
-
-
-def _is_max_pool(step: Step) -> bool:
-    return isinstance(step, Plain) and isinstance(step.spec, MaxPool)
 
 
 def _at_a_size(path: str, steps: Sequence[Step], in_channels: int, declared: Size) -> Variant:
@@ -265,20 +260,17 @@ def _check_inputs(step: Weighted, image: tuple[int, ...], layer: Layer) -> None:
 
 def _adaptive(pool: AveragePool, image: tuple[int, ...]) -> AdaptiveAvgPool | None:
     """Return an average as one over equal squares; None if each is one pixel."""
-    size = image[1:]
-    if pool.kernel_size is None:
-        return None if size == (1, 1) else AdaptiveAvgPool("avgpool", (1, 1))
-    if pool.kernel_size == pool.stride == (1, 1) and pool.padding == NO_PADDING:
-        return None
-    squares = tuple(pixels // kernel for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    fills = all(pixels % kernel == 0 for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    one = squares == (1, 1)
-    if not fills or pool.padding != NO_PADDING or (pool.stride != pool.kernel_size and not one):
+    height, width = image[1:]
+    kernel = pool.kernel_size or (height, width)
+    counts = height // kernel[0], width // kernel[1]
+    fills = (counts[0] * kernel[0], counts[1] * kernel[1]) == (height, width)
+    is_side_by_side = pool.stride == kernel or counts == (1, 1)
+    if not (fills and is_side_by_side) or pool.padding != NO_PADDING:
         raise ValueError(
-            f"{pool.where}: averages over windows of {pool.kernel_size} pixels of {size}, which "
+            f"{pool.where}: averages over windows of {kernel} pixels of {(height, width)}, which "
             "do not fill the image side by side"
         )
-    return AdaptiveAvgPool("avgpool", (squares[0], squares[1]))
+    return None if counts == (height, width) else AdaptiveAvgPool("avgpool", counts)
 
 
 def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRef:

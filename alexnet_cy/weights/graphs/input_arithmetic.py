@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Conv
 from alexnet_cy.network.windows import NO_PADDING
@@ -86,7 +85,7 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> tuple[Weighted, d
     weight = Changed(first.weight, first.weight.shape, lambda w: w * factors[:, None, None])
     bias = first.bias
     if mean.any() and first.spec.padding == NO_PADDING and not arithmetic.averaged:
-        bias = _shifted_bias(first.weight, first.bias, shifts)
+        bias = _shifted_bias(first.weight, first.biases(), shifts)
         mean = np.zeros(channels)
     metadata = {}
     if channels == 3:
@@ -115,17 +114,13 @@ def _is_torchvisions(mean: NDArray[np.float64], factors: NDArray[np.float64]) ->
     )
 
 
-def _shifted_bias(
-    weight: TensorRef, bias: TensorRef | None, shifts: NDArray[np.float64]
-) -> TensorRef:
+def _shifted_bias(weight: TensorRef, bias: TensorRef, shifts: NDArray[np.float64]) -> TensorRef:
     """bias'[o] = bias[o] + sum over c, y, x of weight[o, c, y, x] shifts[c], in float64."""
 
     def shifted(array: NDArray[np.float32]) -> NDArray[np.float64]:
         sums: NDArray[np.float64] = weight.read().astype(np.float64).sum(axis=(2, 3)) @ shifts
         return array + sums
 
-    if bias is None:
-        bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
     return Changed(bias, bias.shape, shifted)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from alexnet_cy.network.bounds import MAX_LAYERS
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.weights.graphs.derived import Filled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,10 @@ class Weighted(NamedTuple):
     weight: TensorRef
     bias: TensorRef | None
     channels_last: bool = False
+
+    def biases(self) -> TensorRef:
+        """Return the bias, zeros if there is none."""
+        return Filled(self.weight.shape[:1], 0.0) if self.bias is None else self.bias
 
 
 class Plain(NamedTuple):

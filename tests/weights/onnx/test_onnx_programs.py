@@ -242,7 +242,17 @@ def parts_that_pad_too_much():
     return chain
 
 
+def relu_of_an_average():
+    chain = start()
+    chain.relu_pool()
+    chain.conv(6, 8, 1)
+    chain.add("GlobalAveragePool")
+    chain.add("Relu")
+    return chain
+
+
 REFUSED = {
+    relu_of_an_average: r"Relu node .* not behind a convolution or fully connected layer",
     sigmoid: r"Sigmoid node .* not part of any AlexNet",
     sum_in_a_fused_convolution: r"FusedConv node .* it adds another value",
     softmax_over_the_width: r"Softmax node .* axis: expected 1, got -1",
