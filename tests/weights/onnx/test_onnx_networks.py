@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 
 import numpy as np
 import pytest
+from synthesis.mutations import mutate
 from synthesis.onnx_chain import Chain, assert_equals_the_runtime, onnx, start, trunk
 
 from alexnet_cy import AlexNet, WeightsError
+from alexnet_cy.weights.loader import open_network
 
 
 def one_channel():
@@ -230,3 +233,20 @@ def test_what_torch_exports(options, tmp_path):
         torch.onnx.export(module, (x,), path, **options)
     net = assert_equals_the_runtime(path, x.numpy())
     assert net.variant.layer("norm1").k == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_damage_is_a_network_or_a_weights_error(case, tmp_path):
+    path = tmp_path / "network.onnx"
+    case().save(path)
+    original = path.read_bytes()
+    outcomes = set()
+    for number in range(60):
+        path.write_bytes(mutate(original, random.Random(number)))
+        try:
+            network = open_network(path, allow_nonfinite=True)
+            outcomes |= {tensor.read().dtype for tensor in network.tensors.values()}
+        except WeightsError as error:
+            outcomes.add(type(error))
+    assert outcomes == {np.dtype(np.float32), WeightsError}
