@@ -72,8 +72,6 @@ CAFFE = Schema(
         "BatchNormParameter": (Field("eps", 3, "float", default=1e-5),),
         "ScaleParameter": (
             Field("axis", 1, "int64", default=1),
-            Field("num_axes", 2, "int64"),
-            Field("bias_term", 4, "bool"),
         ),
         "PowerParameter": (
             Field("power", 1, "float", default=1.0),

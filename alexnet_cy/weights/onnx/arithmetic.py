@@ -18,6 +18,7 @@ __all__ = ["constant_arithmetic", "normalisation"]
 
 
 MAX_MEAN = 1 << 20  # 3 x 512 x 512 is less
+MIN_MEAN_PIXELS = 32 * 32
 
 
 def constant_arithmetic(
@@ -48,7 +49,8 @@ def constant_arithmetic(
         raise node.error("its op is not part of any AlexNet, except with a constant")
     channels = 1 if found.size == 1 else ((1,) * 4 + found.shape)[channels_at]
     averaged = found.size != channels
-    if averaged and not (of_pixels and node.op in ("Add", "Sub") and found.ndim in (3, 4)):
+    may_be_mean = of_pixels and node.op in ("Add", "Sub") and found.ndim in (3, 4)
+    if averaged and not (may_be_mean and found.size >= channels * MIN_MEAN_PIXELS):
         raise node.error(f"its numbers have shape {found.shape}; expected one for a channel")
     by_channel = np.moveaxis(found, channels_at, 0) if averaged else found
     one, zero = np.ones(1), np.zeros(1)

@@ -251,7 +251,15 @@ def relu_of_an_average():
     return chain
 
 
+def mean_of_columns():
+    chain = Chain([1, 3, 67, 67])
+    chain.add("Sub", chain.draw(1, 1, 67))
+    chain.conv(8, 3, 11, strides=[4, 4])
+    return chain
+
+
 REFUSED = {
+    mean_of_columns: r"Sub node .* shape \(1, 1, 67\); expected one for a channel",
     relu_of_an_average: r"Relu node .* not behind a convolution or fully connected layer",
     sigmoid: r"Sigmoid node .* not part of any AlexNet",
     sum_in_a_fused_convolution: r"FusedConv node .* it adds another value",
