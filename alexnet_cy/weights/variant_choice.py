@@ -21,6 +21,7 @@ from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.network.specs import LRN, Conv, MaxPool
 from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.weights.graphs.input_arithmetic import NOTE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +82,11 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
     tensors = _with_biases(content.tensors)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     forced = None if asked is None else get_variant(asked)
+    warning: Warning | None
     if content.network is not None:
         variant, note, warning = _as_described(path, content.network, forced, shapes), "", None
+        if NOTE_KEY in content.metadata:
+            warning = UserWarning(f"{path!r}: {content.metadata[NOTE_KEY]}")
     elif forced is not None:
         variant, note, warning = _take_asked(path, content, forced, shapes)
         if warning is None and isinstance(asked, str):  # a Variant says what it wants
