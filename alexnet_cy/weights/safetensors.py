@@ -79,8 +79,14 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         }
     )
     noted, network = noted_network(file.path, metadata)
-    variant = noted or named.variant
-    return NetworkFile("safetensors", named.tensors, variant, metadata | named.metadata, network)
+    return NetworkFile(
+        "safetensors",
+        named.tensors,
+        noted or named.variant,
+        metadata | named.metadata,
+        network,
+        is_guess=noted is None,
+    )
 
 
 def write(
