@@ -27,13 +27,20 @@ VARIANT, LAYER, BATCH = "torchvision", "fc7", 64
 
 
 def make(photographs: Path, folder: Path, count: int) -> None:
-    """Write `count` JPEGs of 480 x 360 pixels: a crop, turned, brighter or darker, with noise."""
+    """Write `count` JPEGs of 480 x 360 pixels: a crop, turned, brighter or darker.
+
+    Each has random numbers of its own, and one that is there is left alone: what was cut off goes
+    on.
+    """
     from PIL import Image, ImageEnhance
 
     folder.mkdir(parents=True, exist_ok=True)
     originals = [Image.open(path).convert("RGB") for path in sorted(photographs.glob("*.jpg"))]
-    rng = np.random.default_rng(0)
     for i in range(count):
+        path = folder / f"{i:05}.jpg"
+        if path.exists():
+            continue
+        rng = np.random.default_rng(i)
         image = originals[i % len(originals)].rotate(rng.uniform(-15, 15))
         width, height = image.size
         share = rng.uniform(0.5, 0.9)
@@ -41,7 +48,9 @@ def make(photographs: Path, folder: Path, count: int) -> None:
         box = (left * width, top * height, (left + share) * width, (top + share) * height)
         image = image.resize((480, 360), Image.Resampling.BILINEAR, box=box)
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.6, 1.4))
-        image.save(folder / f"{i:05}.jpg", quality=int(rng.integers(75, 95)))
+        partial = folder / "partial"
+        image.save(partial, "JPEG", quality=int(rng.integers(75, 95)))
+        partial.rename(path)
 
 
 def ours(paths: list[str], threads: int) -> None:
