@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from alexnet_cy.contracts.arrays import as_array
-from alexnet_cy.images.presets import Preset
+from alexnet_cy.images.preset import Preset
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -13,10 +13,10 @@ from alexnet_cy.model.running import Running
 if TYPE_CHECKING:
     from alexnet_cy.image_stream import PredictionBatch
     from alexnet_cy.images.batches import Batch, OnError
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.labels import Prediction
 
 __all__ = ["Looking", "prepared_batches"]

@@ -33,8 +33,8 @@ def test_widths_and_depths(width):
     weight, bias = normal(0, width, max(DEPTHS)), normal(1, width)
     x = normal(2, 9, max(DEPTHS))
     for depth in DEPTHS:
+        columns = np.ascontiguousarray(weight[:, :depth])
         for images in (1, 3, 9):
-            columns = np.ascontiguousarray(weight[:, :depth])
             assert_linear(x[:images, :depth], columns, bias, threads=1)
 
 

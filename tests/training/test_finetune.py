@@ -147,6 +147,7 @@ def test_wrong_arguments_are_named(net, photographs, arguments, message):
         net.finetune(photographs, **arguments)
 
 
+@pytest.mark.slow
 def test_a_trunk_alone_gets_a_head_and_comes_back(photographs, tmp_path):
     variant = narrow("torchvision")
     layers = tuple(layer for layer in variant.layers if not layer.name.startswith(("fc", "prob")))

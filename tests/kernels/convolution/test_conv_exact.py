@@ -86,6 +86,7 @@ def test_a_filter_with_a_single_one_shifts_the_image(seed, row, column, channels
     np.testing.assert_array_equal(y, padded[:, :, row : row + 6, column : column + 5])
 
 
+@pytest.mark.slow
 @given(convolutions(), seeds)
 def test_convolution_is_linear(convolution, seed):
     x, weight, _, arguments = convolution

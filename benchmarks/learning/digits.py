@@ -1,7 +1,7 @@
 """From scratch: scikit-learn's handwritten digits at 64 pixels.
 
-    python benchmarks/digits.py --init he
-    python benchmarks/digits.py --init paper --epochs 5
+    python benchmarks/learning/digits.py --init he
+    python benchmarks/learning/digits.py --init paper --epochs 5
 
 1,437 digits to learn from, 360 to measure with, of 8 x 8 pixels, enlarged; torchvision's network,
 batch 32, momentum 0.9, weight decay 0.0005, dropout 0.5. The paper's first weights and PyTorch's

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from alexnet_cy.errors import ImageError
-from alexnet_cy.images.pnm import check_pnm
+from alexnet_cy.images.decoding.pnm import check_pnm
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile

@@ -1,7 +1,7 @@
 """Sets of points and how much they amplify the rounding errors of Winograd's products.
 
-    python benchmarks/winograd_points.py               the points in use, and others
-    python benchmarks/winograd_points.py --search      a quarter of a minute: the best of a family
+    python benchmarks/evidence/winograd_points.py            the points in use, and others
+    python benchmarks/evidence/winograd_points.py --search   the best of a family, in 15 s
 
 For inputs and weights that are independent and of mean zero, the rounding errors of the products of
 F(m, r), carried through the output transform, have the variance of those of direct convolution over

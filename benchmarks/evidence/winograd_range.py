@@ -1,6 +1,6 @@
 """The range of inputs of Winograd's convolution, and the effect of one large value on others.
 
-    python benchmarks/winograd_range.py
+    python benchmarks/evidence/winograd_range.py
 
 The convolutions are those of `caffe`, the weights He-normal, the inputs standard normal.
 

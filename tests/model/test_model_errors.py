@@ -135,16 +135,27 @@ def test_a_weight_of_another_kind(name, value, message):
         AlexNet(narrow(), weights)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", narrow().parameter_shapes())
-def test_weights_that_are_not_finite(name, value):
+def weights_with(name, value):
+    """Draw weights, the last of one tensor `value`; return them and its place."""
     weights = random_weights(narrow())
     place = tuple(n - 1 for n in weights[name].shape)
     weights[name] = weights[name].copy()
     weights[name][place] = value
+    return weights, place
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", narrow().parameter_shapes())
+def test_weights_that_are_not_finite(name, value):
+    weights, place = weights_with(name, value)
     expected = f"{name}: the value at {list(place)} is {value}; weights must be finite"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
         AlexNet(narrow(), weights)
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "fc6.weight", "fc8.bias"])
+def test_weights_that_need_not_be_finite(name):
+    weights, _ = weights_with(name, np.nan)
     net = AlexNet(narrow(), weights, allow_nonfinite=True)
     np.testing.assert_array_equal(net.weights[name], weights[name])
     copy = pickle.loads(pickle.dumps(net))

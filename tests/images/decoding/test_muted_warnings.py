@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from alexnet_cy.images.muted_warnings import muted_pillow_warnings
+from alexnet_cy.images.decoding.muted_warnings import muted_pillow_warnings
 
 
 def warn_as(module: str) -> None:

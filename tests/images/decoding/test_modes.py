@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images import decode
-from alexnet_cy.images.modes import BACKGROUND
+from alexnet_cy.images.decoding.modes import BACKGROUND
 
 
 def pixel(source) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@
     for vendor in google twitter; do
         mkdir -p emoji/$vendor && tar xzf emoji-datasource-$vendor-16.0.0.tgz -C emoji/$vendor
     done
-    python benchmarks/emoji.py emoji --weights FILE
+    python benchmarks/learning/emoji.py emoji --weights FILE
 
 Google's images are under the Apache license 2.0, Twitter's under CC-BY 4.0.
 

@@ -1,7 +1,7 @@
 """Show that a network gives the same numbers from every weight file, and those of its peers.
 
-    python benchmarks/weights_evidence.py                 all that follows, for all encodings
-    python benchmarks/weights_evidence.py --only formats --encoding caffemodel
+    python benchmarks/evidence/weights_evidence.py   all that follows, for all encodings
+    python benchmarks/evidence/weights_evidence.py --only formats --encoding caffemodel
 
 writes random networks of full size (61 to 62 million weights) in every format and encoding that the
 tests can write, and prints a table for each question:
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "weights"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "weights"))
 
 from synthesis.caffe_files import Encoding, prototxt, write_caffemodel
 from synthesis.networks import random_tensors

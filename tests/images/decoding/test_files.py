@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from alexnet_cy.errors import ImageError
-from alexnet_cy.images import decode, files
+from alexnet_cy.images import decode
+from alexnet_cy.images.decoding import files
 
 
 def with_size(data: bytes, format: str, width: int, height: int) -> bytes:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from alexnet_cy import ImageError
-from alexnet_cy.images.decode import decode
-from alexnet_cy.images.pnm import MAX_COMMENTS, MAX_HEADER_BYTES
+from alexnet_cy.images.decoding.decode import decode
+from alexnet_cy.images.decoding.pnm import MAX_COMMENTS, MAX_HEADER_BYTES
 
 PIXELS = bytes(range(48))
 

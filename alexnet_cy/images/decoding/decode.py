@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from alexnet_cy.errors import ImageError
-from alexnet_cy.images.files import MAX_PIXELS, check_size, open_image
-from alexnet_cy.images.modes import to_rgb
-from alexnet_cy.images.muted_warnings import muted_pillow_warnings
+from alexnet_cy.images.decoding.files import MAX_PIXELS, check_size, open_image
+from alexnet_cy.images.decoding.modes import to_rgb
+from alexnet_cy.images.decoding.muted_warnings import muted_pillow_warnings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
