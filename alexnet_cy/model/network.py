@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
 from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.model.learning import Learning
 from alexnet_cy.network import Variant, get_variant
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from alexnet_cy.origin import Origin, WeightsOfFile
 
 __all__ = ["AlexNet"]

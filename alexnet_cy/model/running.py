@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, overload
 
-from numpy.typing import ArrayLike
-
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.contracts.trained_on import TrainedOn
-from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, feature_names, get_variant
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from alexnet_cy.engine.plan.plan import Plan
     from alexnet_cy.engine.run.profile import Profile
     from alexnet_cy.engine.tune.tuning import Tuning
@@ -44,6 +43,8 @@ class Running:
         allow_nonfinite: bool = False,
         trained_on: TrainedOn | None = None,
     ) -> None:
+        # The engine comes with the first network: half of what `import alexnet_cy` would take.
+        from alexnet_cy.engine.runner import Runner
         from alexnet_cy.origin import Origin
 
         known = get_variant(variant)
