@@ -25,7 +25,7 @@ def within(thin_variant):
 
 def test_gradients_are_those_of_the_oracle(within):
     weights, x = random_weights(within), images(within, 2)
-    weights["fc8.weight"] *= np.float32(0.02)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.02)
     labels = np.array([3, 7])
     net = TrainingNetwork(within, weights, exact=True, input_gradient=True)
     result = net.accumulate(x, labels)
