@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from support.gradient_guard_pages import gradient_checks
+from support.gradients.guard_pages import gradient_checks
 from support.samples import around, normal
 
 from alexnet_cy.contracts.tensors import ArrayTensor

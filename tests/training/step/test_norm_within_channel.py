@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.decisions import decisions
+from support.gradients.decisions import decisions
 from support.networks import images, random_weights
 
 from alexnet_cy.network import LRN
