@@ -170,7 +170,7 @@ class Head:
             steps.append(BoundStep(step, (kernel,), y))
             vectors = y
         self.steps = BoundSteps(steps)
-        self.nbytes = self._vectors.nbytes + sum(step.last.result.nbytes for step in steps)
+        self.nbytes = self._vectors.nbytes + sum(step.result.nbytes for step in steps)
 
     def take(self, trunk: Trunk, first: int, threads: int) -> None:
         """Flatten what a trunk of this workspace has made of the images from `first` on."""
