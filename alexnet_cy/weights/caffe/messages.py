@@ -70,9 +70,7 @@ CAFFE = Schema(
         ),
         "ReLUParameter": (Field("negative_slope", 1, "float"),),
         "BatchNormParameter": (Field("eps", 3, "float", default=1e-5),),
-        "ScaleParameter": (
-            Field("axis", 1, "int64", default=1),
-        ),
+        "ScaleParameter": (Field("axis", 1, "int64", default=1),),
         "PowerParameter": (
             Field("power", 1, "float", default=1.0),
             Field("scale", 2, "float", default=1.0),
