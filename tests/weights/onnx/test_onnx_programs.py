@@ -252,7 +252,23 @@ def mean_of_columns():
     return chain
 
 
+def negative_variance():
+    chain = start()
+    ones = chain.constant(np.ones(8, np.float32))
+    chain.add("BatchNormalization", ones, ones, ones, chain.constant(-np.ones(8, np.float32)))
+    return chain
+
+
+def division_by_zero():
+    chain = Chain([1, 3, 67, 67])
+    chain.add("Div", chain.constant(np.float32(0)))
+    chain.conv(8, 3, 11, strides=[4, 4])
+    return chain
+
+
 REFUSED = {
+    negative_variance: r"its numbers must be finite, no divisor zero and no variance negative",
+    division_by_zero: r"Div node .* its numbers must be finite, no divisor zero",
     mean_of_columns: r"Sub node .* shape \(1, 1, 67\); expected one for a channel",
     relu_of_an_average: r"Relu node .* not behind a convolution or fully connected layer",
     sigmoid: r"Sigmoid node .* not part of any AlexNet",
