@@ -24,7 +24,7 @@ from alexnet_cy.weights.pytorch.architecture import built_of, epsilons_of
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.state_dict import find_state_dict
 from alexnet_cy.weights.pytorch.stored import StoredTensor
-from alexnet_cy.weights.pytorch.zip import large_description, read_zip
+from alexnet_cy.weights.pytorch.zip import description_of_arrays, read_zip
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
 from alexnet_cy.weights.zip_members import ZIP_MAGIC
 
@@ -69,7 +69,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     """
     file = open_file(path)
     if file.head(len(ZIP_MAGIC)) == ZIP_MAGIC:
-        of_arrays = large_description(file)
+        of_arrays = description_of_arrays(file)
         if of_arrays is not None:
             start = of_arrays.offset_bytes
             return read_region(file, "torch", start, start + of_arrays.size_bytes)
@@ -90,7 +90,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     )
     # Names say little where modules have been seen that are none of an AlexNet's.
     variant = named.variant if state.module is None else None
-    return NetworkFile("torch", named.tensors, variant, metadata | named.metadata)
+    return NetworkFile("torch", named.tensors, variant, metadata | named.metadata, is_guess=True)
 
 
 def _read_container(file: WeightsFile) -> Checkpoint:
