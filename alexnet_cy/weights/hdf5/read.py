@@ -13,6 +13,7 @@ from alexnet_cy.weights.arrays.stored_arrays import StoredArray, network_file
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.hdf5.datasets import dataset, texts
 from alexnet_cy.weights.hdf5.heuritech import heuritech_network
+from alexnet_cy.weights.hdf5.keras import KerasNotes, checked_epsilon
 from alexnet_cy.weights.hdf5.objects import Archive
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ __all__ = ["read"]
 
 MAX_OBJECTS = 2000
 MAX_DEPTH = 12
+
+# The kind of each of Keras 3's numbers; a batch normalisation has four.
+_KERAS3 = {"0": "kernel", "1": "bias"}
+_KERAS3_NORM = {"0": "gamma", "1": "beta", "2": "moving_mean", "3": "moving_variance"}
 
 _NOT_WEIGHTS = ("optimizer", "optimizer_weights", "training_config", "metrics")
 
@@ -49,7 +54,16 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     """
     file = open_file(path)
     with as_weights_error(f"{file.path!r}: the HDF5 file"):
-        found = dict(_datasets(Archive(file)))
+        archive = Archive(file)
+        notes = KerasNotes([], "")
+        found = {}
+        for name, item in _walk(archive):
+            if isinstance(item, KerasNotes):
+                notes = KerasNotes(
+                    notes.layer_names or item.layer_names, notes.model_config or item.model_config
+                )
+            else:
+                found[name] = item
     network = heuritech_network(file.path, found)
     if network is not None:
         return network
@@ -57,11 +71,12 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     arrays = {_plain_name(name, is_keras3=is_keras3): array for name, array in found.items()}
     if not arrays:
         raise WeightsError(f"{file.path!r}: an HDF5 file without any arrays of numbers")
-    return network_file("hdf5", arrays, None, {})
+    epsilon = checked_epsilon(file.path, list(arrays), notes)
+    return network_file("hdf5", arrays, None, {}, epsilon=epsilon)
 
 
-def _datasets(archive: Archive) -> Iterator[tuple[str, StoredArray]]:
-    """Walk through the groups, and yield every dataset of numbers with its path."""
+def _walk(archive: Archive) -> Iterator[tuple[str, StoredArray | KerasNotes]]:
+    """Walk through the groups, and yield every dataset of numbers with its path, and notes."""
     path = f"{archive.file.path!r}"
     waiting = [("", archive.root(), 0)]
     for _ in range(MAX_OBJECTS):
@@ -76,8 +91,11 @@ def _datasets(archive: Archive) -> Iterator[tuple[str, StoredArray]]:
         links = archive.links(messages)
         if links and depth == MAX_DEPTH:
             raise WeightsError(f"{path}: groups nested more than {MAX_DEPTH} deep")
-        # Keras notes the order of its layers.
-        order = [key for key in texts(archive, messages, "layer_names") if key in links]
+        layer_names = texts(archive, messages, "layer_names")
+        if layer_names or depth == 0:
+            config = texts(archive, messages, "model_config")
+            yield name, KerasNotes(layer_names, "".join(config[:1]))
+        order = [key for key in layer_names if key in links]
         inner = [key for key in dict.fromkeys([*order, *links]) if key not in _NOT_WEIGHTS]
         prefix = f"{name}/" if name else ""
         waiting += [(prefix + key, links[key], depth + 1) for key in reversed(inner)]
@@ -88,7 +106,8 @@ def _plain_name(name: str, *, is_keras3: bool) -> str:
     """Return a name without TensorFlow's ":0", and with Keras 3's numbers as kinds."""
     plain = name.removesuffix(":0")
     if is_keras3:
-        for number, kind in (("/vars/0", "/kernel"), ("/vars/1", "/bias")):
-            if plain.endswith(number):
-                plain = plain.removesuffix(number) + kind
+        path, _, number = plain.rpartition("/")
+        kinds = _KERAS3_NORM if "normalization" in path else _KERAS3
+        if path.endswith("/vars") and number in kinds:
+            plain = f"{path.removesuffix('vars')}{kinds[number]}"
     return plain
