@@ -14,7 +14,7 @@ def write_sparse(path: Path, seed: int = 0) -> Path:
     """Write safetensors with random convolutions and a head of zeros; return the path."""
     variant = get_variant("torchvision")
     shapes = variant.parameter_shapes()
-    header: dict[str, object] = {"__metadata__": {"variant": variant.name}}
+    header: dict[str, object] = {"__metadata__": {"alexnet_cy.variant": variant.name}}
     ends = [0]
     for name, shape in shapes.items():
         ends.append(ends[-1] + 4 * prod(shape))

@@ -18,7 +18,7 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
 from alexnet_cy.weights.naming.assemble import name_tensors
-from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.naming.finish import EPSILON, TENSORFLOW_EPSILON, finish
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
@@ -121,6 +121,7 @@ def network_file(
     network: Variant | None = None,
     *,
     transposed_linear: bool = False,
+    epsilon: float | None = None,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -136,6 +137,9 @@ def network_file(
         Handed on, as is `network`.
     transposed_linear : bool
         Whether fully connected layers are (in, out), with inputs in the order C, H, W.
+    epsilon : float, optional
+        What is added to the variances of batch normalisations; left out, what is usual with the
+        names that they have.
 
     Raises
     ------
@@ -158,9 +162,16 @@ def network_file(
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
             tensors[name] = as_tensor(array, shape, layout)
     noted = {**metadata, **named.metadata}
-    variant_or_guess = variant or named.variant
+    if epsilon is None:
+        is_tensorflows = any(name.endswith("moving_mean") for name in arrays)
+        epsilon = TENSORFLOW_EPSILON if is_tensorflows else EPSILON
     return NetworkFile(
-        format_name, finish(tensors), variant_or_guess, noted, network, is_guess=variant is None
+        format_name,
+        finish(tensors, epsilon),
+        variant or named.variant,
+        noted,
+        network,
+        is_guess=variant is None,
     )
 
 

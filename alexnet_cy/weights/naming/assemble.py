@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.naming.beside import without_buffers
-from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.naming.finish import EPSILON, finish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ def name_tensors(stored: Mapping[str, TensorRef]) -> Named:
 
 
 def assemble(
-    stored: Mapping[str, TensorRef], epsilons: Mapping[str, float] | None = None
+    stored: Mapping[str, TensorRef], epsilons: Mapping[str, float] | float = EPSILON
 ) -> Assembled:
     """Name the tensors of a file, and put together what is in parts.
 
@@ -87,7 +87,7 @@ def assemble(
     ----------
     stored : mapping of str to TensorRef
         As of `name_tensors`, with axes in the canonical order.
-    epsilons : mapping of str to float, optional
+    epsilons : mapping of str to float, or float
         As of `finish`.
 
     Raises
