@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
+from alexnet_cy.machine.processor_ticks import processor_ticks
+
 __all__ = ["OtherLoad", "WatchOtherLoad"]
 
-# Fields of the first line of /proc/stat, behind its name (proc_stat(5)): user, nice, system, idle,
-# iowait, irq, softirq, steal. The guests' times are part of user and nice.
+# Of the fields of `processor_ticks`: user, nice, system, irq and softirq.
 BUSY_FIELDS = (0, 1, 2, 5, 6)
 STEAL_FIELD = 7
 
@@ -54,9 +55,8 @@ class WatchOtherLoad:
 
 def _machine_ticks() -> tuple[int, int] | None:
     """Return clock ticks that the processors worked, and that the host kept, since the start."""
-    try:
-        with open("/proc/stat", encoding="ascii") as file:
-            fields = [int(field) for field in file.readline().split()[1:]]
-    except OSError:
+    ticks = processor_ticks()
+    if ticks is None:
         return None
+    fields = ticks["cpu"]
     return sum(fields[i] for i in BUSY_FIELDS), fields[STEAL_FIELD]
