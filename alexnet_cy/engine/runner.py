@@ -132,7 +132,7 @@ class Runner:
         """
         images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
-        results = executor.run(images, resolve_threads(threads))
+        results = executor.run(images, threads)
         values = {
             name: results[name if name in results else resolve_layer(self.variant, name)]
             for name in names
