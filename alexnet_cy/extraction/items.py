@@ -20,7 +20,7 @@ from alexnet_cy.images.folder import LeftOut, Order, search_images
 from alexnet_cy.images.sources import sources_of
 
 if TYPE_CHECKING:
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
 
 __all__ = ["Collection", "Item", "collect", "expand", "shard_of"]
 

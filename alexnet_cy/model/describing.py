@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from alexnet_cy.extraction.write import WrittenFeatures
     from alexnet_cy.image_stream import FeatureBatch
     from alexnet_cy.images.batches import OnError
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.folder import Order
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
 
 __all__ = ["Describing"]
 

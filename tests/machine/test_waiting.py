@@ -58,6 +58,7 @@ assert settled(False)
 """)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "passes",
     ["note(100, 1, False)", "note(100, 0, True)", "note(100, 50, True, threads=1)"],

@@ -194,6 +194,7 @@ def small(request):
     return variant, weights, normal(50, 3, 3, 15, 15), np.array([1, 4, 0])
 
 
+@pytest.mark.slow
 def test_a_whole_pass(small):
     variant, weights, x, labels = small
     kept = np.random.default_rng(5).random((3, 9)) < 0.5

@@ -116,6 +116,12 @@ def _images(check: Check, kernels: object) -> None:
 
             check(turn, [x, normal(2, *x.shape)], x.shape)
 
+            def within(x, dy, dx, size=size | 1, beta=beta):
+                norm = size, 1.0, beta, 1.0
+                _lrn_gradients.NormWithinGradient(kernels, x, dy, dx, *norm, True).run(3)
+
+            check(within, [x, normal(2, *x.shape)], x.shape)
+
 
 def _rows(check: Check, kernels: object) -> None:
     for length in (1, 3, 5, 16, 17, 1000):

@@ -136,12 +136,19 @@ def pool() -> None:
 
 
 def lrn() -> None:
-    for channels, size, beta in product(range(1, 36), (1, 2, 5, 80), (0.75, 0.5)):
+    for channels, size, beta in product(range(1, 36), (1, 2, 3, 5, 80), (0.75, 0.5)):
 
         def call(x, y, size=size, beta=beta):
             _lrn.LocalResponseNorm(kernels, x, y, size, 1.0, beta, 1.0).run(1)
 
         check(call, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
+        if size % 2 == 0:
+            continue
+
+        def within(x, y, size=size, beta=beta):
+            _lrn.LocalResponseNorm(kernels, x, y, size, 1.0, beta, 1.0, True).run(2)
+
+        check(within, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
 
 
 def layout() -> None:

@@ -20,7 +20,7 @@ from alexnet_cy.training.head.logistic import balanced_weights, make_problem
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
 
 __all__ = ["AlexNetClassifier"]
 
