@@ -99,7 +99,7 @@ def squares_preparation(preparation: Preparation) -> Preparation:
         The preparation has a mean of its own for every pixel, or ten views.
     """
     preset = preparation.preset
-    if preparation.mean.size != 3:
+    if preparation.mean.size != len(preparation.mean):
         raise ValueError("mean: training needs one number for each channel, not a mean image")
     if preset.views != 1:
         raise ValueError(f"preset: training needs one view of an image, {preset.name!r} has ten")

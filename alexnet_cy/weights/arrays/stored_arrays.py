@@ -18,7 +18,7 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
-from alexnet_cy.weights.naming.assemble import left_out
+from alexnet_cy.weights.naming.assemble import assemble, has_names_of, left_out
 from alexnet_cy.weights.naming.beside import without_buffers
 from alexnet_cy.weights.naming.finish import finish
 from alexnet_cy.weights.network_file import NetworkFile
@@ -129,7 +129,9 @@ def network_file(
     variant : str or None
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
-        Handed on, as is `network`.
+        Handed on.
+    network : Variant, optional
+        The network that the file describes; its names are taken if the arrays have them.
     transposed_linear : bool
         Whether fully connected layers are (in, out), with inputs in the order C, H, W.
 
@@ -139,6 +141,10 @@ def network_file(
         Two names mean the same tensor.
     """
     plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+    if network is not None and has_names_of(network, plain):
+        named = assemble(plain, network=network)
+        noted = {**metadata, **named.metadata}
+        return NetworkFile(format_name, named.tensors, variant, noted, network)
     kept, beside = without_buffers(plain)
     shapes = {name: tensor.shape for name, tensor in kept.items()}
     if transposed_linear:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network.architecture import Variant
 
-__all__ = ["Assembled", "assemble", "left_out"]
+__all__ = ["Assembled", "assemble", "has_names_of", "left_out"]
 
 _MAX_LISTED = 20
 
@@ -37,7 +38,9 @@ class Assembled(NamedTuple):
 
 
 def assemble(
-    stored: Mapping[str, TensorRef], epsilons: Mapping[str, float] | None = None
+    stored: Mapping[str, TensorRef],
+    epsilons: Mapping[str, float] | None = None,
+    network: Variant | None = None,
 ) -> Assembled:
     """Name the tensors of a file, leave out what is no weight, and put together what is in parts.
 
@@ -47,12 +50,20 @@ def assemble(
         By their names in the file, in its order, with axes in the canonical order.
     epsilons : mapping of str to float, optional
         As of `finish`.
+    network : Variant, optional
+        The network that the file describes, whose layers may have any names.
 
     Raises
     ------
     WeightsError
         Two names mean the same tensor, there are two networks, or parts do not belong together.
     """
+    if network is not None and has_names_of(network, stored):
+        return Assembled(
+            {name: stored[name] for name in network.parameter_shapes()},
+            None,
+            left_out(stored, network.parameter_shapes()),
+        )
     kept, metadata = without_buffers(stored)
     names = canonical_names({name: tensor.shape for name, tensor in kept.items()})
     metadata |= left_out(kept, names.canonical)
@@ -60,7 +71,12 @@ def assemble(
     return Assembled(finish(renamed, epsilons), names.variant, metadata)
 
 
-def left_out(stored: Mapping[str, object], canonical: Mapping[str, str]) -> dict[str, str]:
+def has_names_of(network: Variant, stored: Mapping[str, object]) -> bool:
+    """Tell whether there is a tensor by the name of each that a network needs."""
+    return all(name in stored for name in network.parameter_shapes())
+
+
+def left_out(stored: Mapping[str, object], canonical: Mapping[str, object]) -> dict[str, str]:
     """Return the piece of metadata that lists the names that were left out, if there are any."""
     names = [name[:80] for name in stored if name not in canonical]
     if not names:
