@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
 import numpy as np
 
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.images.decode import ImageSource, decode
+from alexnet_cy.images.decoding.decode import ImageSource, decode
 from alexnet_cy.images.mean import Mean, resolve_mean
-from alexnet_cy.images.presets import Preset, get_preset
+from alexnet_cy.images.preset import Preset
+from alexnet_cy.images.presets import get_preset
 from alexnet_cy.images.views import View, cut_views
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alexnet_cy.images.batches import SkippedImage
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.model.network import AlexNet
     from alexnet_cy.training.data.augment import Augment
     from alexnet_cy.training.data.folder import ImageFolder

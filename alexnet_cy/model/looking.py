@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from alexnet_cy.contracts.trained_on import TrainedOn
     from alexnet_cy.image_stream import PredictionBatch
     from alexnet_cy.images.batches import Batch, OnError
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.labels import Prediction
 
 __all__ = ["Looking", "prepared_batches"]
@@ -201,7 +201,7 @@ class Looking(Running):
         batches = prepared_batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
         return prediction_batches(
-            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+            self._runner, batches, as_count(top, "top"), n_views, threads, self.classes
         )
 
 

@@ -169,11 +169,17 @@ def baseline_layer(
 
 
 def _local_response_norm(layer: LRN, x: Float32Array) -> Float32Array:
-    """Divide by a power of the energy in the window of channels, zeros outside."""
-    outside = (layer.size // 2, (layer.size - 1) // 2)
-    squares = np.pad(x * x, ((0, 0), outside, (0, 0), (0, 0)))
-    energy: Float32Array = sliding_window_view(squares, layer.size, axis=1).sum(axis=-1)
-    y: Float32Array = x * (layer.k + layer.ops_alpha / layer.size * energy) ** -layer.beta
+    """Divide by a power of the energy in the window of channels or pixels, zeros outside.
+
+    A window of pixels is added up by its columns, then its rows.
+    """
+    energy = x * x
+    for axis in (2, 3) if layer.within_channel else (1,):
+        outside = [(0, 0)] * 4
+        outside[axis] = (layer.size // 2, (layer.size - 1) // 2)
+        padded = np.pad(energy, outside)
+        energy = sliding_window_view(padded, layer.size, axis=axis).sum(axis=-1)
+    y: Float32Array = x * (layer.k + layer.ops_alpha / layer.window_values * energy) ** -layer.beta
     return y
 
 

@@ -86,8 +86,16 @@ def baseline_data_gradient(
             dtype=np.float32,
         )
     if isinstance(layer, LRN):
-        settings = {"alpha": layer.ops_alpha, "beta": layer.beta, "k": layer.k}
-        return local_response_norm_gradient(x, dy, layer.size, **settings, dtype=np.float32)
+        return local_response_norm_gradient(
+            x,
+            dy,
+            layer.size,
+            alpha=layer.ops_alpha,
+            beta=layer.beta,
+            k=layer.k,
+            region=layer.region,
+            dtype=np.float32,
+        )
     if isinstance(layer, AdaptiveAvgPool):
         return adaptive_avg_pool2d_gradient(x, dy, dtype=np.float32)
     if weight is None:

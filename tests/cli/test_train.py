@@ -36,6 +36,7 @@ def test_a_network_is_trained_and_goes_on(run, small_networks, pictures, tmp_pat
     assert "2 epochs of" in told.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["fc", "all"])
 def test_more_layers_than_the_last_learn(run, weights_of, pictures, tmp_path, trainable):
     outcome = run(

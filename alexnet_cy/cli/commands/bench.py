@@ -16,12 +16,18 @@ from alexnet_cy.bench.settings import (
     make_settings,
 )
 from alexnet_cy.cli.failures import CommandError, UsageError
-from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
+from alexnet_cy.cli.options import (
+    Subparsers,
+    add_variant_option,
+    argument,
+    number_of_threads,
+    whole_number,
+)
 from alexnet_cy.cli.output import print_json, stdout_console
 from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs
 from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
 from alexnet_cy.machine.replace_file import replace_file
-from alexnet_cy.machine.threads import default_threads, resolve_threads
+from alexnet_cy.machine.threads import default_threads
 from alexnet_cy.network import get_variant
 
 if TYPE_CHECKING:
@@ -60,7 +66,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=argument(_list_of(lambda text: resolve_threads(int(text)))),
+        type=argument(_list_of(number_of_threads)),
         metavar="N[,N]",
         help="threads; -1 is all processors (default: OMP_NUM_THREADS, or all that may be used)",
     )

@@ -134,15 +134,18 @@ def trained_on(classes: tuple[str, ...], preparation: Preparation, variant: Vari
     Raises
     ------
     ValueError
-        The preset is a variation of a named one, or another's "as-is" than the variant's, which no
-        file can tell.
+        The preset is a variation of a named one, or another's "as-is" than the variant's, or the
+        mean of grey images another than the preset's, which no file can tell.
     """
     preset = preparation.preset
     if preset.name == "as-is":
         named = get_preset(variant.preset).as_is()
     else:
         named = get_preset(preset.name)
-    if named.with_input_size(preset.crop_size) != preset:
+    named = named.with_input_size(preset.crop_size)
+    if preset.channels == 1:
+        named = named.grey()
+    if named != preset:
         raise ValueError(
             f"preset: {preset.name!r} has been changed, and a weight file can only name a preset"
         )
@@ -150,6 +153,8 @@ def trained_on(classes: tuple[str, ...], preparation: Preparation, variant: Vari
         return TrainedOn(classes, preset.name, MeanImage.of(preparation.mean), preparation.exif)
     mean = tuple(float(value) for value in preparation.mean.ravel())
     own = tuple(float(np.float32(value)) for value in preset.mean)
+    if mean != own and len(mean) != 3:
+        raise ValueError("mean: of grey images a weight file can only tell that of the preset")
     return TrainedOn(
         classes,
         preset.name,
