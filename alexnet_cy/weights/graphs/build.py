@@ -58,14 +58,11 @@ class Built(NamedTuple):
         As `network.parameter_shapes` names and shapes them.
     metadata : dict of str to str
         How images are prepared, where the graph says something about it.
-    sources : dict of str to str
-        What the file calls each layer with weights, by its name here.
     """
 
     network: Variant
     tensors: dict[str, TensorRef]
     metadata: dict[str, str]
-    sources: dict[str, str]
 
 
 def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
@@ -103,9 +100,7 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
             raise WeightsError(f"{path!r}: {step.where}: {error}") from error
         tensors[f"{name}.bias"] = step.biases()
         channels = shape[0]
-    recognised = recognise(network, any_size=None in size)
-    sources = dict(zip(names, (step.where for step in weighted), strict=True))
-    return Built(recognised, tensors, metadata, sources)
+    return Built(recognise(network, any_size=None in size), tensors, metadata)
 
 
 def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]:
