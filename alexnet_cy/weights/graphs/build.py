@@ -19,7 +19,7 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.recognition import recognise
-from alexnet_cy.network.specs import AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
 from alexnet_cy.weights.graphs.derived import Changed
 from alexnet_cy.weights.graphs.input_arithmetic import take_in
@@ -28,9 +28,7 @@ from alexnet_cy.weights.graphs.steps import (
     Affine,
     AveragePool,
     Flatten,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
 )
@@ -178,8 +176,7 @@ def _rectify(path: str, folded: list[Step], relu: Relu) -> None:
                 break
             folded[place] = step._replace(spec=replace(step.spec, relu=True))
             return
-        is_max_pool = isinstance(step, Plain) and isinstance(step.spec, MaxPool)
-        may_swap &= is_max_pool or isinstance(step, Flatten)
+        may_swap &= isinstance(step, MaxPool | Flatten)
     raise WeightsError(f"{path!r}: {relu.where}: not behind a convolution or fully connected layer")
 
 
@@ -210,15 +207,15 @@ def _network(steps: Sequence[Step], in_channels: int, size: int) -> Variant:
         match step:
             case Weighted(spec=Conv() as conv) if flat_at_last and _is_head(conv, image):
                 layer = Linear("fc", conv.out_channels, conv.relu)
-            case Weighted(spec=spec) | Plain(spec=spec):
-                layer = spec
+            case Weighted():
+                layer = step.spec
+            case LRN() | MaxPool() | AdaptiveAvgPool() | Softmax():
+                layer = step
             case AveragePool():
                 adaptive = _adaptive(step, image)
                 if adaptive is None:
                     continue
                 layer = adaptive
-            case SoftmaxStep():
-                layer = Softmax("prob")
             case _:
                 continue
         if isinstance(step, Weighted):

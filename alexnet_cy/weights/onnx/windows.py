@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alexnet_cy.network.specs import LRN, Conv, MaxPool
-from alexnet_cy.weights.graphs.steps import AveragePool, Plain
+from alexnet_cy.weights.graphs.steps import AveragePool
 
 if TYPE_CHECKING:
     from alexnet_cy.network.windows import Padding, Pair
@@ -46,13 +46,13 @@ def convolution(
     return Conv(node.label, weight_shape[0], kernel, stride, padding, groups, relu=False)
 
 
-def max_pool(node: Node) -> Plain:
+def max_pool(node: Node) -> MaxPool:
     """Return a max pooling; WeightsError for a setting that is not computed here."""
     _expect_no_dilation(node)
     kernel, stride = _pair(node, "kernel_shape", None), _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, (None, None))
     ceil_mode = bool(node.integer("ceil_mode", 0))
-    return Plain(node.label, MaxPool(node.label, kernel, stride, padding, ceil_mode))
+    return MaxPool(node.label, kernel, stride, padding, ceil_mode)
 
 
 def average_pool(node: Node) -> AveragePool:
@@ -65,13 +65,13 @@ def average_pool(node: Node) -> AveragePool:
     return AveragePool(node.label, kernel, stride, padding)
 
 
-def norm(node: Node) -> Plain:
+def norm(node: Node) -> LRN:
     """Return a normalisation; ONNX divides alpha by size, and calls k bias."""
     size, alpha = node.integer("size", 0), node.number("alpha", 1e-4)
     if size % 2 == 0:
         raise node.error(f"size: an odd number of channels is read, got {size}")
     beta, k = node.number("beta", 0.75), node.number("bias", 1.0)
-    return Plain(node.label, LRN(node.label, size, alpha, beta, k))
+    return LRN(node.label, size, alpha, beta, k)
 
 
 def _expect_no_dilation(node: Node) -> None:
