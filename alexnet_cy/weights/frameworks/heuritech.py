@@ -17,7 +17,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.arrays.stored_arrays import as_tensor
 from alexnet_cy.weights.graphs.build import build
-from alexnet_cy.weights.graphs.derived import Joined
+from alexnet_cy.weights.graphs.derived import joined
 from alexnet_cy.weights.graphs.steps import Flatten, Relu, Step, Weighted
 from alexnet_cy.weights.layouts import as_stored, in_out
 from alexnet_cy.weights.network_file import NetworkFile
@@ -121,7 +121,7 @@ def _convolution(
         len(parts),
         relu=False,
     )
-    return Weighted(parts[0], spec, Joined(weights), Joined(biases))
+    return Weighted(parts[0], spec, joined(weights), joined(biases))
 
 
 def _flipped(array: NDArray[Any]) -> NDArray[Any]:

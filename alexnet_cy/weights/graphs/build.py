@@ -21,7 +21,7 @@ from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.recognition import recognise
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed, scaled
 from alexnet_cy.weights.graphs.input_arithmetic import take_in
 from alexnet_cy.weights.graphs.layer_names import named
 from alexnet_cy.weights.graphs.steps import (
@@ -148,17 +148,8 @@ def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
         raise WeightsError(f"{path!r}: {arithmetic.where}: needs {channels} numbers")
     factors = np.broadcast_to(arithmetic.factors, (channels,))
     shifts = np.broadcast_to(arithmetic.shifts, (channels,))
-
-    def scaled(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        changed = np.array(array)
-        for output, factor in zip(changed, factors, strict=True):
-            output[...] = output.astype(np.float64) * factor
-        return changed
-
-    weight = step.weight
-    if (factors != 1).any():
-        weight = Changed(step.weight, step.weight.shape, scaled)
-    bias = Changed(step.biases(), (channels,), lambda b: b * factors + shifts)
+    weight = scaled(step.weight, lambda: factors) if (factors != 1).any() else step.weight
+    bias = Computed((channels,), lambda b: b * factors + shifts, step.biases())
     return step._replace(weight=weight, bias=bias)
 
 
@@ -271,7 +262,7 @@ def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRe
         return _channels_first(step.weight, channels)
     if step.weight.shape == shape:
         return step.weight
-    return Changed(step.weight, shape, lambda array: array.reshape(shape))
+    return Computed(shape, lambda array: array.reshape(shape), step.weight)
 
 
 def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
@@ -292,4 +283,4 @@ def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
         reordered: NDArray[np.float32] = images.transpose(0, 3, 1, 2)
         return reordered.reshape(out_features, in_features)
 
-    return Changed(weight, weight.shape, change)
+    return Computed(weight.shape, change, weight)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Linear, Softmax
-from alexnet_cy.weights.graphs.derived import Joined
+from alexnet_cy.weights.graphs.derived import joined
 from alexnet_cy.weights.graphs.steps import (
     MAX_STEPS,
     Affine,
@@ -205,8 +205,8 @@ class _Chain:
         if len(biases) not in (0, len(parts)):
             raise nodes[0].error("some of the convolutions beside one another have no bias")
         spec = convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts))
-        weight = Joined([part.weight for part in parts])
-        return Weighted(first.where, spec, weight, Joined(biases) if biases else None)
+        weight = joined([part.weight for part in parts])
+        return Weighted(first.where, spec, weight, joined(biases) if biases else None)
 
     def _transpose(self, node: Node) -> None:
         """Note where the channels are; an image may come in with them as the last axis."""
