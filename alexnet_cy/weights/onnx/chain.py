@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import Linear, Softmax
+from alexnet_cy.network.specs import Conv, Linear, Softmax
 from alexnet_cy.weights.graphs.derived import joined
 from alexnet_cy.weights.graphs.steps import (
     MAX_STEPS,
@@ -204,8 +204,10 @@ class _Chain:
         biases = [part.bias for part in parts if part.bias is not None]
         if len(biases) not in (0, len(parts)):
             raise nodes[0].error("some of the convolutions beside one another have no bias")
-        spec = convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts))
         weight = joined([part.weight for part in parts])
+        assert isinstance(first.spec, Conv)
+        groups = len(parts) * first.spec.groups
+        spec = replace(first.spec, out_channels=weight.shape[0], groups=groups)
         return Weighted(first.where, spec, weight, joined(biases) if biases else None)
 
     def _transpose(self, node: Node) -> None:
