@@ -215,6 +215,7 @@ cdef int *depth_of_work() noexcept nogil:
 cdef extern from "machine/waiting.h" nogil:
     long acy_involuntary_switches()
     void acy_note_pass(int threads, long switches, int slow)
+    void acy_wait_as_usual()
     int acy_waits_briefly()
 
 
@@ -239,8 +240,13 @@ def note_pass(Py_ssize_t threads, long switches, bint slow):
 
 
 def waits_briefly():
-    """Return whether threads that wait for others sleep after a microsecond now."""
+    """Return whether the machine is busy, and threads that wait sleep after a microsecond."""
     return bool(acy_waits_briefly())
+
+
+def wait_as_usual():
+    """Let threads wait for one another as long as they usually do: the machine is quiet again."""
+    acy_wait_as_usual()
 
 
 # ---------------------------------------------------------------------------------------- memory

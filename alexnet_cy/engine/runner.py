@@ -146,9 +146,12 @@ class Runner:
         """
         images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
-        results = executor.run(images, resolve_threads(threads))
+        results = executor.run(images, threads)
         self._look()
-        values = {name: results[resolve_layer(self.variant, name)] for name in names}
+        values = {
+            name: results[name if name in results else resolve_layer(self.variant, name)]
+            for name in names
+        }
         return {
             name: value.reshape(len(value), prod(value.shape[1:])) if is_flat_name(name) else value
             for name, value in values.items()

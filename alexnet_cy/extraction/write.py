@@ -83,7 +83,7 @@ class Job:
         For each key of the output, the canonical name of the value.
     preparation : Preparation
     form : RowForm
-    threads : int
+    threads : int or None
     on_error : {"raise", "skip", "nan"}
     shard : (int, int) or None
     overwrite, restart : bool
@@ -96,7 +96,7 @@ class Job:
     layers: Mapping[str, str]
     preparation: Preparation
     form: RowForm
-    threads: int
+    threads: int | None
     on_error: OnError
     shard: tuple[int, int] | None
     overwrite: bool

@@ -133,8 +133,8 @@ class Running:
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names; one name or several. The pass ends with the last of them.
         threads : int, optional
-            None for the default. The result has the same bits for any number of threads and any
-            number of images.
+            None for the default, which goes down while other programs want the processors. The
+            result has the same bits for any number of threads and any number of images.
 
         Returns
         -------
@@ -321,7 +321,11 @@ class Running:
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
+        """Write the network in the format of the path's ending, or else as safetensors.
+
+        The endings are those of ``alexnet-cy convert``: .safetensors, .npz, .onnx, .caffemodel and
+        .pth. Safetensors and .npz name the variant, or describe the network, and say `trained_on`;
+        the others have no place for the names of the classes, the preset and the mean.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -332,8 +336,11 @@ class Running:
         OSError
             It cannot be written: no such folder, no permission; or there is a folder, a device, a
             FIFO or a socket, which is left as it is.
+        WeightsError
+            The format has no place for what the network is.
         """
-        from alexnet_cy.weights import safetensors
         from alexnet_cy.weights.trained_on import metadata_of
+        from alexnet_cy.weights.writing import writer_of_ending
 
-        safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
+        write = writer_of_ending(path)
+        write(path, self.variant, self.weights, metadata_of(self._trained_on))

@@ -179,6 +179,11 @@ def known_classes(net: Network) -> tuple[str, ...]:
     ids = tuple(known.wnid for known in imagenet_classes())
     if net.variant.num_classes == len(ids):
         return ids
+    if not net.variant.num_classes:
+        raise ValueError(
+            f"variant {net.variant.name!r} ends with {net.variant.layers[-1].name}, which is no "
+            "probability of classes; finetune gives it some"
+        )
     raise ValueError(
         f"folder: the network does not know the names of its {net.variant.num_classes} classes, so "
         "folders cannot be told apart; AlexNet(..., trained_on=TrainedOn(classes)) gives it names"

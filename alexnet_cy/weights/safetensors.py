@@ -71,14 +71,15 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         raise WeightsError(f"{file.path!r}: {len(header)} tensors; at most {MAX_TENSORS} are read")
     entries = {name: _check_entry(file, name, entry) for name, entry in header.items()}
     _check_no_gaps(file, entries, file.size_bytes - data_offset)
+    noted, network = noted_network(file.path, metadata)
     named = assemble(
         {
             name: BlockTensor(file, data_offset + entry.start, entry.dtype, entry.shape)
             for name, entry in entries.items()
             if entry.dtype in FLOAT_BYTES
-        }
+        },
+        network=network,
     )
-    noted, network = noted_network(file.path, metadata)
     return NetworkFile(
         "safetensors",
         named.tensors,

@@ -26,6 +26,7 @@ __all__ = [
     "find_writer",
     "noted_network",
     "write_network",
+    "writer_of_ending",
 ]
 
 VARIANT_KEY = "alexnet_cy.variant"
@@ -111,6 +112,12 @@ def find_writer(path: str | os.PathLike[str], dtype: str = "float32") -> Writer:
     module, name = place
     writer: Writer = getattr(import_module(f"alexnet_cy.weights.{module}"), name)
     return writer
+
+
+def writer_of_ending(path: str | os.PathLike[str]) -> Writer:
+    """Return what writes a file of this name as float32: safetensors under any other ending."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    return find_writer(path if (ending, "float32") in WRITERS else "network.safetensors")
 
 
 def write_network(

@@ -9,7 +9,10 @@ long acy_involuntary_switches(void);
  * and of whether it took much longer than such a pass can. */
 void acy_note_pass(int threads, long switches, int slow);
 
-/* Whether threads wait briefly now. */
+/* Others no longer want the processors. */
+void acy_wait_as_usual(void);
+
+/* Whether they do, and threads wait briefly. */
 int acy_waits_briefly(void);
 
 #endif

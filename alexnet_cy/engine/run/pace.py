@@ -1,20 +1,16 @@
-"""Whether passes are held up: the system then lets OpenMP's threads wait briefly."""
+"""Whether passes are held up by other programs."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
-from alexnet_cy.kernels._runtime import note_pass, waits_briefly
+from alexnet_cy.kernels._runtime import note_pass
 
 __all__ = ["Pace"]
 
 # A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
 SLOW = 1.5
-# While threads wait briefly every pass pays for sleeping and waking: on a quiet machine, one image
-# whose fully connected layers have 35 % of inputs took 4.9 ms for 3.2, 1.54 times. If that counted
-# as held up, it would never end.
-SLOW_WHILE_BRIEF = 1.65
 
 
 class Pace:
@@ -32,7 +28,7 @@ class Pace:
         self._fastest_s: dict[Hashable, float] = {}
 
     def note(self, kind: Hashable, threads: int, seconds: float, switches: int) -> None:
-        """Let OpenMP's threads wait briefly for one another while the machine is busy.
+        """Take note of a pass, and of whether the machine is busy: `machine.left_processors`.
 
         Parameters
         ----------
@@ -48,6 +44,5 @@ class Pace:
         fastest = self._fastest_s.setdefault(kind, seconds)
         if seconds < fastest:
             self._fastest_s[kind] = seconds
-        limit = SLOW_WHILE_BRIEF if waits_briefly() else SLOW
-        slow = seconds > limit * fastest
+        slow = seconds > SLOW * fastest
         note_pass(threads, switches if slow or not self._long else 0, slow)

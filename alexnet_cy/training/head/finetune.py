@@ -132,10 +132,14 @@ def trained_on(classes: tuple[str, ...], preparation: Preparation) -> TrainedOn:
     Raises
     ------
     ValueError
-        The preset is a variation of a named one, which no file can tell.
+        The preset is a variation of a named one, or the mean of grey images another than the
+        preset's, which no file can tell.
     """
     preset = preparation.preset
-    if get_preset(preset.name).with_input_size(preset.crop_size) != preset:
+    named = get_preset(preset.name).with_input_size(preset.crop_size)
+    if preset.channels == 1:
+        named = named.grey()
+    if named != preset:
         raise ValueError(
             f"preset: {preset.name!r} has been changed, and a weight file can only name a preset"
         )
@@ -143,6 +147,8 @@ def trained_on(classes: tuple[str, ...], preparation: Preparation) -> TrainedOn:
         return TrainedOn(classes, preset.name, MeanImage.of(preparation.mean), preparation.exif)
     mean = tuple(float(value) for value in preparation.mean.ravel())
     own = tuple(float(np.float32(value)) for value in preset.mean)
+    if mean != own and len(mean) != 3:
+        raise ValueError("mean: of grey images a weight file can only tell that of the preset")
     return TrainedOn(
         classes,
         preset.name,

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
     from alexnet_cy.contracts.tensors import TensorRef
 
-__all__ = ["EPSILON", "finish"]
+__all__ = ["EPSILON", "TENSORFLOW_EPSILON", "finish"]
 
 EPSILON = 1e-5
 """What torch.nn.BatchNorm2d adds to the variance unless told otherwise; no state dict has it."""
 
+TENSORFLOW_EPSILON = 1e-3
+"""What keras.layers.BatchNormalization and TF-slim's batch_norm add."""
+
 
 def finish(
-    tensors: Mapping[str, TensorRef], epsilons: Mapping[str, float] | None = None
+    tensors: Mapping[str, TensorRef], epsilons: Mapping[str, float] | float = EPSILON
 ) -> dict[str, TensorRef]:
     """Turn the tensors of a file, by canonical names, into weights and biases.
 
@@ -36,8 +39,9 @@ def finish(
         ``conv1.weight``, or ``conv1.weight_orig`` and ``conv1.weight_mask``, or ``conv1.weight_g``
         and ``conv1.weight_v``; ``conv1.running_mean``, ``running_var``, ``norm_weight`` and
         ``norm_bias`` of the batch normalisation behind it; other names are handed on.
-    epsilons : mapping of str to float, optional
-        Of the batch normalisation behind each layer; `EPSILON` if left out.
+    epsilons : mapping of str to float, or float
+        Of the batch normalisation behind each layer, `EPSILON` for a layer that is left out; or of
+        all of them.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def finish(
     finished = dict(tensors)
     for layer in _layers(finished):
         _join_weight(finished, layer)
-        _fold_norm(finished, layer, (epsilons or {}).get(layer, EPSILON))
+        epsilon = epsilons if isinstance(epsilons, float) else epsilons.get(layer, EPSILON)
+        _fold_norm(finished, layer, epsilon)
     return finished
 
 

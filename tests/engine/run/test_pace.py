@@ -10,7 +10,6 @@ def noted(monkeypatch):
     """Return what the system is told: (threads, switches, whether slow)."""
     calls = []
     monkeypatch.setattr(pace, "note_pass", lambda *call: calls.append(call))
-    monkeypatch.setattr(pace, "waits_briefly", lambda: False)
     return calls
 
 

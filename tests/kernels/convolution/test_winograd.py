@@ -21,12 +21,12 @@ from alexnet_cy.engine.winograd import (
     largest_tile,
     tile_cuts,
 )
-from alexnet_cy.kernels import _winograd
+from alexnet_cy.kernels.convolution import _winograd
 from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# What limits a block of tiles, in src/_winograd.pyx.
+# What limits a block of tiles, in src/convolution/_winograd.pyx.
 FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support import gradient_calls
+from support.gradients import calls
 from support.networks import images, narrow, random_weights
 from support.samples import normal
 
@@ -91,7 +91,7 @@ def _loss(count, kernels):
 
 def _conv_weights(count, kernels):
     x, e = normal(0, count, 4, 8, 8), normal(1, count, 6, 6, 6)
-    gradient_calls.conv_weight_gradient(x, (6, 4, 3, 3), e, kernels)
+    calls.conv_weight_gradient(x, (6, 4, 3, 3), e, kernels)
 
 
 KERNELS = [_norm, _norm_and_pool, _dropout, _loss, _conv_weights]
