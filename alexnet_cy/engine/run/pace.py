@@ -11,6 +11,11 @@ __all__ = ["Pace"]
 # A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
 SLOW = 1.5
+# Where all passes are slow, the fastest is no measure. A thread that spins on a processor that two
+# want loses it 125 times a second, at every other tick of Linux's 250; on a quiet machine a pass
+# loses it 30 times. Of a short pass a few are no sign.
+SWITCHES_PER_S = 100
+FEW_SWITCHES = 4
 
 
 class Pace:
@@ -36,4 +41,5 @@ class Pace:
         fastest = self._fastest_s.setdefault(kind, seconds)
         if seconds < fastest:
             self._fastest_s[kind] = seconds
-        note_pass(threads, switches, seconds > SLOW * fastest)
+        slow = switches > 0 and seconds > SLOW * fastest
+        note_pass(threads, slow or switches >= max(FEW_SWITCHES, SWITCHES_PER_S * seconds))
