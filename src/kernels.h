@@ -40,7 +40,7 @@ typedef struct {
     ptrdiff_t out_height, out_width; /* P, Q */
     ptrdiff_t out_channels;          /* O / G */
     ptrdiff_t depth;                 /* K = R * S * C / G: the length of the sum */
-    const float *weight;             /* panels: see PackedConv, src/_conv.pyx */
+    const float *weight;             /* panels: see PackedConv, src/convolution/_conv.pyx */
     const float *bias;               /* O / G floats, zero-padded to whole vectors */
     const acy_segment *segments;     /* the runs of a patch, k ascending */
     const ptrdiff_t *block_ends;     /* segments [0, end0), [end0, end1), ...: the blocks of k */

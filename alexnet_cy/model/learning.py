@@ -57,6 +57,9 @@ class Learning(Describing):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        checkpoints: str | PathLike[str] | None = None,
+        resume: bool = False,
+        time_limit_s: float | None = None,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> FineTuned[AlexNet]:
         """Learn other classes from a folder of photographs, with a new last layer.
@@ -88,7 +91,7 @@ class Learning(Describing):
         seed : int
             Of the split and of the views.
         preset, mean, exif
-            As for `preprocess`; with one view of an image, and one mean for each channel.
+            As for `preprocess`; with one view of an image.
         threads : int, optional
         on_error : {"skip", "raise"}
             An image that cannot be read is left out and named in the result, or is an error.
@@ -99,6 +102,13 @@ class Learning(Describing):
             pooling that are computed once; or every layer.
         epochs, lr, batch_size : optional
             For "fc" and "all", in place of the values of the recipe "finetune".
+        checkpoints : path-like, optional
+            For "fc" and "all", a folder for what `train` writes to `out`.
+        resume : bool
+            Go on from the state in `checkpoints`, if there is one. The head is fitted again before;
+            with the same images, settings and network the result has the same bits.
+        time_limit_s : float, optional
+            For "fc" and "all", save and return after the step that goes beyond it.
         on_step : callable, optional
             For "fc" and "all", called after each step.
 
@@ -114,9 +124,11 @@ class Learning(Describing):
             As of `ImageFolder`; no image of a class can be read; with "raise", one cannot.
         TypeError, ValueError
             An argument does not fit; the message names it.
+        TrainingError, KeyboardInterrupt, WeightsError, OSError
+            For "fc" and "all", as for `train`.
         """
         from alexnet_cy.model.network import AlexNet
-        from alexnet_cy.training.finetune import finetune, no_progress
+        from alexnet_cy.training.finetune import LoopArguments, finetune, no_progress
 
         if on_error not in ("skip", "raise"):
             raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
@@ -148,11 +160,9 @@ class Learning(Describing):
             threads=threads,
             strict=on_error == "raise",
             progress=progress or no_progress,
-            trainable=trainable,
-            epochs=epochs,
-            lr=lr,
-            batch_size=batch_size,
-            on_step=on_step,
+            loop=LoopArguments(
+                trainable, epochs, lr, batch_size, checkpoints, resume, time_limit_s, on_step
+            ),
         )
 
     @classmethod
@@ -196,7 +206,8 @@ class Learning(Describing):
             As for `finetune`.
         out : path-like, optional
             A folder for checkpoints and logs: ``best.safetensors``, ``last.safetensors``,
-            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``.
+            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``, and ``curves.png`` where
+            matplotlib is installed.
         variant : str or Variant
         recipe : str or Recipe
             "he", or as others did it: "paper", "caffe", "caffenet", "torchvision".

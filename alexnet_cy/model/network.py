@@ -160,7 +160,7 @@ class AlexNet(Learning):
         )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(file.path if name is None else name, opened.format, note)
-        net._file = WeightsOfFile(file.stamp, allow_nonfinite, head=head)
+        net._file = WeightsOfFile(file.stamps, allow_nonfinite, head=head)
         return net
 
     @classmethod
@@ -196,7 +196,7 @@ class AlexNet(Learning):
         with download_bar(name) as progress:
             stamp = fetch_stamp(name, progress=progress)
         net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile(stamp, False, published=name)
+        net._file = WeightsOfFile((stamp,), False, published=name)
         return net
 
     @classmethod
@@ -268,7 +268,7 @@ class AlexNet(Learning):
             return _restore_packed, (type(self), self._packed_path, self._weights_sha256)
         runner, file = self._runner, self._file
         weights: object = dict(runner.weights.items())
-        if file is not None and file.stamp.is_current():
+        if file is not None and file.is_current():
             weights = file
         settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)

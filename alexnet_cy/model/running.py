@@ -104,6 +104,11 @@ class Running:
     ) -> Float32Array: ...
 
     @overload
+    def forward(  # type: ignore[overload-overlap]  # a str is a sequence of str too
+        self, x: ArrayLike | PixelBatch, layers: str, *, threads: int | None = None
+    ) -> Float32Array: ...
+
+    @overload
     def forward(
         self, x: ArrayLike | PixelBatch, layers: Sequence[str], *, threads: int | None = None
     ) -> dict[str, Float32Array]: ...
@@ -111,7 +116,7 @@ class Running:
     def forward(
         self,
         x: ArrayLike | PixelBatch,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
         *,
         threads: int | None = None,
     ) -> Float32Array | dict[str, Float32Array]:
@@ -124,9 +129,9 @@ class Running:
             variants. For layers up to pool5 any size works that the kernels fit; the fully
             connected layers need the size their weights were made for (the torchvision variant
             takes any from 63 pixels up), unless they are convolutions.
-        layers : sequence of str, optional
+        layers : str or sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
-            torchvision's node names. The pass ends with the last of them.
+            torchvision's node names; one name or several. The pass ends with the last of them.
         threads : int, optional
             None for the default. The result has the same bits for any number of threads and any
             number of images.
@@ -134,8 +139,8 @@ class Running:
         Returns
         -------
         ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities, or the last layer's value if the network ends before them; or, for each
-            name in `layers`, (N, C, H, W) or (N, F).
+            Probabilities, or the last layer's value if the network ends before them; or the value
+            of one name, (N, C, H, W) or (N, F); or such a value for each name of a sequence.
 
         Raises
         ------
@@ -144,8 +149,10 @@ class Running:
         WeightsError
             The file that the weights come from cannot be read any more.
         """
-        results = self._runner.forward(x, layers, threads)
-        return next(iter(results.values())) if layers is None else results
+        names = (layers,) if isinstance(layers, str) else layers
+        results = self._runner.forward(x, names, threads)
+        several = layers is not None and not isinstance(layers, str)
+        return results if several else next(iter(results.values()))
 
     def gradients(
         self,

@@ -145,15 +145,31 @@ def write_network(
     find_writer(path, dtype)(path, variant, tensors, metadata)
 
 
-def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+def checked_tensors(
+    tensors: Mapping[str, NDArray[np.float32]], variant: Variant | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Return the tensors C-contiguous and little-endian; copies only of those that are not.
+
+    Parameters
+    ----------
+    tensors : mapping of str to float32 array
+    variant : Variant, optional
+        Its tensors are returned, in its order.
 
     Raises
     ------
     TypeError
         A tensor is not a float32 array.
+    ValueError
+        One of the variant's is missing.
     """
     checked = {}
+    if variant is not None:
+        names = variant.parameter_shapes()
+        missing = [name for name in names if name not in tensors]
+        if missing:
+            raise ValueError(f"tensors has no {' and no '.join(missing)}")
+        tensors = {name: tensors[name] for name in names}
     for name, tensor in tensors.items():
         if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
             got = getattr(tensor, "dtype", type(tensor).__name__)

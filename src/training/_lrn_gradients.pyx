@@ -1,4 +1,5 @@
 """The way back through local response normalisation, alone and with the max pooling behind it."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint8_t
 
@@ -9,6 +10,7 @@ from pool_winners cimport check_winners, winners_of
 from training_kernels cimport acy_training_of
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._rows cimport RowByRow
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
@@ -186,10 +188,18 @@ cdef class NormAndPoolWinners(Bound):
         ) + (self.window.kernel_h * row_floats + 15) // 16 * 16
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
-            self.pool_part(
-                task // n_parts, task % n_parts, n_parts, scratch + threadid() * scratch_floats
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(
+            n_tasks, <double> POWER_WORK * N * self.x.shape[1] * row_floats
+        )
+        for first in range(0, n_tasks, piece):
+            last = min(first + piece, n_tasks)
+            for task in prange(
+                first, last, nogil=True, num_threads=n_threads, schedule="static"
+            ):
+                self.pool_part(
+                    task // n_parts, task % n_parts, n_parts, scratch + threadid() * scratch_floats
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0
 

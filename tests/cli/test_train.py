@@ -12,13 +12,14 @@ def pictures(tmp_path):
 def test_a_network_is_trained_and_goes_on(run, small_networks, pictures, tmp_path):
     common = (
         "train", pictures, "-o", tmp_path / "run", "--variant", "torchvision", "--epochs", 2,
-        "--preset", "torchvision-warp", "--batch", 4, "--seed", 1, "--json",
+        "--preset", "torchvision-warp", "--batch", 4, "--seed", 1, "--crop", "resized", "--json",
     )  # fmt: skip
     outcome = run(*common, "--time-limit", "0s")
     assert outcome.status == 0
     assert outcome.json["history"] == {}
     assert outcome.json["train_accuracy"] is None
     assert "weight decay: 0.0005" in outcome.err
+    assert "crop: resized, 0.08 to 1 of the area" in outcome.err
     assert run(*common).status == 1  # there is a training
     outcome = run(*common, "--resume")
     assert outcome.status == 0
@@ -44,6 +45,50 @@ def test_more_layers_than_the_last_learn(run, weights_of, pictures, tmp_path, tr
     assert (outcome.status, outcome.err) == (0, "")
     assert len(outcome.json["history"]["loss"]) == 3
     assert outcome.json["frozen_accuracy"] is not None
+
+
+def test_a_finetuning_is_saved_and_goes_on(run, weights_of, pictures, tmp_path):
+    common = (
+        "finetune", pictures, "-o", tmp_path / "mine.safetensors", "--weights",
+        weights_of("torchvision"), "--trainable", "fc", "--epochs", 2, "--batch", 5,
+        "--checkpoints", tmp_path / "run", "--overwrite", "--json",
+    )  # fmt: skip
+    limited = run(*common, "--time-limit", "0s")
+    assert (limited.status, limited.json["history"]) == (0, {})
+    refused = run(*common)
+    assert (refused.status, "--resume goes on with it" in refused.err) == (1, True)
+    outcome = run(*common, "--resume")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert len(outcome.json["history"]["loss"]) == 2
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_learning_curves_are_drawn(run, small_networks, pictures, tmp_path):
+    pytest.importorskip("matplotlib")
+    from PIL import Image
+
+    outcome = run(
+        "train", pictures, "-o", tmp_path / "run", "--variant", "torchvision", "--epochs", 1,
+        "--preset", "torchvision-warp", "--batch", 8,
+    )  # fmt: skip
+    assert outcome.status == 0
+    with Image.open(tmp_path / "run" / "curves.png") as picture:
+        assert picture.size == (1080, 420)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--epochs", "2"), "--epochs: only with --trainable fc or all"),
+        (("--checkpoints", "run"), "--checkpoints: only with --trainable"),
+        (("--time-limit", "1h"), "--time-limit: only with --trainable"),
+        (("--trainable", "all", "--resume"), "--resume: needs --checkpoints"),
+    ],
+)
+def test_options_of_the_loop_need_it(run, pictures, options, message):
+    outcome = run("finetune", pictures, "-o", "mine.safetensors", *options)
+    assert outcome.status == 2
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize(

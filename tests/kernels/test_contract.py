@@ -8,7 +8,8 @@ import pytest
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
+from alexnet_cy.kernels import _linear, _lrn, _pool, _runtime, _softmax
+from alexnet_cy.kernels.convolution import _conv, _winograd
 from alexnet_cy.kernels.training import _lrn_gradients
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.closeness import assert_close_sum, assert_same_bits
 from support.samples import around, normal, small_integers
@@ -81,7 +81,6 @@ def test_rows_that_are_not_finite_are_noticed(kernels, place, value):
     assert np.isnan(y[0, place[0]])
 
 
-@settings(max_examples=100)
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 70),

@@ -66,6 +66,11 @@ def test_all_values_at_once_are_those_asked_for_one_by_one(request, x, small, ne
     assert_same_bits(together["prob"], net.forward(images))
 
 
+def test_one_name_gives_one_array(net, x):
+    assert_same_bits(net.forward(x, "conv5_pre"), net.forward(x, ["conv5_pre"])["conv5_pre"])
+    assert_same_bits(net.forward(x, "features.0"), net.forward(x, ["conv1_pre"])["conv1_pre"])
+
+
 def test_names_of_torchvision_come_back_as_they_were_asked_for(net, x):
     asked = ["classifier.5", "features.0", "fc7", "features.11", "conv1_pre", "fc8_pre"]
     values = net.forward(x[:1], asked)

@@ -18,7 +18,7 @@ def net():
 X = images(narrow())
 
 FORWARD = [
-    (TypeError, (X, "conv1"), {}, "layers: need a sequence of names, got the string 'conv1'"),
+    (ValueError, (X, "conv6"), {}, "variant 'caffe' has no layer 'conv6' (did you mean 'conv"),
     (ValueError, (X, []), {}, "layers: need at least one name, got none"),
     (ValueError, (X, ["conv6"]), {}, "variant 'caffe' has no layer 'conv6' (did you mean 'conv"),
     (TypeError, (X, [None]), {}, "the name of a layer must be a str, got None"),
@@ -102,6 +102,20 @@ def test_weights_that_do_not_fit_are_listed_together():
         "  'conv6.weight': not expected, got (1, 1, 1, 1)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        AlexNet(narrow(), weights)
+
+
+def test_weights_of_another_number_of_classes():
+    weights = random_weights(narrow().with_num_classes(5))
+    advice = "\nThey have 5 classes: pass VARIANTS['caffe'].with_num_classes(5)."
+    with pytest.raises(ValueError, match=f"2 tensors differ:[^$]*{re.escape(advice)}$"):
+        AlexNet(narrow(), weights)
+    AlexNet(narrow().with_num_classes(5), weights)
+
+
+def test_weights_under_the_names_of_another_framework():
+    weights = {f"features.{name}": value for name, value in random_weights(narrow()).items()}
+    with pytest.raises(ValueError, match=r"AlexNet\.load\(path\) reads a file of these"):
         AlexNet(narrow(), weights)
 
 

@@ -223,7 +223,7 @@ def test_the_loss_is_that_of_the_forward_pass(small):
 
 def test_a_whole_pass_agrees_with_torch(small):
     torch = pytest.importorskip("torch")
-    from support.torch_network import torch_gradients
+    from support.gradients.torch_network import torch_gradients
 
     variant, weights, x, labels = small
     loss, gradients = loss_and_gradients(variant, weights, x, labels)

@@ -16,6 +16,7 @@ from alexnet_cy.cli.images import (
     chosen_preparation,
     find_paths,
     report_skipped,
+    require_images,
 )
 from alexnet_cy.cli.network import load_network, random_network, summary_of
 from alexnet_cy.cli.options import (
@@ -128,8 +129,7 @@ def run(args: argparse.Namespace) -> int:
     output = shard_name(args.output, args.shard)
     kind = _check_arguments(args, layers)
     paths, failures, left_out = find_paths(args)
-    if not paths:
-        raise CommandError("no images: nothing is written")
+    require_images(paths, ": nothing is written")
     if not kind.is_folder:
         _allow_files(args, kind.files(output), output, paths)
     net = load_network(args) if args.random is None else random_network(args)

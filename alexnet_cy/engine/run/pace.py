@@ -18,9 +18,17 @@ SLOW_WHILE_BRIEF = 1.65
 
 
 class Pace:
-    """The fastest pass of every kind, as the measure of the others."""
+    """The fastest pass of every kind, as the measure of the others.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    long : bool
+        Whether passes take tens of milliseconds. On a quiet machine too they lose a processor
+        about once in 10 ms, which then means nothing unless the pass was slow.
+    """
+
+    def __init__(self, *, long: bool = False) -> None:
+        self._long = long
         self._fastest_s: dict[Hashable, float] = {}
 
     def note(self, kind: Hashable, threads: int, seconds: float, switches: int) -> None:
@@ -41,4 +49,5 @@ class Pace:
         if seconds < fastest:
             self._fastest_s[kind] = seconds
         limit = SLOW_WHILE_BRIEF if waits_briefly() else SLOW
-        note_pass(threads, switches, seconds > limit * fastest)
+        slow = seconds > limit * fastest
+        note_pass(threads, switches if slow or not self._long else 0, slow)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet_cy.contracts.trained_on import TrainedOn
+from alexnet_cy.contracts.trained_on import MeanImage, TrainedOn
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.presets import get_preset
 from alexnet_cy.training.data.augment import Augment
@@ -60,7 +60,7 @@ def finetune_head(
     net : AlexNet
     images : TrainingImages
     preparation : Preparation
-        With one view of an image, and one mean for each channel.
+        With one view of an image.
     settings : HeadSettings
     make_network : callable
     progress : callable
@@ -143,6 +143,8 @@ def trained_on(classes: tuple[str, ...], preparation: Preparation) -> TrainedOn:
         raise ValueError(
             f"preset: {preset.name!r} has been changed, and a weight file can only name a preset"
         )
+    if not preparation.one_mean:
+        return TrainedOn(classes, preset.name, MeanImage.of(preparation.mean), preparation.exif)
     mean = tuple(float(value) for value in preparation.mean.ravel())
     own = tuple(float(np.float32(value)) for value in preset.mean)
     if mean != own and len(mean) != 3:

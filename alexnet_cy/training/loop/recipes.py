@@ -99,7 +99,7 @@ class Recipe:
             "rates of layers": dict(self.sgd.lr_mult) or "all the same",
             "init": self.init,
             "dropout": self.dropout,
-            "crop": self.augment.crop,
+            "crop": self.augment.describe_crop(),
             "flip": self.augment.flip,
             "colour": self.augment.pca_color,
         }
@@ -154,7 +154,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 warmup=0,
                 init="torch",
                 dropout=0.5,
-                augment=Augment(),
+                augment=Augment(crop="resized"),
             ),
             Recipe(
                 name="finetune",

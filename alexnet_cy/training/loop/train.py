@@ -94,8 +94,6 @@ def train(
         arguments.time_limit_s,
         on_step,
     )
-    if arguments.out is not None:
-        os.makedirs(arguments.out, exist_ok=True)
     data = pixel_data(
         images, preparation, settings, arguments.val, strict=arguments.strict, progress=progress
     )

@@ -67,6 +67,8 @@ class Trainer:
         With `reduce`, which of how many processes this is; it computes its share of each batch.
     make_network : callable, optional
         Makes what checkpoints save of weights by name; without it there are no weight files.
+    conditions : str
+        What else must be the same for a `resume`, in words: the images, their views.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Trainer:
         reduce: Reduce | None = None,
         worker: tuple[int, int] = (0, 1),
         make_network: Callable[[Mapping[str, Any]], Network] | None = None,
+        conditions: str = "",
     ) -> None:
         self.network = network
         self._sgd = sgd.check(name.rpartition(".")[0] for name in network.parameters)
@@ -102,7 +105,7 @@ class Trainer:
         if not 0 <= self._rank < self._n_workers <= self._batch_size:
             raise ValueError(f"worker: need (number, count) of a batch's workers, got {worker!r}")
         self._make_network = make_network
-        self.progress = TrainingProgress(settings=self._settings())
+        self.progress = TrainingProgress(settings=self._settings(conditions))
         self.best_weights: dict[str, Float32Array] | None = None
 
     def fit(
@@ -283,12 +286,13 @@ class Trainer:
             raise WeightsError(f"resume: the state does not fit the network: {error}") from error
         self.progress = state.progress
 
-    def _settings(self) -> str:
+    def _settings(self, conditions: str) -> str:
         """Return what decides the bits, for `resume` to compare."""
-        return (
+        own = (
             f"{self._sgd!r}, {self._schedule!r}, warmup={self._warmup}, "
             f"batch_size={self._batch_size}, seed={self._seed}"
         )
+        return f"{own}, {conditions}" if conditions else own
 
     def _is_over(self) -> bool:
         stopping = self._early_stopping

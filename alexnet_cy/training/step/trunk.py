@@ -49,7 +49,7 @@ class Trunk:
         self.n_images = n_images
         self._block = min(block, n_images)
         self._kernels = kernels
-        self._pace = Pace()
+        self._pace = Pace(long=True)
         for stage in stages:
             if stage.conv is not None and stage.passes_on:
                 stage.conv.prepare_data_gradient()
@@ -175,10 +175,10 @@ class Trunk:
             run_all(tuple(kernel for step in steps for part in step for kernel in part), threads)
             return
         for stage, (weights, data) in zip(reversed(self.stages), steps, strict=False):
-            run_all(weights, threads)
-            clock(f"{stage.name} weights")
-            run_all(data, threads)
-            clock(f"{stage.name} data")
+            for what, kernels in (("weights", weights), ("data", data)):
+                if kernels:
+                    run_all(kernels, threads)
+                    clock(f"{stage.name} {what}")
 
 
 def input_gradient(dx: Float32Array, stage: Stage, shape: tuple[int, int, int]) -> Float32Array:

@@ -191,10 +191,7 @@ def _batch_norm(where: str, layer: Struct) -> Affine:
     mean, deviation = moments[:channels], moments[channels:]
     with np.errstate(all="ignore"):
         factors = multipliers / deviation
-        shifts = biases - mean * factors
-    if not (np.isfinite(factors).all() and np.isfinite(shifts).all()):
-        raise ValueError("its numbers must be finite")
-    return Affine(where, factors, shifts)
+        return Affine(where, factors, biases - mean * factors)
 
 
 def _pooling(where: str, layer: Struct) -> Step:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.bounds import MAX_LAYERS
 from alexnet_cy.network.recognition import recognise
 from alexnet_cy.network.specs import AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
@@ -46,7 +45,6 @@ Size: TypeAlias = tuple[int | None, int | None]
 
 # What networks have been trained at, and then every size up to the largest of them.
 _USUAL_SIZES = (227, 224, 256, 299, 320, 384, 448, 512, 32, 64, 96, 128)
-_MOST_STEPS = 4 * MAX_LAYERS
 
 
 class Built(NamedTuple):
@@ -87,8 +85,6 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
     WeightsError
         The steps make no network: the message names the one that does not fit, and why.
     """
-    if len(steps) > _MOST_STEPS:
-        raise WeightsError(f"{path!r}: {len(steps)} steps; at most {_MOST_STEPS} are read")
     folded, metadata = _fold(path, steps)
     weighted = [step for step in folded if isinstance(step, Weighted)]
     if not weighted or not isinstance(weighted[0].spec, Conv):
@@ -105,9 +101,8 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
             tensors[f"{name}.weight"] = _in_shape(step, shape, channels)
         except ValueError as error:
             raise WeightsError(f"{path!r}: {step.where}: {error}") from error
+        tensors[f"{name}.bias"] = step.biases()
         channels = shape[0]
-        zeros = ArrayTensor(np.zeros(shape[0], np.float32)) if step.bias is None else step.bias
-        tensors[f"{name}.bias"] = zeros
     recognised = recognise(network, any_size=None in size)
     sources = dict(zip(names, (step.where for step in weighted), strict=True))
     return Built(recognised, tensors, metadata, sources)
@@ -121,6 +116,11 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
     for step in steps:
         last = folded[-1] if folded else None
         if isinstance(step, Affine):
+            if not (np.isfinite(step.factors).all() and np.isfinite(step.shifts).all()):
+                raise WeightsError(
+                    f"{path!r}: {step.where}: its numbers must be finite, no divisor zero and no "
+                    "variance negative"
+                )
             if last is None:
                 before = step if before is None else _composed(before, step)
             elif isinstance(last, Weighted) and not last.spec.relu:
@@ -133,9 +133,9 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
         elif isinstance(step, Relu):
             _rectify(path, folded, step)
         elif before is not None and isinstance(step, Weighted):
-            prepared = take_in(path, before, step)
-            folded.append(prepared.first)
-            metadata, before = prepared.metadata, None
+            first, metadata = take_in(path, before, step)
+            folded.append(first)
+            before = None
         else:
             folded.append(step)
     return folded, metadata
@@ -144,7 +144,8 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
 def _composed(first: Affine, second: Affine) -> Affine:
     """B (a x + s) + t = (b a) x + (b s + t)."""
     factors = first.factors * second.factors
-    return Affine(second.where, factors, first.shifts * second.factors + second.shifts)
+    shifts = first.shifts * second.factors + second.shifts
+    return Affine(second.where, factors, shifts, first.averaged or second.averaged)
 
 
 def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
@@ -164,8 +165,7 @@ def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
     weight = step.weight
     if (factors != 1).any():
         weight = Changed(step.weight, step.weight.shape, scaled)
-    bias = ArrayTensor(np.zeros(channels, np.float32)) if step.bias is None else step.bias
-    bias = Changed(bias, (channels,), lambda b: b * factors + shifts)
+    bias = Changed(step.biases(), (channels,), lambda b: b * factors + shifts)
     return step._replace(weight=weight, bias=bias)
 
 
@@ -175,20 +175,17 @@ def _rectify(path: str, folded: list[Step], relu: Relu) -> None:
     The largest of some values and their ReLU may change places. What is not negative already, the
     poolings and normalisations of values behind a ReLU, stays as it is.
     """
+    may_swap = True
     for place in reversed(range(len(folded))):
         step = folded[place]
         if isinstance(step, Weighted):
-            between = folded[place + 1 :]
-            if not step.spec.relu:
-                if not all(_is_max_pool(other) or isinstance(other, Flatten) for other in between):
-                    break
-                folded[place] = step._replace(spec=replace(step.spec, relu=True))
+            if not (step.spec.relu or may_swap):
+                break
+            folded[place] = step._replace(spec=replace(step.spec, relu=True))
             return
+        is_max_pool = isinstance(step, Plain) and isinstance(step.spec, MaxPool)
+        may_swap &= is_max_pool or isinstance(step, Flatten)
     raise WeightsError(f"{path!r}: {relu.where}: not behind a convolution or fully connected layer")
-
-
-def _is_max_pool(step: Step) -> bool:
-    return isinstance(step, Plain) and isinstance(step.spec, MaxPool)
 
 
 def _at_a_size(path: str, steps: Sequence[Step], in_channels: int, declared: Size) -> Variant:
@@ -263,20 +260,17 @@ def _check_inputs(step: Weighted, image: tuple[int, ...], layer: Layer) -> None:
 
 def _adaptive(pool: AveragePool, image: tuple[int, ...]) -> AdaptiveAvgPool | None:
     """Return an average as one over equal squares; None if each is one pixel."""
-    size = image[1:]
-    if pool.kernel_size is None:
-        return None if size == (1, 1) else AdaptiveAvgPool("avgpool", (1, 1))
-    if pool.kernel_size == pool.stride == (1, 1) and pool.padding == NO_PADDING:
-        return None
-    squares = tuple(pixels // kernel for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    fills = all(pixels % kernel == 0 for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    one = squares == (1, 1)
-    if not fills or pool.padding != NO_PADDING or (pool.stride != pool.kernel_size and not one):
+    height, width = image[1:]
+    kernel = pool.kernel_size or (height, width)
+    counts = height // kernel[0], width // kernel[1]
+    fills = (counts[0] * kernel[0], counts[1] * kernel[1]) == (height, width)
+    is_side_by_side = pool.stride == kernel or counts == (1, 1)
+    if not (fills and is_side_by_side) or pool.padding != NO_PADDING:
         raise ValueError(
-            f"{pool.where}: averages over windows of {pool.kernel_size} pixels of {size}, which "
+            f"{pool.where}: averages over windows of {kernel} pixels of {(height, width)}, which "
             "do not fill the image side by side"
         )
-    return AdaptiveAvgPool("avgpool", (squares[0], squares[1]))
+    return None if counts == (height, width) else AdaptiveAvgPool("avgpool", counts)
 
 
 def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRef:

@@ -33,7 +33,7 @@ def convolution(
 
     Raises
     ------
-    WeightsError
+    WeightsError, ValueError, TypeError
         A setting is none that is computed here.
     """
     kernel = _pair(node, "kernel_shape", None if len(weight_shape) < 4 else weight_shape[2:])
@@ -42,11 +42,8 @@ def convolution(
     _expect_no_dilation(node)
     stride = _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, size)
-    try:
-        own_groups = node.integer("group", 1) * groups
-        return Conv(node.label, weight_shape[0], kernel, stride, padding, own_groups, relu=False)
-    except (ValueError, TypeError) as error:
-        raise node.error(str(error)) from error
+    groups *= node.integer("group", 1)
+    return Conv(node.label, weight_shape[0], kernel, stride, padding, groups, relu=False)
 
 
 def max_pool(node: Node) -> Plain:
@@ -55,10 +52,7 @@ def max_pool(node: Node) -> Plain:
     kernel, stride = _pair(node, "kernel_shape", None), _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, (None, None))
     ceil_mode = bool(node.integer("ceil_mode", 0))
-    try:
-        return Plain(node.label, MaxPool(node.label, kernel, stride, padding, ceil_mode))
-    except (ValueError, TypeError) as error:
-        raise node.error(str(error)) from error
+    return Plain(node.label, MaxPool(node.label, kernel, stride, padding, ceil_mode))
 
 
 def average_pool(node: Node) -> AveragePool:
@@ -73,19 +67,11 @@ def average_pool(node: Node) -> AveragePool:
 
 def norm(node: Node) -> Plain:
     """Return a normalisation; ONNX divides alpha by size, and calls k bias."""
-    try:
-        spec = LRN(
-            node.label,
-            node.integer("size", 0),
-            node.number("alpha", 1e-4),
-            node.number("beta", 0.75),
-            node.number("bias", 1.0),
-        )
-    except (ValueError, TypeError) as error:
-        raise node.error(str(error)) from error
-    if spec.size % 2 == 0:
-        raise node.error(f"size: an odd number of channels is read, got {spec.size}")
-    return Plain(node.label, spec)
+    size, alpha = node.integer("size", 0), node.number("alpha", 1e-4)
+    if size % 2 == 0:
+        raise node.error(f"size: an odd number of channels is read, got {size}")
+    beta, k = node.number("beta", 0.75), node.number("bias", 1.0)
+    return Plain(node.label, LRN(node.label, size, alpha, beta, k))
 
 
 def _expect_no_dilation(node: Node) -> None:

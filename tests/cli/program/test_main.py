@@ -56,7 +56,7 @@ def test_every_command_file_is_listed() -> None:
     assert with_parser == set(COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["help"]])
 def test_help(run: Run, arguments: list[str]) -> None:
     outcome = run(*arguments)
     assert outcome.status == 0
@@ -69,6 +69,15 @@ def test_help_of_a_command(run: Run, name: str) -> None:
     outcome = run(name, "--help")
     assert (outcome.status, outcome.err) == (0, "")
     assert outcome.out.startswith(f"usage: alexnet-cy {name} ")
+    assert run("help", name) == outcome
+
+
+def test_a_file_that_looks_like_an_option(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-dash.jpg").touch()
+    assert "-dash.jpg; to name that file, write ./-dash.jpg" in run("classify", "-dash.jpg").err
 
 
 def test_version(run: Run) -> None:
@@ -78,7 +87,14 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sumary"], "argument COMMAND: invalid choice: 'sumary'"),
+        (["sumary"], "no command 'sumary' (did you mean 'summary'?) (see alexnet-cy --help)"),
+        (["frobnicate"], "no command 'frobnicate'; there are classify, features, "),
+        (["help", "sumary"], "no command 'sumary' (did you mean 'summary'?)"),
+        (["summary", "--classses", "9"], "--classses 9 (did you mean '--classes'?)"),
+        (["summary", "--frobnicate"], "--frobnicate (see alexnet-cy summary --help)"),
+        (["weights", "list", "--jso=1"], "(see alexnet-cy weights list --help)"),
+        (["features", "a.jpg", "-o", "x.npz", "b.jpg"], "names of files stand together, before"),
+        (["bench", "--threads", "x"], "argument --threads: need an integer, got 'x'"),
         (["summary", "--variant", "vgg"], "variant must be one of caffe, caffenet"),
         (["summary", "--size", "x"], "argument --size: need pixels, such as 227 or 256x320"),
         (["summary", "--classes", "0"], "need a whole number from 1 up, got '0'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -71,7 +71,6 @@ def test_opencv_bilinear_of_the_same_size_is_the_image():
     target=st.tuples(st.integers(1, 90), st.integers(1, 90)),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
 def test_opencv_bilinear_of_a_region_is_the_region_of_the_whole(size, target, data):
     image = random_image(*size)
     top = data.draw(st.integers(0, target[0] - 1))
@@ -97,7 +96,6 @@ def test_pillow_bilinear_is_pillows(size):
     target=st.tuples(st.integers(4, 90), st.integers(4, 90)),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
 def test_pillow_bilinear_of_a_region_is_within_two_levels(size, target, data):
     image = random_image(*size)
     top = data.draw(st.integers(0, target[0] - 1))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.closeness import assert_same_bits
 from support.samples import normal, small_integers
@@ -37,7 +37,6 @@ def test_geometry(channels, size, kernel, settings):
     assert_pool(normal(channels, 3, channels, *size), kernel, **settings)
 
 
-@settings(max_examples=80)
 @given(st.data())
 def test_any_shape(data):
     kernel = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))

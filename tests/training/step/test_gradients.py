@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from support.decisions import decisions
+from support.gradients.decisions import decisions
+from support.gradients.torch_network import torch_gradients, torch_logits
 from support.networks import images, random_weights
-from support.torch_network import torch_gradients, torch_logits
 
 from alexnet_cy.network import VARIANTS, get_variant
 from alexnet_cy.oracle.backward import loss_and_gradients

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.decisions import decisions
+from support.gradients.decisions import decisions
 from support.networks import images, random_weights
 
 from alexnet_cy.network import LRN
@@ -25,7 +25,7 @@ def within(thin_variant):
 
 def test_gradients_are_those_of_the_oracle(within):
     weights, x = random_weights(within), images(within, 2)
-    weights["fc8.weight"] *= np.float32(0.02)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.02)
     labels = np.array([3, 7])
     net = TrainingNetwork(within, weights, exact=True, input_gradient=True)
     result = net.accumulate(x, labels)

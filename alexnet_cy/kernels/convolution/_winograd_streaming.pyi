@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from alexnet_cy.kernels._winograd import WinogradShape
+from alexnet_cy.kernels.convolution._winograd import WinogradShape
 
 MOST_TILES: int
 

@@ -3,8 +3,8 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.kernels._conv import PackedConv
 from alexnet_cy.kernels._runtime import AlignedMemory
+from alexnet_cy.kernels.convolution._conv import PackedConv
 
 _Transform = tuple[int, int, bool, NDArray[np.float32], NDArray[np.float32]]
 

@@ -15,9 +15,9 @@ from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, winograd_of, winograd_shape
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.kernels import _layout
-from alexnet_cy.kernels._conv import DirectConv2d, PackedConv
 from alexnet_cy.kernels._linear import PackedLinear
-from alexnet_cy.kernels._winograd import WinogradConv2d
+from alexnet_cy.kernels.convolution._conv import DirectConv2d, PackedConv
+from alexnet_cy.kernels.convolution._winograd import WinogradConv2d
 from alexnet_cy.kernels.training._conv_gradients import (
     ChannelSums,
     ConvWeightGradient,
