@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from alexnet_cy.network import VARIANTS
+from alexnet_cy.network import VARIANTS, MaxPool
 
 
 def output_shapes(variant, *size, last=None):
