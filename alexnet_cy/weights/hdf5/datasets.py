@@ -90,8 +90,8 @@ def dataset(archive: Archive, what: str, messages: list[Message]) -> StoredArray
         block = Block(archive.file, address, None)
         opens: Callable[[], Fill] = partial(FileSource, archive.file, address, is_checked=False)
     else:
-        (stored_bytes,) = struct.unpack_from("<H", layout, 2)
-        block, opens = None, partial(MemorySource, layout[4 : 4 + stored_bytes])
+        data = layout[4 : 4 + struct.unpack_from("<H", layout, 2)[0]]
+        stored_bytes, block, opens = len(data), None, partial(MemorySource, data)
     size_bytes = prod(shape) * dtype.itemsize
     if not size_bytes <= stored_bytes <= archive.file.size_bytes:
         raise _missing(what, size_bytes, stored_bytes)
