@@ -40,7 +40,7 @@ typedef struct {
     ptrdiff_t out_height, out_width; /* P, Q */
     ptrdiff_t out_channels;          /* O / G */
     ptrdiff_t depth;                 /* K = R * S * C / G: the length of the sum */
-    const float *weight;             /* panels: see PackedConv, src/_conv.pyx */
+    const float *weight;             /* panels: see PackedConv, src/convolution/_conv.pyx */
     const float *bias;               /* O / G floats, zero-padded to whole vectors */
     const acy_segment *segments;     /* the runs of a patch, k ascending */
     const ptrdiff_t *block_ends;     /* segments [0, end0), [end0, end1), ...: the blocks of k */
@@ -120,7 +120,7 @@ typedef struct {
 /* y = x * (k + alpha * sum of the squares of `size` channels)^-beta */
 typedef struct {
     ptrdiff_t size;
-    float alpha; /* already divided by `size` */
+    float alpha; /* already divided by the values of a window */
     float beta, k;
 } acy_norm;
 
@@ -196,6 +196,13 @@ typedef struct {
     void (*norm_and_pool)(const acy_image *input, const acy_image *output, const acy_norm *norm,
                           const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end,
                           float *scratch);
+
+    /* The norm of the size x size pixels around each, `size` odd. Rows [row_begin, row_end) of one
+     * image, another than the input. `scratch` holds a row of the input, each pixel in whole
+     * vectors. */
+    void (*norm_within_channel)(const acy_image *input, const acy_image *output,
+                                const acy_norm *norm, ptrdiff_t row_begin, ptrdiff_t row_end,
+                                float *scratch);
 
     /* y = exp(x - max(x)) / sum(exp(x - max(x))) of one row; x and y may be the same. */
     void (*softmax)(const float *x, float *y, ptrdiff_t n);

@@ -9,7 +9,7 @@ import numpy as np
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.bilinear import Region, opencv_bilinear, pillow_bilinear
-from alexnet_cy.images.presets import Preset
+from alexnet_cy.images.preset import Preset
 
 if TYPE_CHECKING:
     import numpy.typing as npt

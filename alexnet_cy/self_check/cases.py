@@ -195,11 +195,7 @@ def _norms() -> Iterator[Case]:
     for size, alpha, beta, k in ((5, 1e-4, 0.75, 1.0), (5, 0.5, 0.75, 2.0), (4, 0.5, 0.5, 2.0)):
         name = f"size {size}, alpha {alpha:g}, beta {beta:g}"
         exact = definitions.local_response_norm(x, size, alpha=alpha, beta=beta, k=k)
-        # The sum, its power, the product; beta itself is rounded for any power but 0.75.
-        roundings = beta * (size + 3) + 5.5
-        if beta != 0.75:
-            roundings = roundings + beta + 2.5 + np.abs(np.log(exact / x))
-        bound = roundings * UNIT_ROUNDOFF * np.abs(exact)
+        bound = _bound_of_norm(x, exact, size, beta)
         norm = (size, alpha, beta, k)
         compute = _on_images(partial(_norm, norm), x, exact.shape)
         yield Case("LRN", ("local_response_norm",), name, compute, exact, bound)
@@ -207,6 +203,22 @@ def _norms() -> Iterator[Case]:
         compute = _on_images(partial(_norm_and_pool, norm), x, pooled.shape)
         of_window = definitions.max_pool2d(bound, 3, stride=2)
         yield Case("LRN and max pooling", ("norm_and_pool",), name, compute, pooled, of_window)
+    for size, alpha, beta, k in ((3, 1.0, 0.75, 1.0), (5, 0.5, 0.5, 2.0)):
+        name = f"{size} x {size}, alpha {alpha:g}, beta {beta:g}"
+        exact = definitions.local_response_norm(
+            x, size, alpha=alpha, beta=beta, k=k, region="within_channel"
+        )
+        bound = _bound_of_norm(x, exact, 2 * size, beta)  # by columns, then by rows
+        compute = _on_images(partial(_norm_within, (size, alpha, beta, k)), x, exact.shape)
+        yield Case("LRN within channels", ("norm_within_channel",), name, compute, exact, bound)
+
+
+def _bound_of_norm(x: Float32Array, exact: Exact, additions: int, beta: float) -> Exact:
+    """Bound the roundings of the sum, its power and the product."""
+    roundings: Exact = np.full(exact.shape, beta * (additions + 3) + 5.5)
+    if beta != 0.75:  # it is rounded itself
+        roundings = roundings + beta + 2.5 + np.abs(np.log(exact / x))
+    return roundings * UNIT_ROUNDOFF * np.abs(exact)
 
 
 Norm = tuple[int, float, float, float]
@@ -214,6 +226,10 @@ Norm = tuple[int, float, float, float]
 
 def _norm(norm: Norm, kernels: object, x: Float32Array, y: Float32Array) -> Bound:
     return _lrn.LocalResponseNorm(kernels, x, y, *norm)
+
+
+def _norm_within(norm: Norm, kernels: object, x: Float32Array, y: Float32Array) -> Bound:
+    return _lrn.LocalResponseNorm(kernels, x, y, *norm, True)
 
 
 def _norm_and_pool(norm: Norm, kernels: object, x: Float32Array, y: Float32Array) -> Bound:

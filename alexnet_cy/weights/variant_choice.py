@@ -21,6 +21,7 @@ from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.network.specs import LRN, Conv, MaxPool
 from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.weights.graphs.input_arithmetic import NOTE_KEY
 from alexnet_cy.weights.naming.assemble import NORMALISED_KEY
 from alexnet_cy.weights.naming.lineage import from_torchvision
 
@@ -81,10 +82,15 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
         As of `loader.open_network`.
     """
     tensors = _with_biases(content.tensors)
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
     forced = None if asked is None else get_variant(asked)
+    if forced is not None:
+        tensors = _in_names_of(forced, tensors)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    warning: Warning | None
     if content.network is not None:
         variant, note, warning = _as_described(path, content.network, forced, shapes), "", None
+        if NOTE_KEY in content.metadata:
+            warning = UserWarning(f"{path!r}: {content.metadata[NOTE_KEY]}")
     elif forced is not None:
         variant, note, warning = _take_asked(path, content, forced, shapes)
         if warning is None and isinstance(asked, str):  # a Variant says what it wants
@@ -96,6 +102,22 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
         variant, note, warning = _guess(path, content, shapes)
     in_order = {name: tensors[name] for name in variant.parameter_shapes()}
     return Choice(variant, in_order, note, warning)
+
+
+def _in_names_of(variant: Variant, tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
+    """Name tensors as a variant's layers are called, where they are the same ones in its order.
+
+    Other names than conv1 to fc8 are replaced when a file is read. The number of classes is free.
+    """
+    own = variant.parameter_shapes()
+    if len(own) != len(tensors) or all(name in tensors for name in own):
+        return tensors
+    pairs = list(zip(own.items(), tensors.items(), strict=True))
+    for (wanted, shape), (name, tensor) in pairs:
+        alike = wanted.rpartition(".")[2] == name.rpartition(".")[2]
+        if not alike or tensor.shape[1:] != shape[1:]:
+            return tensors
+    return {wanted: tensor for (wanted, _), (_, tensor) in pairs}
 
 
 def _as_described(path: str, network: Variant, forced: Variant | None, shapes: Shapes) -> Variant:

@@ -171,6 +171,10 @@ cdef extern from "kernels.h" nogil:
             const acy_image *input, const acy_image *output, const acy_norm *norm,
             const acy_pool_window *window, Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
         ) noexcept nogil
+        void (*norm_within_channel)(
+            const acy_image *input, const acy_image *output, const acy_norm *norm,
+            Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
+        ) noexcept nogil
         void (*softmax)(const float *x, float *y, Py_ssize_t n) noexcept nogil
         void (*relu)(const float *x, float *y, Py_ssize_t n) noexcept nogil
         void (*unit_distance)(

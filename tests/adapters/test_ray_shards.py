@@ -31,6 +31,7 @@ def paths(tmp_path):
     return found
 
 
+@pytest.mark.slow
 def test_an_actor_writes_the_shards_it_is_given(net, paths, tmp_path):
     output, options = str(tmp_path / "f.npz"), {"on_error": "nan"}
     writer = adapter.ShardWriter(net, collect(paths), output, "fc7", 2, options)

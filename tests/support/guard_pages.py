@@ -18,7 +18,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from support.gradient_guard_pages import gradient_checks
+from support.gradients.guard_pages import gradient_checks
 from support.samples import around, normal
 
 from alexnet_cy.contracts.tensors import ArrayTensor
@@ -26,9 +26,10 @@ from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _conv, _layout, _linear, _lrn, _pool, _softmax, _winograd
+from alexnet_cy.kernels import _layout, _linear, _lrn, _pool, _softmax
 from alexnet_cy.kernels._unit_distance import UnitDistance
-from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
+from alexnet_cy.kernels.convolution import _conv, _winograd
+from alexnet_cy.kernels.convolution._winograd_streaming import StreamedWinograd
 from alexnet_cy.machine.levels import active_kernels
 
 PROT_NONE, PROT_READ = 0, 1
@@ -136,12 +137,19 @@ def pool() -> None:
 
 
 def lrn() -> None:
-    for channels, size, beta in product(range(1, 36), (1, 2, 5, 80), (0.75, 0.5)):
+    for channels, size, beta in product(range(1, 36), (1, 2, 3, 5, 80), (0.75, 0.5)):
 
         def call(x, y, size=size, beta=beta):
             _lrn.LocalResponseNorm(kernels, x, y, size, 1.0, beta, 1.0).run(1)
 
         check(call, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
+        if size % 2 == 0:
+            continue
+
+        def within(x, y, size=size, beta=beta):
+            _lrn.LocalResponseNorm(kernels, x, y, size, 1.0, beta, 1.0, True).run(2)
+
+        check(within, [normal(0, 2, 2, 3, channels)], (2, 2, 3, channels))
 
 
 def layout() -> None:

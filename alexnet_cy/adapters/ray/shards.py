@@ -19,7 +19,7 @@ from alexnet_cy.extraction.extras import import_extra
 from alexnet_cy.extraction.items import Collection, collect
 
 if TYPE_CHECKING:
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.model import AlexNet
 
 __all__ = ["ShardWriter", "write_features"]

@@ -132,8 +132,11 @@ def _settings(layer: Layer) -> str:
         case LRN():
             alpha = _power_of_ten(layer.alpha)
             if layer.divide_alpha_by_size:
-                alpha += f"/{layer.size}"
-            return f"LRN {layer.size}, alpha {alpha}, beta {layer.beta:g}, k {layer.k:g}"
+                alpha += f"/{layer.window_values}"
+            size = f"{layer.size}"
+            if layer.within_channel:
+                size = f"{layer.size}x{layer.size} within channels"
+            return f"LRN {size}, alpha {alpha}, beta {layer.beta:g}, k {layer.k:g}"
         case AdaptiveAvgPool():
             return f"average pool to {shape_text(layer.output_size)}"
         case Linear():

@@ -17,7 +17,7 @@ import numpy as np
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
-from alexnet_cy.weights.naming.assemble import name_tensors
+from alexnet_cy.weights.naming.assemble import assemble, has_names_of, name_tensors
 from alexnet_cy.weights.naming.finish import EPSILON, TENSORFLOW_EPSILON, finish
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
@@ -134,7 +134,9 @@ def network_file(
     variant : str or None
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
-        Handed on, as is `network`.
+        Handed on.
+    network : Variant, optional
+        The network that the file describes; its names are taken if the arrays have them.
     transposed_linear : bool
         Whether fully connected layers are (in, out), with inputs in the order C, H, W.
     epsilon : float, optional
@@ -146,6 +148,12 @@ def network_file(
     WeightsError
         Two names mean the same tensor.
     """
+    if network is not None:
+        plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+        if has_names_of(network, plain):
+            assembled = assemble(plain, network=network)
+            noted = {**metadata, **assembled.metadata}
+            return NetworkFile(format_name, assembled.tensors, variant, noted, network)
     stored = {}
     for name, array in arrays.items():
         if transposed_linear and len(array.shape) == 2:
@@ -157,7 +165,7 @@ def network_file(
     if named.tensorflow_layout:
         found = {canonical: arrays[name] for canonical, name in named.stored.items()}
         conv5 = found.get("conv5.weight")
-        image_channels = conv5.shape[-1] if conv5 is not None else 0
+        image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
         for name, array in found.items():
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
             tensors[name] = as_tensor(array, shape, layout)

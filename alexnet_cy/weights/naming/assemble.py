@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network.architecture import Variant
 
-__all__ = ["NORMALISED_KEY", "Assembled", "Named", "assemble", "name_tensors"]
+__all__ = ["NORMALISED_KEY", "Assembled", "Named", "assemble", "has_names_of", "name_tensors"]
 
 NORMALISED_KEY = "batch_normalised"
 """The piece of metadata that lists the layers with a batch normalisation, which are folded."""
@@ -67,10 +68,7 @@ def name_tensors(stored: Mapping[str, TensorRef]) -> Named:
     """
     kept, metadata = without_buffers(stored)
     names = canonical_names({name: tensor.shape for name, tensor in kept.items()})
-    without = [name[:80] for name in kept if name not in names.canonical]
-    if without:
-        metadata["left_out"] = ", ".join(without[:_MAX_LISTED])
-        metadata["left_out"] += ", ..." * (len(without) > _MAX_LISTED)
+    metadata |= _left_out(kept, names.canonical)
     by_name = {canonical: name for name, canonical in names.canonical.items()}
     normalised = [name for name in by_name if name.endswith(".running_mean")]
     if normalised:
@@ -79,7 +77,9 @@ def name_tensors(stored: Mapping[str, TensorRef]) -> Named:
 
 
 def assemble(
-    stored: Mapping[str, TensorRef], epsilons: Mapping[str, float] | float = EPSILON
+    stored: Mapping[str, TensorRef],
+    epsilons: Mapping[str, float] | float = EPSILON,
+    network: Variant | None = None,
 ) -> Assembled:
     """Name the tensors of a file, and put together what is in parts.
 
@@ -89,12 +89,34 @@ def assemble(
         As of `name_tensors`, with axes in the canonical order.
     epsilons : mapping of str to float, or float
         As of `finish`.
+    network : Variant, optional
+        The network that the file describes, whose layers may have any names.
 
     Raises
     ------
     WeightsError
         As of `name_tensors`; or parts do not belong together.
     """
+    if network is not None and has_names_of(network, stored):
+        return Assembled(
+            {name: stored[name] for name in network.parameter_shapes()},
+            None,
+            _left_out(stored, network.parameter_shapes()),
+        )
     named = name_tensors(stored)
     tensors = {canonical: stored[name] for canonical, name in named.stored.items()}
     return Assembled(finish(tensors, epsilons), named.variant, named.metadata)
+
+
+def has_names_of(network: Variant, stored: Mapping[str, object]) -> bool:
+    """Tell whether there is a tensor by the name of each that a network needs."""
+    return all(name in stored for name in network.parameter_shapes())
+
+
+def _left_out(stored: Mapping[str, object], canonical: Mapping[str, object]) -> dict[str, str]:
+    """Return the piece of metadata that lists the names that were left out, if there are any."""
+    names = [name[:80] for name in stored if name not in canonical]
+    if not names:
+        return {}
+    listed = ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
+    return {"left_out": listed}

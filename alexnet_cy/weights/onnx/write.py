@@ -54,7 +54,7 @@ def write(
     conv1 before its ReLU.
     """
     network = get_variant(variant)
-    arrays = _arrays(network, checked_tensors(tensors))
+    arrays = checked_tensors(tensors, network)
     model = ONNX.message_class("ModelProto")(ir_version=IR_VERSION, producer_name="alexnet_cy")
     model.opset_import.add(domain="", version=OPSET_VERSION)
     for key, value in file_metadata(network, metadata).items():
@@ -73,17 +73,6 @@ def write(
         stream.writelines(parts)
 
 
-def _arrays(
-    variant: Variant, tensors: Mapping[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the tensors of the variant, in its order."""
-    names = variant.parameter_shapes()
-    missing = [name for name in names if name not in tensors]
-    if missing:
-        raise ValueError(f"tensors has no {' and no '.join(missing)}")
-    return {name: tensors[name] for name in names}
-
-
 def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Iterator[Any]:
     """Yield the nodes in order; each value is called after the layer that makes it."""
     value = _INPUT
@@ -92,19 +81,17 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
         layer = step.layer
         if isinstance(layer, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
-        operation = _operation(layer, arrays)
+        op, attributes = _operation(layer, arrays)
         if isinstance(layer, Linear) and not flat:
             yield _node("Flatten", [value], "flat", {"axis": 1})
             value, flat = "flat", True
-        op, attributes = operation
-        has_weights = isinstance(layer, Conv | Linear)
-        parameters = [f"{layer.name}.weight", f"{layer.name}.bias"] if has_weights else []
-        if isinstance(layer, Conv | Linear) and layer.relu:
-            before_relu = f"{layer.name}_pre"
-            yield _node(op, [value, *parameters], before_relu, attributes)
-            yield _node("Relu", [before_relu], layer.name, {})
-        else:
-            yield _node(op, [value, *parameters], layer.name, attributes)
+        inputs, output = [value], layer.name
+        if isinstance(layer, Conv | Linear):
+            inputs += [f"{layer.name}.weight", f"{layer.name}.bias"]
+            output = f"{layer.name}_pre" if layer.relu else layer.name
+        yield _node(op, inputs, output, attributes)
+        if output != layer.name:
+            yield _node("Relu", [output], layer.name, {})
         value = layer.name
 
 
@@ -120,6 +107,8 @@ def _operation(
                 "pads": _pads(layer),
                 "strides": layer.stride,
             }
+        case LRN(region="within_channel"):
+            raise WeightsError(f"{layer.name}: a normalisation within channels has no op of ONNX")
         case LRN():  # ONNX divides alpha by size
             return "LRN", {
                 "alpha": layer.ops_alpha,
