@@ -29,7 +29,7 @@ def make_job(
     layers: str | Sequence[str],
     *,
     names: str | None,
-    threads: int,
+    threads: int | None,
     on_error: OnError,
     pool: Pool | None,
     flatten: bool,

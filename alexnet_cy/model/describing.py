@@ -155,7 +155,7 @@ class Describing(Looking):
         )
         batches = prepared_batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return feature_batches(self._runner, batches, names, n_views, n_threads)
+        return feature_batches(self._runner, batches, names, n_views, threads)
 
     def write_features(
         self,
@@ -253,7 +253,7 @@ class Describing(Looking):
             output,
             layers,
             names=names,
-            threads=resolve_threads(threads),
+            threads=None if threads is None else resolve_threads(threads),
             on_error=on_error,
             pool=pool,
             flatten=flatten,

@@ -201,7 +201,7 @@ class Looking(Running):
         batches = prepared_batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
         return prediction_batches(
-            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+            self._runner, batches, as_count(top, "top"), n_views, threads, self.classes
         )
 
 

@@ -203,15 +203,17 @@ class AlexNet(Learning):
     def load_packed(cls, path: str | PathLike[str]) -> AlexNet:
         """Load a network that `save_packed` has written, in milliseconds and without copying it.
 
-        The file is mapped into memory: nobody may write into it meanwhile. Its SHA-256 is checked
-        when it is loaded for the first time, and its size and time from then on.
+        The file is mapped into memory. Its SHA-256 is checked when it is loaded for the first
+        time, its size and time from then on, and before and after every pass: if somebody has
+        written into it, the pass is a WeightsError. (Save a new one with `save_packed`, which
+        replaces the file and leaves the old one to those who use it.) A file that is cut off in
+        the middle of a pass ends the process: so systems treat mapped files.
 
         Raises
         ------
         WeightsError
-            It is no such file, is damaged, or is for another version or instruction-set level.
-        OSError
-            It cannot be opened.
+            It cannot be opened, is no such file, is damaged, or is for another version or
+            instruction-set level.
         """
         from os import fsdecode
         from os.path import abspath

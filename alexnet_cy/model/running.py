@@ -133,8 +133,8 @@ class Running:
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
             torchvision's node names; one name or several. The pass ends with the last of them.
         threads : int, optional
-            None for the default. The result has the same bits for any number of threads and any
-            number of images.
+            None for the default, which goes down while other programs want the processors. The
+            result has the same bits for any number of threads and any number of images.
 
         Returns
         -------

@@ -157,7 +157,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_starts(b"\x93NUMPY"), Format("npy", "arrays.npy")),
     (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
-    (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "frameworks.hdf5")),
+    (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "hdf5.read")),
     (_starts(b"MATLAB "), Format("matconvnet", "frameworks.matconvnet")),
     (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (

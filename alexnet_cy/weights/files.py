@@ -10,6 +10,7 @@ short kills the reading process with SIGBUS; a read returns fewer bytes, which b
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import stat
 import weakref
@@ -235,6 +236,20 @@ class WeightsFile(os.PathLike[str]):
         buffer = bytearray(count)
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)
+
+    def check(self) -> None:
+        """Raise WeightsError if the file may hold other bytes than when it was opened."""
+        try:
+            self._check_unchanged(os.fstat(self._raw.fileno()))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{self.path!r}: cannot be read: {error}") from error
+
+    def map(self) -> memoryview:
+        """Map the whole file into memory, read-only; its pages belong to all who map it."""
+        try:
+            return memoryview(mmap.mmap(self._raw.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{self.path!r}: cannot be mapped: {error}") from error
 
     def head(self, count: int) -> bytes:
         """Return the first `count` bytes, fewer if the file is shorter."""

@@ -83,7 +83,10 @@ def test_damage(small, tmp_path):
     with pytest.raises(WeightsError, match="is cut off"):
         AlexNet.load_packed(path)
     path.write_bytes(b"")
-    with pytest.raises(WeightsError, match="is no file of"):
+    with pytest.raises(WeightsError, match="the file is empty"):
+        AlexNet.load_packed(path)
+    path.write_bytes(whole[:30])
+    with pytest.raises(WeightsError, match="its header does not have"):
         AlexNet.load_packed(path)
     path.write_bytes(whole)  # of another time: its hash is computed once more
     AlexNet.load_packed(path)
@@ -111,6 +114,59 @@ def test_for_this_version_alone(small, tmp_path, monkeypatch):
     monkeypatch.setattr("alexnet_cy.shared_weights.__version__", "9.9")
     with pytest.raises(WeightsError, match=r"and this is version 9\.9 on .*; save it again"):
         AlexNet.load_packed(path)
+
+
+def test_a_version_whose_files_are_made_otherwise(small, tmp_path, monkeypatch):
+    path = tmp_path / "net.packed"
+    with monkeypatch.context() as other:
+        other.setattr(shared_weights, "__version__", "9.9")
+        other.setattr(shared_weights, "_variant_as_json", lambda variant: {"layers": [{"k": 1}]})
+        small.save_packed(path)
+    with pytest.raises(WeightsError, match=r"is packed by version 9\.9 for .*; save it again"):
+        AlexNet.load_packed(path)
+
+
+def test_what_is_no_regular_file(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path, "/dev/null"):
+        with pytest.raises(WeightsError, match=r"not a regular file|cannot be opened"):
+            AlexNet.load_packed(path)
+    with pytest.raises(WeightsError, match="cannot be opened"):
+        AlexNet.load_packed(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("how", ["rewritten", "cut"])
+def test_a_file_that_is_changed_while_it_is_used(small, tmp_path, how):
+    """A pass with the new bytes would be another network's; one beyond the end, a bus error."""
+    path = tmp_path / "net.packed"
+    small.save_packed(path)
+    net, x = AlexNet.load_packed(path), images(small.variant)
+    net.forward(x)
+    if how == "cut":
+        os.truncate(path, 8192)
+    else:
+        with open(path, "r+b") as stream:
+            stream.seek(200_000)
+            stream.write(bytes(1_000_000))
+    for use in (
+        lambda: net.forward(x),
+        lambda: net.profile(x),
+        lambda: dict(net.weights),
+        lambda: net.save_packed(tmp_path / "other.packed"),
+    ):
+        with pytest.raises(WeightsError, match="has been changed since it was opened"):
+            use()
+
+
+def test_a_file_that_is_replaced_while_it_is_used(small, tmp_path):
+    path = tmp_path / "net.packed"
+    small.save_packed(path)
+    net, x = AlexNet.load_packed(path), images(small.variant)
+    expected = net.forward(x)
+    AlexNet(small.variant, random_weights(small.variant, 5)).save_packed(path)
+    assert_same_bits(net.forward(x), expected)
+    path.unlink()
+    assert_same_bits(net.forward(x), expected)
 
 
 WORKER = """

@@ -167,36 +167,6 @@ def test_a_trunk_alone_gets_a_head_and_comes_back(photographs, tmp_path):
     assert loaded.evaluate(photographs).confusion.tolist() == (10 * np.eye(3)).tolist()
 
 
-SMALL = narrow("caffe", width=8, classes=4)
-GREY = replace(SMALL, name="grey", in_channels=1)
-CONVOLUTIONS = (Conv("fc6", 8, (6, 6)), Conv("fc8", 4, (1, 1), relu=False))
-DENSE = replace(SMALL, name="dense", layers=(*SMALL.layers[:10], *CONVOLUTIONS))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trainable", ["head", "all"])
-@pytest.mark.parametrize("variant", [GREY, DENSE], ids=["grey", "dense"])
-def test_grey_images_and_convolutions_to_the_end(photographs, tmp_path, variant, trainable):
-    settings = {} if trainable == "head" else {"epochs": 1}
-    result = AlexNet.random(variant).finetune(photographs, trainable=trainable, **settings)
-    assert result.net.variant.layer("fc8") == Linear("fc8", 3, relu=False)
-    result.save(tmp_path / "net.safetensors")
-    again = AlexNet.load(tmp_path / "net.safetensors")
-    assert again.classes == result.net.classes
-    assert again.evaluate(photographs).top1 == result.net.evaluate(photographs).top1
-
-
-def test_the_mean_of_grey_images_is_the_presets_or_refused(photographs):
-    with pytest.raises(ValueError, match="mean: of grey images a weight file can only tell that"):
-        AlexNet.random(GREY).finetune(photographs, mean=[100.0])
-
-
-def test_a_trunk_has_no_classes_to_evaluate(photographs):
-    trunk = replace(SMALL, name="trunk", layers=SMALL.layers[:10])
-    with pytest.raises(ValueError, match="'trunk' ends with pool5, which is no probability of"):
-        AlexNet.random(trunk).evaluate(photographs)
-
-
 LOOP = {"epochs": 3, "batch_size": 5, "lr": 0.0005}
 
 
@@ -204,6 +174,7 @@ def learnt_bits(result):
     return {name: array.tobytes() for name, array in result.net.weights.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["fc", "all"])
 def test_a_finetuning_that_was_ended_goes_on_with_the_same_bits(
     net, photographs, tmp_path, trainable
@@ -246,6 +217,7 @@ def test_arguments_without_effect_are_refused(net, photographs, arguments, messa
         net.finetune(photographs, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["head", "all"])
 def test_a_mean_image_is_learnt_with_and_kept(photographs, tmp_path, trainable):
     variant = narrow("caffe")
@@ -305,3 +277,33 @@ def test_a_finetuning_that_is_killed_goes_on_with_the_same_bits(net, photographs
     whole = net.finetune(photographs, trainable="all", **loop)
     assert learnt_bits(result) == learnt_bits(whole)
     assert result.history == whole.history
+
+
+SMALL = narrow("caffe", width=8, classes=4)
+GREY = replace(SMALL, name="grey", in_channels=1)
+CONVOLUTIONS = (Conv("fc6", 8, (6, 6)), Conv("fc8", 4, (1, 1), relu=False))
+DENSE = replace(SMALL, name="dense", layers=(*SMALL.layers[:10], *CONVOLUTIONS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trainable", ["head", "all"])
+@pytest.mark.parametrize("variant", [GREY, DENSE], ids=["grey", "dense"])
+def test_grey_images_and_convolutions_to_the_end(photographs, tmp_path, variant, trainable):
+    settings = {} if trainable == "head" else {"epochs": 1}
+    result = AlexNet.random(variant).finetune(photographs, trainable=trainable, **settings)
+    assert result.net.variant.layer("fc8") == Linear("fc8", 3, relu=False)
+    result.save(tmp_path / "net.safetensors")
+    again = AlexNet.load(tmp_path / "net.safetensors")
+    assert again.classes == result.net.classes
+    assert again.evaluate(photographs).top1 == result.net.evaluate(photographs).top1
+
+
+def test_the_mean_of_grey_images_is_the_presets_or_refused(photographs):
+    with pytest.raises(ValueError, match="mean: of grey images a weight file can only tell that"):
+        AlexNet.random(GREY).finetune(photographs, mean=[100.0])
+
+
+def test_a_trunk_has_no_classes_to_evaluate(photographs):
+    trunk = replace(SMALL, name="trunk", layers=SMALL.layers[:10])
+    with pytest.raises(ValueError, match="'trunk' ends with pool5, which is no probability of"):
+        AlexNet.random(trunk).evaluate(photographs)

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     threads = resolve_threads(args.threads)
     started = perf_counter()
     batches = net.iter_predictions(
-        paths, args.top, preset=preparation, threads=threads, on_error="skip"
+        paths, args.top, preset=preparation, threads=args.threads, on_error="skip"
     )
     answers = _answers(batches, failures)
     if args.json:

@@ -36,7 +36,8 @@ from alexnet_cy.cli.progress import progress_bar
 from alexnet_cy.extraction.form import DType, Pool
 from alexnet_cy.extraction.formats.choose import Format, format_of
 from alexnet_cy.extraction.items import collect
-from alexnet_cy.extraction.unfinished import read_progress, unfinished_folder
+from alexnet_cy.extraction.journal import read_progress
+from alexnet_cy.extraction.unfinished import unfinished_folder
 from alexnet_cy.extraction.write import RANDOM_NOTE, resolve_layers, shard_name
 
 if TYPE_CHECKING:

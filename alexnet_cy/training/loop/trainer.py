@@ -155,7 +155,7 @@ class Trainer:
         epochs = as_count(epochs, "epochs")
         run = None if folder is None else RunFolder(folder)
         if run is not None and resume and run.has_state:
-            self._take(run.read_state())
+            self._take(run.read_state(), len(train.labels))
         ends_at = None if time_limit_s is None else monotonic() + time_limit_s
         clock = Teller(on_step)
         with stop_requests() as request:
@@ -272,13 +272,26 @@ class Trainer:
             run.write_last(self._make_network(weights))
         run.write_logs(self.progress)
 
-    def _take(self, state: State) -> None:
+    def _take(self, state: State, n_images: int) -> None:
         """Go on from a state."""
         if state.progress.settings != self.progress.settings:
             raise WeightsError(
                 "resume: the state in the folder is of a training with other settings: "
                 f"{state.progress.settings}; these are {self.progress.settings}"
             )
+        if state.progress.step > -(-n_images // self._batch_size):
+            raise WeightsError(
+                f"resume: the state is damaged: step {state.progress.step} of an epoch of "
+                f"{n_images} images"
+            )
+        for kind, arrays in (("weights", state.weights), ("velocities", state.velocities)):
+            if missing := sorted(set(self.network.parameters) - set(arrays)):
+                raise WeightsError(f"resume: the state has no {kind} of {', '.join(missing)}")
+            for name, array in arrays.items():
+                if array.dtype != np.float32 or not np.isfinite(array).all():
+                    raise WeightsError(
+                        f"resume: the state is damaged: the {kind} of {name} are no finite float32"
+                    )
         try:
             self.network.set_weights(state.weights)
             self.network.set_velocities(state.velocities)

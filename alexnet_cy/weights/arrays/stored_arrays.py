@@ -18,7 +18,7 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
 from alexnet_cy.weights.naming.assemble import assemble, has_names_of, name_tensors
-from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.naming.finish import EPSILON, TENSORFLOW_EPSILON, finish
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
@@ -121,6 +121,7 @@ def network_file(
     network: Variant | None = None,
     *,
     transposed_linear: bool = False,
+    epsilon: float | None = None,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -138,35 +139,47 @@ def network_file(
         The network that the file describes; its names are taken if the arrays have them.
     transposed_linear : bool
         Whether fully connected layers are (in, out), with inputs in the order C, H, W.
+    epsilon : float, optional
+        What is added to the variances of batch normalisations; left out, what is usual with the
+        names that they have.
 
     Raises
     ------
     WeightsError
         Two names mean the same tensor.
     """
+    if network is not None:
+        plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+        if has_names_of(network, plain):
+            assembled = assemble(plain, network=network)
+            noted = {**metadata, **assembled.metadata}
+            return NetworkFile(format_name, assembled.tensors, variant, noted, network)
     stored = {}
     for name, array in arrays.items():
         if transposed_linear and len(array.shape) == 2:
             stored[name] = as_tensor(array, array.shape[::-1], in_out)
         else:
             stored[name] = as_tensor(array, array.shape, as_stored)
-    if network is not None and has_names_of(network, stored):
-        own = assemble(stored, network=network)
-        noted = {**metadata, **own.metadata}
-        return NetworkFile(format_name, own.tensors, variant, noted, network)
     named = name_tensors(stored)
     tensors = {canonical: stored[name] for canonical, name in named.stored.items()}
     if named.tensorflow_layout:
         found = {canonical: arrays[name] for canonical, name in named.stored.items()}
         conv5 = found.get("conv5.weight")
-        image_channels = conv5.shape[-1] if conv5 is not None else 0
+        image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
         for name, array in found.items():
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
             tensors[name] = as_tensor(array, shape, layout)
     noted = {**metadata, **named.metadata}
-    variant_or_guess = variant or named.variant
+    if epsilon is None:
+        is_tensorflows = any(name.endswith("moving_mean") for name in arrays)
+        epsilon = TENSORFLOW_EPSILON if is_tensorflows else EPSILON
     return NetworkFile(
-        format_name, finish(tensors), variant_or_guess, noted, network, is_guess=variant is None
+        format_name,
+        finish(tensors, epsilon),
+        variant or named.variant,
+        noted,
+        network,
+        is_guess=variant is None,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.naming.beside import without_buffers
-from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.naming.finish import EPSILON, finish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def name_tensors(stored: Mapping[str, TensorRef]) -> Named:
 
 def assemble(
     stored: Mapping[str, TensorRef],
-    epsilons: Mapping[str, float] | None = None,
+    epsilons: Mapping[str, float] | float = EPSILON,
     network: Variant | None = None,
 ) -> Assembled:
     """Name the tensors of a file, and put together what is in parts.
@@ -87,7 +87,7 @@ def assemble(
     ----------
     stored : mapping of str to TensorRef
         As of `name_tensors`, with axes in the canonical order.
-    epsilons : mapping of str to float, optional
+    epsilons : mapping of str to float, or float
         As of `finish`.
     network : Variant, optional
         The network that the file describes, whose layers may have any names.
@@ -98,8 +98,11 @@ def assemble(
         As of `name_tensors`; or parts do not belong together.
     """
     if network is not None and has_names_of(network, stored):
-        own = {name: stored[name] for name in network.parameter_shapes()}
-        return Assembled(own, None, _left_out(stored, own))
+        return Assembled(
+            {name: stored[name] for name in network.parameter_shapes()},
+            None,
+            _left_out(stored, network.parameter_shapes()),
+        )
     named = name_tensors(stored)
     tensors = {canonical: stored[name] for canonical, name in named.stored.items()}
     return Assembled(finish(tensors, epsilons), named.variant, named.metadata)
@@ -110,9 +113,9 @@ def has_names_of(network: Variant, stored: Mapping[str, object]) -> bool:
     return all(name in stored for name in network.parameter_shapes())
 
 
-def _left_out(stored: Mapping[str, object], taken: Mapping[str, object]) -> dict[str, str]:
+def _left_out(stored: Mapping[str, object], canonical: Mapping[str, object]) -> dict[str, str]:
     """Return the piece of metadata that lists the names that were left out, if there are any."""
-    names = [name[:80] for name in stored if name not in taken]
+    names = [name[:80] for name in stored if name not in canonical]
     if not names:
         return {}
     listed = ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")

@@ -54,11 +54,17 @@ def names_by_order(stored: Mapping[str, tuple[int, ...]]) -> dict[str, str] | No
     if modules is None:
         return None
     modules = [module for module in modules if not _is_beside(module)]
+    misplaced: WeightsError | None = None
     for ordered in (modules, in_natural_order(modules)):
         layers = [module for module in ordered if not _is_norm(module)]
         roles = _roles(layers)
         if roles is not None:
-            return _names(ordered, roles)
+            try:
+                return _names(ordered, roles)
+            except WeightsError as error:
+                misplaced = misplaced or error
+    if misplaced is not None:
+        raise misplaced
     _refuse_two(modules)
     return None
 

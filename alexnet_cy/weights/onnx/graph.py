@@ -26,7 +26,6 @@ __all__ = ["Graph"]
 
 # From a tensor of the file to the node that takes it: Identity, Cast, Reshape, Transpose.
 _MAX_CHANGES = 8
-_MAX_CONCATENATED = 8
 MAX_FILLED = 1 << 26  # fc6 has 38 million
 _SHAPE_CHANGES = ("Identity", "Cast", "Reshape", "Transpose")
 _EXACT_CASTS = (1, 11)  # TensorProto.DataType: FLOAT, DOUBLE
@@ -149,9 +148,11 @@ class Graph:
             return [*listed]
         value = node.inputs[index]
         maker = self._producers.get(value)
-        parts = (value,) if maker is None or maker.op != "Concat" else maker.inputs
+        parts: tuple[str, ...] = (value,)
+        if maker is not None and maker.op == "Concat" and len(maker.inputs) <= MAX_RANK:
+            parts = maker.inputs
         found: list[int | None] = []
-        for part in parts[:_MAX_CONCATENATED]:
+        for part in parts:
             numbers = self._integers.evaluate(part)
             found += [None] if numbers is None else numbers.reshape(-1).tolist()
         return found

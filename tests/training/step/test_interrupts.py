@@ -111,6 +111,7 @@ def test_a_signal_handler_runs_again_and_again_during_a_call(longest, alarm, com
     pytest.fail(f"called {len(alarm)} times")
 
 
+@pytest.mark.slow
 def test_what_was_ended_leaves_no_gradients_behind(longest):
     """The handler ends the second part of a batch; the next batch gives the bits of a new one."""
     variant = narrow("caffe")

@@ -110,6 +110,19 @@ def test_batch_norm_and_scale_are_folded(tmp_path: Path) -> None:
     assert_near(net.forward(X, ["conv1"])["conv1"], relu(exact))
 
 
+@pytest.mark.parametrize("factor", [1, 0, 1e-45, np.nan])
+def test_a_variance_that_is_none(tmp_path: Path, factor: float) -> None:
+    layers = layers_of()
+    place = layers.index(called(layers, "relu_conv1"))
+    blobs = [np.full(4, value, np.float32) for value in (1, -2)] + [np.float32([factor])]
+    layers.insert(place, Layer("bn", "BatchNorm", ["conv1"], ["conv1"], {}, blobs))
+    if factor == 0:  # nothing has been counted: Caffe takes 0 for mean and variance
+        assert load(tmp_path, layers).variant.name == "caffe-like"
+        return
+    with pytest.raises(WeightsError, match="'bn': its numbers must be finite"):
+        load(tmp_path, layers)
+
+
 def test_power_and_no_biases(tmp_path: Path) -> None:
     layers = layers_of()
     for layer in layers:
