@@ -108,7 +108,7 @@ def test_what_is_for_passes_only(tiny, settings, message, monkeypatch):
 
 
 def test_the_command(tiny, monkeypatch, capsys):
-    monkeypatch.setattr(bench, "get_variant", lambda name: tiny)
+    monkeypatch.setattr(bench, "described_network", lambda args: tiny)
     assert main(["bench", "--train", "--batch", "2", "--repeats", "1"]) == 0
     out = capsys.readouterr().out
     assert "training step: forward, loss, backward, SGD" in out
