@@ -218,6 +218,10 @@ cdef extern from "machine/waiting.h" nogil:
     int acy_waits_briefly()
 
 
+cdef extern from "machine/spread.h":
+    int acy_spread_threads(int threads) nogil
+
+
 def involuntary_switches():
     """Return how often the system has taken a processor from this process."""
     return acy_involuntary_switches()
@@ -236,6 +240,17 @@ def note_pass(Py_ssize_t threads, long switches, bint slow):
         Whether it took much longer than the fastest pass of its kind.
     """
     acy_note_pass(threads_for(threads), switches, slow)
+
+
+def spread_threads(Py_ssize_t threads):
+    """Move threads that share a processor to idle ones; return how many were moved.
+
+    Parameters
+    ----------
+    threads : int
+        That the passes to come run on.
+    """
+    return acy_spread_threads(threads_for(threads))
 
 
 def waits_briefly():
