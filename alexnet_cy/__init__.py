@@ -20,16 +20,17 @@ The path of one image through the package, each arrow a call; nothing calls upwa
 plain NumPy, as the definitions that the tests compare with. docs/architecture.md says more.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from alexnet_cy import ops
-from alexnet_cy.configuration import config, show_config
 from alexnet_cy.errors import AlexNetError, AmbiguousVariantWarning, ImageError, WeightsError
 from alexnet_cy.model import AlexNet
 from alexnet_cy.network import VARIANTS
 from alexnet_cy.version import __version__
 
 if TYPE_CHECKING:
+    from alexnet_cy import ops
+    from alexnet_cy.configuration import config, show_config
     from alexnet_cy.perceptual import LPIPS, lpips
 
 __all__ = [
@@ -47,16 +48,24 @@ __all__ = [
     "show_config",
 ]
 
+_ON_FIRST_USE = {
+    "LPIPS": "perceptual",
+    "lpips": "perceptual",
+    "config": "configuration",
+    "show_config": "configuration",
+}
+"""The module that a name is imported from when it is first used."""
+
 
 def __getattr__(name: str) -> Any:
-    """Import LPIPS when it is first asked for."""
-    if name in ("LPIPS", "lpips"):
-        from alexnet_cy import perceptual
-
-        return getattr(perceptual, name)
+    """Import what not every program uses: the operations, LPIPS, the description of the build."""
+    if name == "ops":
+        return import_module("alexnet_cy.ops")
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(f"alexnet_cy.{_ON_FIRST_USE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """List what there is, and what is imported when it is first asked for."""
+    """List what there is, and what is imported on first use."""
     return sorted({*globals(), *__all__})

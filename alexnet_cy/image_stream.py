@@ -69,7 +69,11 @@ class PredictionBatch:
 
 
 def feature_batches(
-    runner: Runner, batches: Iterable[Batch], layers: tuple[str, ...], n_views: int, threads: int
+    runner: Runner,
+    batches: Iterable[Batch],
+    layers: tuple[str, ...],
+    n_views: int,
+    threads: int | None,
 ) -> Iterator[FeatureBatch]:
     """Run the network over batches of images; see `AlexNet.iter_features`."""
     for batch in batches:
@@ -89,7 +93,7 @@ def prediction_batches(
     batches: Iterable[Batch],
     top: int,
     n_views: int,
-    threads: int,
+    threads: int | None,
     classes: tuple[str, ...] = (),
 ) -> Iterator[PredictionBatch]:
     """Name what is in batches of images; see `AlexNet.iter_predictions`."""
@@ -107,7 +111,7 @@ def _predictions(
     batches: Iterable[Batch],
     top: int,
     n_views: int,
-    threads: int,
+    threads: int | None,
     classes: tuple[str, ...],
 ) -> Iterator[PredictionBatch]:
     for batch in batches:

@@ -40,11 +40,12 @@ class Origin:
 
 @record(frozen=True, slots=True)
 class WeightsOfFile:
-    """An opened weight file, as a pickle carries it: its stamp and the arguments of `open_network`.
+    """An opened weight file, as a pickle carries it: stamps and the arguments of `open_network`.
 
     Attributes
     ----------
-    stamp : FileStamp
+    stamps : tuple of FileStamp
+        Its own, and those of the files beside it that hold numbers of it.
     allow_nonfinite : bool
     published : str
         The name of the published file that it is, whose hash is known; empty for any other.
@@ -52,10 +53,19 @@ class WeightsOfFile:
         The layer that the network ends with, where that was chosen.
     """
 
-    stamp: FileStamp
+    stamps: tuple[FileStamp, ...]
     allow_nonfinite: bool
     published: str = ""
     head: str | None = None
+
+    @property
+    def stamp(self) -> FileStamp:
+        """That of the weight file itself."""
+        return self.stamps[0]
+
+    def is_current(self) -> bool:
+        """Whether all files are as they were."""
+        return all(stamp.is_current() for stamp in self.stamps)
 
     def tensors(self, variant: Variant) -> dict[str, TensorRef]:
         """Open the file again, in this process.
@@ -63,20 +73,23 @@ class WeightsOfFile:
         Raises
         ------
         WeightsError
-            The file is gone, or is no longer the one that was opened first. A published file may
-            be another copy of it, of another time, if its hash is right.
+            The file, or one beside it, is gone or no longer the one that was opened first. A
+            published file may be another copy of it, of another time, if its hash is right.
         """
         from alexnet_cy.weights import open_file, open_network
 
+        problem = WeightsError(
+            f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
+            "bytes, and the file is gone or has been changed since; load it anew, or send "
+            "arrays: AlexNet(net.variant, dict(net.weights))"
+        )
         try:
             file = open_file(self._stamp_now())
         except (OSError, WeightsError) as error:
-            raise WeightsError(
-                f"{self.stamp.path!r}: a network was sent as this file of {self.stamp.size_bytes} "
-                "bytes, and the file is gone or has been changed since; load it anew, or send "
-                "arrays: AlexNet(net.variant, dict(net.weights))"
-            ) from error
+            raise problem from error
         opened = open_network(file, variant, allow_nonfinite=self.allow_nonfinite, head=self.head)
+        if file.stamps[1:] != self.stamps[1:]:
+            raise problem
         return dict(opened.tensors)
 
     def _stamp_now(self) -> FileStamp:
@@ -96,19 +109,21 @@ def hash_of_weights(
 ) -> str:
     """Return the SHA-256 of a weight file, as sha256sum prints it; or of arrays by their names.
 
-    Of random weights it is that of the seed, which says which weights they are.
+    Of a file with others beside it, it is that of all their hashes; of random weights that of the
+    seed, which says which weights they are.
 
     Raises
     ------
     OSError
         The file cannot be read any more.
     """
+    from hashlib import sha256
+
     if file is not None:
         from alexnet_cy.published.checksum import file_hash
 
-        return file_hash(file.stamp.path, "sha256")
-    from hashlib import sha256
-
+        hashes = [file_hash(stamp.path, "sha256") for stamp in file.stamps]
+        return hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest()
     if origin.format == "random":
         return sha256(origin.name.encode()).hexdigest()
     digest = sha256()

@@ -24,10 +24,12 @@ from alexnet_cy.engine.runner import Runner
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.cache_folder import cache_folder
 from alexnet_cy.machine.file_stamp import FileStamp
+from alexnet_cy.machine.levels import active_level
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.machine.threads import default_threads
 from alexnet_cy.network import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax, Variant
 from alexnet_cy.version import __version__
+from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["open_packed", "save_packed"]
 
@@ -77,7 +79,7 @@ def save_packed(runner: Runner, path: str | os.PathLike[str], more: Mapping[str,
             stream.seek(first + places[name][0])
             stream.write(memoryview(memory).cast("B"))
         stream.truncate(first + end)
-    _note_checked(path, digest.hexdigest())
+    _note_checked(FileStamp.of(path), digest.hexdigest())
 
 
 def open_packed(path: str | os.PathLike[str]) -> tuple[Runner, dict[str, Any]]:
@@ -93,47 +95,54 @@ def open_packed(path: str | os.PathLike[str]) -> tuple[Runner, dict[str, Any]]:
     Raises
     ------
     WeightsError
-        It is no such file, is damaged, or is for another version or level.
-    OSError
-        It cannot be opened.
+        It cannot be opened, is no such file, is damaged, or is for another version or level.
     """
-    with open(path, "rb") as stream:
-        header, first = _read_header(stream, os.fsdecode(path))
-        mapped = memoryview(mmap.mmap(stream.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ))
-    data = mapped[first:]
-    parts = {name: data[at : at + size] for name, (at, size) in header["sections"].items()}
-    name, wanted = os.fsdecode(path), header["data_sha256"]
-    if len(data) != header["bytes"]:
+    file = WeightsFile(path)
+    name, (header, first) = file.path, _read_header(file)
+    level = active_level()
+    if header.get("isa") != level or header.get("version") != __version__:
+        raise WeightsError(
+            f"{name!r}: is packed by version {header.get('version')} for {header.get('isa')}, and "
+            f"this is version {__version__} on {level}; save it again, with save_packed"
+        )
+    if file.size_bytes != first + header["bytes"]:
         raise WeightsError(f"{name!r}: is cut off; save it again")
-    if not _was_checked(path, wanted):
+    data = file.map()[first:]
+    parts = {key: data[at : at + size] for key, (at, size) in header["sections"].items()}
+    wanted = header["data_sha256"]
+    if not _was_checked(file.stamp, wanted):
         digest = hashlib.sha256()
         for part in parts.values():
             digest.update(part)
+        file.check()
         if digest.hexdigest() != wanted:
             raise WeightsError(f"{name!r}: its data do not have its SHA-256; save it again")
-        _note_checked(path, wanted)
+        _note_checked(file.stamp, wanted)
     variant = _variant_from_json(header["variant"])
     tensors = {key: PackedElsewhere(shape) for key, shape in variant.parameter_shapes().items()}
-    runner = Runner(variant, tensors, algorithm=header["algorithm"], exact=header["exact"])
-    if runner.level != header["isa"] or header["version"] != __version__:
-        raise WeightsError(
-            f"{name!r}: is packed by version {header['version']} for {header['isa']}, and this is "
-            f"version {__version__} on {runner.level}; save it again, with save_packed"
-        )
+    runner = Runner(
+        variant, tensors, algorithm=header["algorithm"], exact=header["exact"], level=level
+    )
     adopt_sections(runner.packed, parts, header["nonfinite"])
     runner.use_algorithms(header["tuned"])
+    runner.look_before_and_after(file.check)
     return runner, header
 
 
-def _read_header(stream: Any, name: str) -> tuple[dict[str, Any], int]:
-    start = stream.read(HEADER_AT)
+def _read_header(file: WeightsFile) -> tuple[dict[str, Any], int]:
+    name, start = file.path, file.head(HEADER_AT)
     length = int.from_bytes(start[len(MAGIC) : len(MAGIC) + 8], "little")
     if not start.startswith(MAGIC) or length > MAX_HEADER:
         raise WeightsError(f"{name!r}: is no file of AlexNet.save_packed")
-    text = stream.read(length)
+    text = file.head(HEADER_AT + length)[HEADER_AT:]
     if hashlib.sha256(text).digest() != start[-32:]:
         raise WeightsError(f"{name!r}: its header does not have its SHA-256; save it again")
-    header: dict[str, Any] = json.loads(text)
+    try:
+        header = json.loads(text)
+    except ValueError:
+        header = None
+    if not isinstance(header, dict):
+        raise WeightsError(f"{name!r}: is no file of AlexNet.save_packed")
     return header, _page(HEADER_AT + length)
 
 
@@ -163,25 +172,25 @@ def _checked_file(path: str | os.PathLike[str]) -> Path:
     return cache_folder() / f"packed-{place}.json"
 
 
-def _was_checked(path: str | os.PathLike[str], data_sha256: str) -> bool:
+def _was_checked(stamp: FileStamp, data_sha256: str) -> bool:
     try:
-        noted = json.loads(_checked_file(path).read_text(encoding="utf-8"))
-        return bool(noted == _note(path, data_sha256))
+        noted = json.loads(_checked_file(stamp).read_text(encoding="utf-8"))
+        return bool(noted == _note(stamp, data_sha256))
     except (OSError, ValueError):
         return False
 
 
-def _note(path: str | os.PathLike[str], data_sha256: str) -> dict[str, Any]:
-    return {**asdict(FileStamp.of(path)), "data_sha256": data_sha256}
+def _note(stamp: FileStamp, data_sha256: str) -> dict[str, Any]:
+    return {**asdict(stamp), "data_sha256": data_sha256}
 
 
-def _note_checked(path: str | os.PathLike[str], data_sha256: str) -> None:
+def _note_checked(stamp: FileStamp, data_sha256: str) -> None:
     """Remember that a file has its hash; without a folder for that it is checked every time."""
     try:
-        noted = _checked_file(path)
+        noted = _checked_file(stamp)
         noted.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(noted) as temporary:
-            text = json.dumps(_note(path, data_sha256))
+            text = json.dumps(_note(stamp, data_sha256))
             Path(temporary).write_text(text, encoding="utf-8")
     except OSError:
         return

@@ -7,7 +7,10 @@ with it, in turns::
     python bench_features.py time FOLDER --images 1500 --threads 2
 
 `time` prints images a second of `AlexNet.write_features` and of PyTorch, what decoding alone and
-the network alone would give, and the peak memory of each, in a process of its own.
+the network alone would give, and the peak memory of each, in a process of its own. One way alone,
+such as `ours` or `pytorch`, prints JSON, and for `ours` how memory went over the run::
+
+    python bench_features.py ours FOLDER 20000 2
 """
 
 from __future__ import annotations
@@ -18,22 +21,32 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 VARIANT, LAYER, BATCH = "torchvision", "fc7", 64
+TENTHS = 10
 
 
 def make(photographs: Path, folder: Path, count: int) -> None:
-    """Write `count` JPEGs of 480 x 360 pixels: a crop, turned, brighter or darker, with noise."""
+    """Write `count` JPEGs of 480 x 360 pixels: a crop, turned, brighter or darker.
+
+    Each has random numbers of its own, and one that is there is left alone: what was cut off goes
+    on.
+    """
     from PIL import Image, ImageEnhance
 
     folder.mkdir(parents=True, exist_ok=True)
     originals = [Image.open(path).convert("RGB") for path in sorted(photographs.glob("*.jpg"))]
-    rng = np.random.default_rng(0)
     for i in range(count):
+        path = folder / f"{i:05}.jpg"
+        if path.exists():
+            continue
+        rng = np.random.default_rng(i)
         image = originals[i % len(originals)].rotate(rng.uniform(-15, 15))
         width, height = image.size
         share = rng.uniform(0.5, 0.9)
@@ -41,7 +54,9 @@ def make(photographs: Path, folder: Path, count: int) -> None:
         box = (left * width, top * height, (left + share) * width, (top + share) * height)
         image = image.resize((480, 360), Image.Resampling.BILINEAR, box=box)
         image = ImageEnhance.Brightness(image).enhance(rng.uniform(0.6, 1.4))
-        image.save(folder / f"{i:05}.jpg", quality=int(rng.integers(75, 95)))
+        partial = folder / "partial"
+        image.save(partial, "JPEG", quality=int(rng.integers(75, 95)))
+        partial.rename(path)
 
 
 def ours(paths: list[str], threads: int) -> None:
@@ -50,10 +65,22 @@ def ours(paths: list[str], threads: int) -> None:
 
     net = AlexNet.random(VARIANT)
     net.features(paths[:BATCH], LAYER, threads=threads)  # packs the weights
+    memory_mb: list[float] = []
+
+    def remember(done: int, total: int) -> None:
+        if done * TENTHS >= (len(memory_mb) + 1) * total:
+            memory_mb.append(resident_mb())
+
     with tempfile.TemporaryDirectory() as folder:
         began = perf_counter()
-        net.write_features(paths, Path(folder) / "x.npy", LAYER, threads=threads)
-        report(len(paths), perf_counter() - began)
+        net.write_features(paths, Path(folder) / "x.npy", LAYER, threads=threads, progress=remember)
+        report(len(paths), perf_counter() - began, memory_mb)
+
+
+def resident_mb() -> float:
+    """Return the memory of this process that is in use now, not the peak."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def decoding(paths: list[str], threads: int) -> None:
@@ -134,19 +161,23 @@ def pytorch(paths: list[str], threads: int) -> None:
         report(len(paths), perf_counter() - began)
 
 
-def report(count: int, seconds: float) -> None:
-    """Print images a second and the peak of memory, this process's and its children's."""
+def report(count: int, seconds: float, memory_mb: Sequence[float] = ()) -> None:
+    """Print images a second and the peak of memory, this process's and its children's.
+
+    `memory_mb` is this process's memory after each tenth of the images.
+    """
     import resource
 
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(json.dumps({"rate": count / seconds, "peak_mb": own / 1024, "child_mb": children / 1024}))
+    found = {"rate": count / seconds, "peak_mb": own / 1024, "child_mb": children / 1024}
+    print(json.dumps({**found, "tenths_mb": [round(mb) for mb in memory_mb]}))
 
 
 def compare(folder: Path, count: int, threads: int, rounds: int) -> None:
     """Time each way in turns and print the median."""
     paths = sorted(map(str, folder.glob("*.jpg")))[:count]
-    found: dict[str, list[dict[str, float]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for i in range(rounds):
         ways = ["ours", "pytorch", "decoding", "network"]
         for way in ways if i % 2 == 0 else ways[::-1]:
@@ -157,6 +188,8 @@ def compare(folder: Path, count: int, threads: int, rounds: int) -> None:
         rate = float(np.median([run["rate"] for run in runs]))
         peak = max(run["peak_mb"] for run in runs)
         print(f"{way:9} {rate:7.1f} images/s  peak {peak:6.0f} MB  of {len(runs)} runs")
+        if runs[-1]["tenths_mb"]:
+            print(f"{'':9} MB after each tenth: {' '.join(map(str, runs[-1]['tenths_mb']))}")
 
 
 def main() -> None:

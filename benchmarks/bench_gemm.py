@@ -24,7 +24,8 @@ from rich.table import Table
 from alexnet_cy.bench.blas import blas_name, blas_threads
 from alexnet_cy.configuration import config
 from alexnet_cy.engine.packed.conv_packing import pack_array
-from alexnet_cy.kernels import _conv, _limits, _runtime
+from alexnet_cy.kernels import _limits, _runtime
+from alexnet_cy.kernels.convolution import _conv
 from alexnet_cy.network import Conv, get_variant
 
 Float32Array = NDArray[np.float32]

@@ -15,11 +15,12 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
+import bench_training
 from rich.console import Console
 from side_by_side.networks import make_images, network_in
 from side_by_side.options import parse
 from side_by_side.processes import Place
-from side_by_side.results import Comparison
+from side_by_side.results import Comparison, threads_text
 from side_by_side.schedule import Effort, measure_speeds, measure_starts, prepare
 from side_by_side.tables import print_comparison
 
@@ -94,6 +95,20 @@ def compare(comparison: Comparison, args: argparse.Namespace, work: Path) -> Non
                 measure_speeds(
                     comparison, kind, ready, args.batch, folder, place, effort, show_progress
                 )
+    compare_training(comparison, args)
+
+
+def compare_training(comparison: Comparison, args: argparse.Namespace) -> None:
+    """Time training steps, ours and PyTorch's, into `comparison`."""
+    for threads in args.threads:
+        for batch in args.train:
+            case = f"training step, {threads_text(threads)}, batch {batch}"
+            show_progress(case)
+            rows, gaps = bench_training.compare(
+                args.variant, batch, threads, args.rounds, pythons=dict(args.pythons)
+            )
+            comparison.training += [{"threads": threads, "batch": batch, **row} for row in rows]
+            comparison.gaps.update({f"{name}, {case}": why for name, why in gaps.items()})
 
 
 def show(comparison: Comparison, args: argparse.Namespace) -> None:

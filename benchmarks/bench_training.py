@@ -12,9 +12,11 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from statistics import median
 from time import perf_counter, sleep
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -99,56 +101,91 @@ def work(args: argparse.Namespace) -> int:
     return 0
 
 
-def compare(args: argparse.Namespace) -> list[dict[str, object]]:
-    """Let the contenders step in turn; return a row for each."""
-    options = [
-        "--variant",
-        args.variant,
-        "--batch",
-        str(args.batch),
-        "--threads",
-        str(args.threads),
-    ]
+def compare(
+    variant: str,
+    batch: int,
+    threads: int,
+    rounds: int,
+    contenders: Sequence[str] = CONTENDERS,
+    pythons: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Let the contenders step in turn.
+
+    Parameters
+    ----------
+    variant : str
+    batch, threads, rounds : int
+    contenders : sequence of str
+        Of CONTENDERS.
+    pythons : mapping of str to str
+        The interpreter of a contender that lives in another environment.
+
+    Returns
+    -------
+    list of dict, dict of str to str
+        A row for each that has taken all its steps, and why the others have not.
+    """
+    options = ["--variant", variant, "--batch", str(batch), "--threads", str(threads)]
     workers = {
         name: subprocess.Popen(
-            [sys.executable, __file__, *options, "--contender", name],
+            [pythons.get(name, sys.executable), __file__, *options, "--contender", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for name in args.contenders
+        for name in contenders
     }
     answers: dict[str, list[dict[str, float]]] = {name: [] for name in workers}
+    gaps: dict[str, str] = {}
     try:
-        for _ in range(args.rounds + 1):  # the first step makes memory and packs weights
-            for name, worker in workers.items():
-                assert worker.stdin is not None
-                assert worker.stdout is not None
-                worker.stdin.write("\n")
-                worker.stdin.flush()
-                line = worker.stdout.readline()
-                if not line:
-                    raise SystemExit(f"{name}: ended; is it installed?")
-                answers[name].append(json.loads(line))
+        for _ in range(rounds + 1):  # the first step makes memory and packs weights
+            for name in list(answers):
+                line = _ask(workers[name])
+                if line:
+                    answers[name].append(json.loads(line))
+                else:
+                    del answers[name]
+                    gaps[name] = "ended; is it installed?"
                 sleep(PAUSE_S)
     finally:
         for worker in workers.values():
             worker.kill()
-            worker.wait()
-    rows: list[dict[str, object]] = []
+            with suppress(BrokenPipeError):  # it has not read all that was written
+                worker.communicate()
+    rows: list[dict[str, Any]] = []
     for name, found in answers.items():
         step_s = median(answer["seconds"] for answer in found[1:])
         rows.append(
             {
                 "contender": name,
                 "step_ms": 1000 * step_s,
-                "image_ms": 1000 * step_s / args.batch,
-                "images_per_s": args.batch / step_s,
+                "image_ms": 1000 * step_s / batch,
+                "images_per_s": batch / step_s,
                 "peak_mb": found[-1]["peak_bytes"] / 1e6,
                 "first_loss": found[0]["loss"],
             }
         )
-    return rows
+    return rows, gaps
+
+
+def _ask(worker: subprocess.Popen[str]) -> str:
+    """Have a step taken; return the answer, or nothing if the process has ended."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        return ""
+    return worker.stdout.readline()
+
+
+def row_text(row: Mapping[str, Any]) -> str:
+    """Write a row for people."""
+    return (
+        f"{row['contender']:12} {row['step_ms']:9.1f} ms a step {row['image_ms']:7.2f} ms an "
+        f"image {row['images_per_s']:7.1f} images/s {row['peak_mb']:7.0f} MB at most"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -167,17 +204,16 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(f"--{name}: need a whole number from 1 up, got {getattr(args, name)}")
     if args.contender is not None:
         return work(args)
-    rows = compare(args)
+    rows, gaps = compare(args.variant, args.batch, args.threads, args.rounds, args.contenders)
+    for name, why in gaps.items():
+        print(f"{name}: {why}", file=sys.stderr)
     if args.json:
         print(json.dumps(rows, indent=2))
-        return 0
-    print(f"{args.variant}, batch {args.batch}, {args.threads} threads, {args.rounds} rounds")
-    for row in rows:
-        print(
-            f"{row['contender']:12} {row['step_ms']:9.1f} ms a step {row['image_ms']:7.2f} ms an "
-            f"image {row['images_per_s']:7.1f} images/s {row['peak_mb']:7.0f} MB at most"
-        )
-    return 0
+    else:
+        print(f"{args.variant}, batch {args.batch}, {args.threads} threads, {args.rounds} rounds")
+        for row in rows:
+            print(row_text(row))
+    return 1 if gaps else 0
 
 
 if __name__ == "__main__":

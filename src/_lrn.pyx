@@ -4,7 +4,7 @@ from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_image, acy_kernels, acy_norm, acy_pool_window, kernels_in
 from nhwc_images cimport check_images, check_same_shape, image_of, pool_window
-from norms cimport make_norm, scratch_floats_of
+from norms cimport check_apart, make_norm, make_norm_within, row_floats_of, scratch_floats_of
 
 from alexnet_cy.kernels._bound cimport Bound
 from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
@@ -13,23 +13,30 @@ from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch,
 
 cdef void norm_row(
     const acy_kernels *kernels, float[:, :, :, :] x, float[:, :, :, :] y, const acy_norm *norm,
-    Py_ssize_t row, float *scratch
+    bint within, Py_ssize_t row, float *scratch
 ) noexcept nogil:
     """Row `row` of the flattened (N, H)."""
     cdef Py_ssize_t n = row // x.shape[1], h = row % x.shape[1]
     cdef acy_image image = image_of(x, n), normed = image_of(y, n)
-    kernels.local_response_norm(&image, &normed, norm, h, h + 1, scratch)
+    if within:
+        kernels.norm_within_channel(&image, &normed, norm, h, h + 1, scratch)
+    else:
+        kernels.local_response_norm(&image, &normed, norm, h, h + 1, scratch)
 
 
 cdef class LocalResponseNorm(Bound):
     """y = x * (k + alpha / size * sum of the squares of `size` channels)^-beta, bound to arrays.
 
+    Within a channel: alpha / size^2, and the squares of size x size pixels.
+
     Parameters
     ----------
     kernels : capsule of `_runtime.kernels_of`
-    x, y : float32, shape (N, H, W, C), channels contiguous; y may be x
+    x, y : float32, shape (N, H, W, C), channels contiguous; y may be x, but not within a channel
     size : int, at least 1
+        Odd within a channel.
     alpha, beta, k : float
+    within_channel : bool
 
     Raises
     ------
@@ -40,25 +47,32 @@ cdef class LocalResponseNorm(Bound):
     cdef const acy_kernels *kernels
     cdef float[:, :, :, :] x, y
     cdef acy_norm norm
+    cdef bint within_channel
+    cdef Py_ssize_t scratch_floats
 
     def __cinit__(
         self, kernels, float[:, :, :, :] x, float[:, :, :, :] y, Py_ssize_t size, double alpha,
-        double beta, double k
+        double beta, double k, bint within_channel=False
     ):
         check_same_shape(x, y, "x, y")
         self.kernels = kernels_in(kernels)
         self.x = x
         self.y = y
-        self.norm = make_norm(size, alpha, beta, k, x.shape[3])
+        self.within_channel = within_channel
+        if within_channel:
+            check_apart(x, y, "x, y")
+            self.norm = make_norm_within(size, alpha, beta, k, x.shape[1], x.shape[2])
+            self.scratch_floats = (row_floats_of(self.kernels, x) + 31) // 16 * 16
+        else:
+            self.norm = make_norm(size, alpha, beta, k, x.shape[3])
+            self.scratch_floats = scratch_floats_of(self.kernels, &self.norm, x.shape[3])
 
     cdef int compute(self, Py_ssize_t threads) except -1:
         cdef Py_ssize_t row, n_rows = self.x.shape[0] * self.x.shape[1]
         if n_rows * self.x.shape[2] * self.x.shape[3] == 0:
             return 0
         cdef int n_threads = threads_for(min(threads, n_rows))
-        cdef Py_ssize_t scratch_floats = scratch_floats_of(
-            self.kernels, &self.norm, self.x.shape[3]
-        )
+        cdef Py_ssize_t scratch_floats = self.scratch_floats
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
         cdef double work = POWER_WORK * <double> n_rows * self.x.shape[2] * self.x.shape[3]
@@ -67,7 +81,7 @@ cdef class LocalResponseNorm(Bound):
             last = min(first + piece, n_rows)
             for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
                 norm_row(
-                    self.kernels, self.x, self.y, &self.norm, row,
+                    self.kernels, self.x, self.y, &self.norm, self.within_channel, row,
                     scratch + threadid() * scratch_floats,
                 )
             PyErr_CheckSignals()

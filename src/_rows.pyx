@@ -1,9 +1,11 @@
 """Kernels that write NHWC images row by row, each row on one thread."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 
 from kernels cimport kernels_in
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 
@@ -20,6 +22,7 @@ cdef class RowByRow(Bound):
         if written.shape[2] * written.shape[3] == 0:
             self.n_rows = 0
         self.scratch_floats = scratch_floats
+        self.work = <double> POWER_WORK * self.n_rows * written.shape[2] * written.shape[3]
         return 0
 
     cdef void compute_row(self, Py_ssize_t n, Py_ssize_t row, float *scratch) noexcept nogil:
@@ -35,11 +38,15 @@ cdef class RowByRow(Bound):
         if a_thread:
             memory = take_scratch(4 * n_threads * a_thread)
             scratch = <float *> memory.memory
-        for row in prange(n_rows, nogil=True, num_threads=n_threads, schedule="static"):
-            self.compute_row(
-                row // self.rows_an_image, row % self.rows_an_image,
-                scratch + threadid() * a_thread if a_thread else NULL,
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_rows, self.work)
+        for first in range(0, n_rows, piece):
+            last = min(first + piece, n_rows)
+            for row in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.compute_row(
+                    row // self.rows_an_image, row % self.rows_an_image,
+                    scratch + threadid() * a_thread if a_thread else NULL,
+                )
+            PyErr_CheckSignals()
         if a_thread:
             give_back(memory)
         return 0

@@ -40,7 +40,7 @@ typedef struct {
     ptrdiff_t out_height, out_width; /* P, Q */
     ptrdiff_t out_channels;          /* O / G */
     ptrdiff_t depth;                 /* K = R * S * C / G: the length of the sum */
-    const float *weight;             /* panels: see PackedConv, src/_conv.pyx */
+    const float *weight;             /* panels: see PackedConv, src/convolution/_conv.pyx */
     const float *bias;               /* O / G floats, zero-padded to whole vectors */
     const acy_segment *segments;     /* the runs of a patch, k ascending */
     const ptrdiff_t *block_ends;     /* segments [0, end0), [end0, end1), ...: the blocks of k */
@@ -120,7 +120,7 @@ typedef struct {
 /* y = x * (k + alpha * sum of the squares of `size` channels)^-beta */
 typedef struct {
     ptrdiff_t size;
-    float alpha; /* already divided by `size` */
+    float alpha; /* already divided by the values of a window */
     float beta, k;
 } acy_norm;
 
@@ -130,6 +130,19 @@ typedef struct {
     ptrdiff_t height, width, channels;
     ptrdiff_t row_stride, pixel_stride;
 } acy_image;
+
+/* Bits behind the point of the weights of a resize: 8 of a pixel, 22 and a sign are 32. */
+#define ACY_RESAMPLE_BITS 22
+
+/* One axis of a resize: each output pixel is a weighted sum of `count` input pixels that lie side
+ * by side; the weights are not negative and add up to 1 << ACY_RESAMPLE_BITS, nearly. */
+typedef struct {
+    ptrdiff_t outputs;
+    const int32_t *first;  /* [outputs]: the first input pixel */
+    const int32_t *count;  /* [outputs], up to `taps` */
+    const int32_t *weight; /* [outputs][taps] */
+    ptrdiff_t taps;
+} acy_resample;
 
 #include "training.h"
 
@@ -197,6 +210,13 @@ typedef struct {
                           const acy_pool_window *window, ptrdiff_t row_begin, ptrdiff_t row_end,
                           float *scratch);
 
+    /* The norm of the size x size pixels around each, `size` odd. Rows [row_begin, row_end) of one
+     * image, another than the input. `scratch` holds a row of the input, each pixel in whole
+     * vectors. */
+    void (*norm_within_channel)(const acy_image *input, const acy_image *output,
+                                const acy_norm *norm, ptrdiff_t row_begin, ptrdiff_t row_end,
+                                float *scratch);
+
     /* y = exp(x - max(x)) / sum(exp(x - max(x))) of one row; x and y may be the same. */
     void (*softmax)(const float *x, float *y, ptrdiff_t n);
 
@@ -209,6 +229,16 @@ typedef struct {
      * The bits are the same for (a, b) and (b, a). */
     void (*unit_distance)(const acy_image *a, const acy_image *b, const float *weight,
                           float epsilon, float *distance, ptrdiff_t row_begin, ptrdiff_t row_end);
+
+    /* Resize `n_rows` rows of pixels across: y[p][outputs][3] from x[p][...][4], whose fourth byte
+     * does not count; strides are in bytes. */
+    void (*resample_columns)(const acy_resample *resample, const uint8_t *x, ptrdiff_t x_stride,
+                             uint8_t *y, ptrdiff_t y_stride, ptrdiff_t n_rows);
+    /* Output row p of a resize along columns, n bytes wide, from the rows x[count][n] that it
+     * takes.
+     */
+    void (*resample_row)(const acy_resample *resample, ptrdiff_t p, const uint8_t *x,
+                         ptrdiff_t x_stride, uint8_t *y, ptrdiff_t n);
 
     /* The machine's limits. `multiply_add` does `steps` multiply-adds on each of `fma_floats`
      * floats that never leave the registers; `read_all` reads n floats, n a multiple of 128.

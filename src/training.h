@@ -143,6 +143,12 @@ typedef struct {
                                    const acy_pool_window *window, int relu, ptrdiff_t row_begin,
                                    ptrdiff_t row_end, float *scratch);
 
+    /* As norm_gradient, of norm_within_channel; dx is neither x nor dy. `scratch` holds 1 +
+     * 2 * min(size, height) rows of the input, each pixel in whole vectors. */
+    void (*norm_within_gradient)(const acy_image *x, const acy_image *dy, const acy_image *dx,
+                                 const acy_norm *norm, int relu, ptrdiff_t row_begin,
+                                 ptrdiff_t row_end, float *scratch);
+
     /* dz = weight (softmax(z) - onehot(label)) / divisor of one row; returns the loss, weight
      * (log sum exp z - z[label]). z and dz may be the same. */
     double (*cross_entropy)(const float *z, ptrdiff_t n, ptrdiff_t label, double weight,

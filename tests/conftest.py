@@ -20,15 +20,23 @@ from alexnet_cy.machine.levels import ISA_VARIABLE
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# The same examples in every run, so that a failure belongs to the change that shows it. The `isa`
-# fixture is made once per test function, not once per example, and that is what is wanted.
+# The same examples in every run, so that a failure belongs to the change that shows it; a quarter
+# of them in the inner loop. The `isa` fixture is made once per test function, not once per example,
+# and that is what is wanted.
 settings.register_profile(
     "alexnet_cy",
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("alexnet_cy")
+settings.register_profile("inner loop", settings.get_profile("alexnet_cy"), max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis draws."""
+    inner_loop = config.getoption("markexpr") == "not slow"
+    settings.load_profile("inner loop" if inner_loop else "alexnet_cy")
+
 
 FORCED_LEVEL = os.environ.get(ISA_VARIABLE)
 

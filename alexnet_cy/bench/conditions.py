@@ -22,6 +22,8 @@ TAKEN_FROM_CONFIG = (
     "environment",
 )
 
+_TRAINING = "forward, loss, backward, SGD with momentum; nothing is dropped"
+
 
 def conditions_of(settings: Settings) -> dict[str, object]:
     """Describe the machine, the software and the work, JSON-ready.
@@ -43,6 +45,7 @@ def conditions_of(settings: Settings) -> dict[str, object]:
         "isa": settings.level,
         "vector_floats": lanes,
         "register_tile": f"{tile_rows} x {panel_width}",
+        "training": _TRAINING if settings.training else None,
         "variant": variant.name,
         "classes": variant.num_classes,
         "input_size": variant.input_size,

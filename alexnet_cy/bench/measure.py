@@ -23,7 +23,7 @@ from alexnet_cy.network import Variant
 from alexnet_cy.network.random_weights import random_tensors
 from alexnet_cy.oracle.baseline import baseline_layer
 
-__all__ = ["count_steps", "measure"]
+__all__ = ["SEED", "count_steps", "describe_run", "measure", "noise", "run_in_turn", "totals_of"]
 
 SEED = 0
 
@@ -89,7 +89,7 @@ def _measure_run(
     """Time our pass and NumPy's in turn, the limits before and after."""
 
     def show_run(what: str) -> None:
-        show_progress(f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}")
+        show_progress(describe_run(batch, threads, what))
 
     variant = settings.variant
     size, last = variant.input_size, variant.layers[-1].name
@@ -103,18 +103,32 @@ def _measure_run(
     if settings.with_baseline:
         contenders["NumPy"] = NumpyPass(variant, weights, images, threads)
 
-    show_run("limits")
-    limits = measure_limits(settings.level, threads)
-    times = alternate(contenders, settings.repeats, show_run)
-    show_run("limits")
-    limits = higher(limits, measure_limits(settings.level, threads))
+    times, limits = run_in_turn(contenders, settings, threads, show_run)
     difference = None
     if settings.with_baseline:
         difference = _difference(times["alexnet_cy"][-1].result, times["NumPy"][-1].result)
     layers = _layer_results(executor, batch, limits, times, loops)
-    return RunResult(
-        batch, threads, limits, layers, _totals(batch, layers, times, loops), difference
-    )
+    loops_ms = batch * sum(timing.ms for timing in loops.values()) if loops else None
+    return RunResult(batch, threads, limits, layers, totals_of(layers, times, loops_ms), difference)
+
+
+def describe_run(batch: int, threads: int, what: str) -> str:
+    """Say what comes next, in which run."""
+    return f"batch {batch}, {threads} thread{'s' if threads > 1 else ''}: {what}"
+
+
+def run_in_turn(
+    contenders: Mapping[str, TimedPass],
+    settings: Settings,
+    threads: int,
+    show_progress: ShowProgress,
+) -> tuple[dict[str, list[PassTimes]], Limits]:
+    """Time the contenders in turn, and the limits before and after."""
+    show_progress("limits")
+    limits = measure_limits(settings.level, threads)
+    times = alternate(contenders, settings.repeats, show_progress)
+    show_progress("limits")
+    return times, higher(limits, measure_limits(settings.level, threads))
 
 
 def _tuned(settings: Settings, batch: int, threads: int) -> Mapping[str, str]:
@@ -164,23 +178,18 @@ def _layer_results(
     return tuple(results)
 
 
-def _totals(
-    batch: int,
+def totals_of(
     layers: tuple[LayerResult, ...],
     times: Mapping[str, list[PassTimes]],
-    loops: Loops,
+    loops_ms: float | None = None,
 ) -> Totals:
+    """Summarise whole passes."""
     ours, numpy = (
         Times.of([one.total_s for one in times[name]]) if name in times else None
         for name in ("alexnet_cy", "NumPy")
     )
     assert ours is not None
-    return Totals(
-        ours,
-        numpy,
-        batch * sum(timing.ms for timing in loops.values()) if loops else None,
-        sum(layer.limit_ms for layer in layers),
-    )
+    return Totals(ours, numpy, loops_ms, sum(layer.limit_ms for layer in layers))
 
 
 def noise(variant: Variant, batch: int) -> Float32Array:

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
+from alexnet_cy.machine.processor_ticks import processor_ticks
+
 __all__ = ["OtherLoad", "WatchOtherLoad"]
 
-# Fields of the first line of /proc/stat, behind its name (proc_stat(5)): user, nice, system, idle,
-# iowait, irq, softirq, steal. The guests' times are part of user and nice.
+# Of the fields of `processor_ticks`: user, nice, system, irq and softirq.
 BUSY_FIELDS = (0, 1, 2, 5, 6)
 STEAL_FIELD = 7
 
@@ -31,11 +32,18 @@ class OtherLoad:
 
 
 class WatchOtherLoad:
-    """Watches from its making on; `result` is None where the system does not count (not Linux)."""
+    """Watches from its making on; `result` is None where the system does not count (not Linux).
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    children : bool
+        Whether processes that this one has started and that have ended count as its own.
+    """
+
+    def __init__(self, *, children: bool = False) -> None:
+        self._children = children
         self._started = perf_counter()
-        self._own_s = process_time()
+        self._own_s = self._own()
         self._ticks = _machine_ticks()
 
     def result(self) -> OtherLoad | None:
@@ -44,19 +52,23 @@ class WatchOtherLoad:
         if self._ticks is None or now is None:
             return None
         elapsed_s = perf_counter() - self._started
-        own_s = process_time() - self._own_s
+        own_s = self._own() - self._own_s
         busy_s, steal_s = (
             (after - before) / os.sysconf("SC_CLK_TCK")
             for before, after in zip(self._ticks, now, strict=True)
         )
         return OtherLoad(max(0.0, busy_s - own_s) / elapsed_s, steal_s / elapsed_s)
 
+    def _own(self) -> float:
+        times = os.times()
+        ended = times.children_user + times.children_system
+        return process_time() + (ended if self._children else 0.0)
+
 
 def _machine_ticks() -> tuple[int, int] | None:
     """Return clock ticks that the processors worked, and that the host kept, since the start."""
-    try:
-        with open("/proc/stat", encoding="ascii") as file:
-            fields = [int(field) for field in file.readline().split()[1:]]
-    except OSError:
+    ticks = processor_ticks()
+    if ticks is None:
         return None
+    fields = ticks["cpu"]
     return sum(fields[i] for i in BUSY_FIELDS), fields[STEAL_FIELD]

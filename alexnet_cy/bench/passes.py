@@ -28,7 +28,7 @@ class PassTimes:
     total_s : float
         Seconds of the pass from outside: the layers and all that is between them.
     result : ndarray of float32, shape (N, classes)
-        The probabilities.
+        The probabilities; of a training step the losses, (N,).
     """
 
     layers_s: Mapping[str, float]

@@ -85,7 +85,7 @@ def part_to_compute(layer: Layer, input_shape: Shape, output_shape: Shape) -> tu
     if isinstance(layer, Softmax):
         return 1, 1
     if isinstance(layer, LRN):
-        units, steps = output_shape[1], layer.size * prod(output_shape)
+        units, steps = output_shape[1], layer.window_values * prod(output_shape)
     elif isinstance(layer, AdaptiveAvgPool):
         units, steps = output_shape[0], prod(input_shape)
     elif isinstance(layer, MaxPool):
@@ -152,9 +152,12 @@ def _neurons(
 
 
 def _normalised(layer: LRN, image: list[list[list[float]]], rows: int) -> list[list[list[float]]]:
-    """y[c] = x[c] / (k + alpha / size * sum of x[j]**2 over the channels j around c)**beta."""
+    """y[c] = x[c] / (k + alpha / size * sum of x[j]**2 over the channels j around c)**beta.
+
+    Within a channel the sum is over the pixels around x.
+    """
     channels, width = len(image), len(image[0][0])
-    factor = layer.ops_alpha / layer.size
+    factor = layer.ops_alpha / layer.window_values
     values = []
     for c in range(channels):
         first = max(0, c - layer.size // 2)
@@ -164,12 +167,24 @@ def _normalised(layer: LRN, image: list[list[list[float]]], rows: int) -> list[l
             line = []
             for w in range(width):
                 energy = 0.0
-                for j in range(first, last + 1):
-                    energy += image[j][h][w] * image[j][h][w]
+                if layer.within_channel:
+                    energy = _energy(image[c], h, w, layer.size // 2)
+                else:
+                    for j in range(first, last + 1):
+                        energy += image[j][h][w] * image[j][h][w]
                 line.append(image[c][h][w] * (layer.k + factor * energy) ** -layer.beta)
             plane.append(line)
         values.append(plane)
     return values
+
+
+def _energy(plane: list[list[float]], h: int, w: int, reach: int) -> float:
+    """Add up the squares of the pixels up to `reach` from (h, w), as far as there are any."""
+    total = 0.0
+    for i in range(max(0, h - reach), min(len(plane), h + reach + 1)):
+        for j in range(max(0, w - reach), min(len(plane[0]), w + reach + 1)):
+            total += plane[i][j] * plane[i][j]
+    return total
 
 
 def _max_pooled(layer: MaxPool, plane: list[list[float]]) -> list[list[float]]:

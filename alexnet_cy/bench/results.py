@@ -150,10 +150,13 @@ class RunResult:
     batch, threads : int
     limits : Limits
     layers : tuple of LayerResult
-        In the order of the pass; conv1 includes the conversion of the images.
+        In the order of the pass; conv1 includes the conversion of the images. Of a training step
+        its pieces, "conv1 forward" to "conv5 update".
     total : Totals
     difference : float or None
-        The largest difference between our probabilities and NumPy's, over the largest of them.
+        The largest difference between our probabilities and NumPy's, over the largest of them; in
+        training the root mean square of that between the changes of a weight in the first step,
+        over the largest of them, of the worst weight.
     """
 
     batch: int

@@ -64,7 +64,10 @@ def describe(report: Report) -> Iterator[str]:
             f"{max(limits.fma_gflops for limits in of_threads):.0f} GFLOP/s of multiply-adds, "
             f"{max(limits.read_gbytes_per_s for limits in of_threads):.1f} GB/s from memory"
         )
-    timing = f"medians of {c['repeats']} passes, milliseconds for the whole batch"
+    if c["training"] is not None:
+        yield f"training step: {c['training']}"
+    what = "passes" if c["training"] is None else "steps"
+    timing = f"medians of {c['repeats']} {what}, milliseconds for the whole batch"
     if report.runs[0].total.numpy is None:
         yield timing
         return
@@ -74,7 +77,8 @@ def describe(report: Report) -> Iterator[str]:
         f"{c['blas_threads_by']}"
     )
     worst = max(run.difference for run in report.runs if run.difference is not None)
-    yield f"our probabilities are within {worst:.0e} of NumPy's largest"
+    compared = "probabilities" if c["training"] is None else "changes of the weights"
+    yield f"our {compared} are within {worst:.0e} of NumPy's largest"
 
 
 def run_table(run: RunResult) -> Table:
@@ -93,7 +97,9 @@ def run_table(run: RunResult) -> Table:
         show_edge=False,
     )
     table.add_column("layer", no_wrap=True)
-    table.add_column("algorithm", no_wrap=True)
+    with_algorithms = any(layer.algorithm for layer in run.layers)
+    if with_algorithms:
+        table.add_column("algorithm", no_wrap=True)
     for name in ("median ms", "min ms", "speed", "of limit"):
         table.add_column(name, justify="right", no_wrap=True)
     if with_numpy:
@@ -103,15 +109,18 @@ def run_table(run: RunResult) -> Table:
         table.add_column("loops ms", justify="right", no_wrap=True)
         table.add_column("faster", justify="right", no_wrap=True, style="green")
     for layer in run.layers:
-        table.add_row(*_layer_cells(layer, with_numpy, with_loops))
+        table.add_row(*_layer_cells(layer, with_numpy, with_loops, with_algorithms))
     table.add_section()
-    table.add_row(*_total_cells(run), style="bold")
+    table.add_row(*_total_cells(run, with_algorithms), style="bold")
     return table
 
 
-def _layer_cells(layer: LayerResult, with_numpy: bool, with_loops: bool) -> Iterator[str]:
+def _layer_cells(
+    layer: LayerResult, with_numpy: bool, with_loops: bool, with_algorithms: bool
+) -> Iterator[str]:
     yield layer.name
-    yield layer.algorithm
+    if with_algorithms:
+        yield layer.algorithm
     yield _ms(layer.ours.median_ms)
     yield _ms(layer.ours.min_ms)
     yield f"{layer.rate:.1f} {layer.rate_unit:<7}"
@@ -127,10 +136,11 @@ def _layer_cells(layer: LayerResult, with_numpy: bool, with_loops: bool) -> Iter
         yield _times(layer.loops_speedup)
 
 
-def _total_cells(run: RunResult) -> Iterator[str]:
+def _total_cells(run: RunResult, with_algorithms: bool) -> Iterator[str]:
     total = run.total
     yield "total"
-    yield ""
+    if with_algorithms:
+        yield ""
     yield _ms(total.ours.median_ms)
     yield _ms(total.ours.min_ms)
     yield f"{run.images_per_s:.1f} img/s  "

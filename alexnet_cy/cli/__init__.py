@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from alexnet_cy.cli.failures import CommandError, UsageError, describe, reported_warnings
-from alexnet_cy.cli.parser import build_parser
+from alexnet_cy.cli.parser import build_parser, did_you_mean
 from alexnet_cy.cli.signals import ended_by_signals
 from alexnet_cy.cli.streams import flush_stdout, open_missing_streams, silence, write_line
 from alexnet_cy.errors import AlexNetError
@@ -95,7 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Parse the arguments and run what they ask for, importing nothing of the other commands."""
-    named = arguments[:1] if arguments[:1] and arguments[0] in COMMANDS else COMMANDS
+    if arguments[:1] == ["help"]:  # as git and others have it
+        arguments = [*arguments[1:], "--help"]
+    first = arguments[0] if arguments else "--help"
+    if first not in COMMANDS and not first.startswith("-"):
+        hint = did_you_mean(first, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+        raise UsageError(f"there is no command {first!r}{hint} (see alexnet-cy --help)")
+    named = [first] if first in COMMANDS else COMMANDS
     modules = [import_module(f"alexnet_cy.cli.commands.{name}") for name in named]
     try:
         args = build_parser(modules).parse_args(arguments)

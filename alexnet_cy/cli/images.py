@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from alexnet_cy.cli.failures import UsageError, note, warn
+from alexnet_cy.cli.failures import CommandError, UsageError, note, warn
 from alexnet_cy.cli.output import printable
 from alexnet_cy.errors import ImageError
 
@@ -27,6 +27,7 @@ __all__ = [
     "find_paths",
     "mean_option",
     "report_skipped",
+    "require_images",
 ]
 
 NAMED_LEFT_OUT = 10
@@ -151,6 +152,22 @@ def _report_left_out(left_out: Sequence[LeftOut]) -> None:
     more = len(left_out) - NAMED_LEFT_OUT
     if more > 0:
         note(f"left out {more} more; --quiet says nothing of them")
+
+
+def require_images(paths: Sequence[str], purpose: str) -> None:
+    """Refuse images of which none is there, before weights are opened or even fetched.
+
+    Raises
+    ------
+    CommandError
+        There is no path, or no file at any of them.
+    """
+    if not paths:
+        raise CommandError(f"no images{purpose}")
+    # "stimuli.h5::imgBrick" is a dataset of a file; of an URL, decoding says that it is none.
+    if not any(os.path.lexists(path.partition("::")[0]) or "://" in path for path in paths):
+        others = f"; nor are the other {len(paths) - 1} there" if len(paths) > 1 else ""
+        raise CommandError(f"{printable(paths[0])}: No such file or directory{others}")
 
 
 def report_skipped(skipped: Iterable[SkippedImage]) -> list[Failure]:

@@ -21,6 +21,7 @@ __all__ = [
     "add_weights_option",
     "argument",
     "image_size",
+    "number_of_threads",
     "whole_number",
 ]
 
@@ -65,13 +66,25 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
     add_variant_option(parser, "force the variant, for files that do not record it")
 
 
+def add_described_options(parser: argparse.ArgumentParser) -> None:
+    """Add --weights and --variant, which `network.described_network` reads."""
+    parser.add_argument(
+        "--weights",
+        metavar="FILE|NAME",
+        help="the network that this weight file has, or the published one of that name",
+    )
+    add_variant_option(
+        parser, "the network (default: caffe); forces the variant of a file that does not record it"
+    )
+
+
 def add_variant_option(
     parser: argparse.ArgumentParser, text: str, default: str | None = None
 ) -> None:
     """Add --variant."""
     parser.add_argument(
         "--variant",
-        type=argument(lambda name: get_variant(name).name),
+        type=argument(lambda name: get_variant(name.lower()).name),
         default=default,
         metavar="NAME",
         help=f"{text}: {', '.join(VARIANTS)}",
@@ -118,7 +131,7 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
     """Add --threads, as a number that the engine takes."""
     parser.add_argument(
         "--threads",
-        type=argument(_threads),
+        type=argument(number_of_threads),
         default=None,
         metavar="N",
         help="threads; -1 is all processors (default: OMP_NUM_THREADS, or all that may be used)",
@@ -139,7 +152,8 @@ def image_size(text: str) -> tuple[int, int]:
     return height, int(match[2]) if match[2] else height
 
 
-def _threads(text: str) -> int:
+def number_of_threads(text: str) -> int:
+    """Convert --threads to a number that the engine takes; ValueError for any other text."""
     try:
         number = int(text)
     except ValueError:
@@ -150,4 +164,5 @@ def _threads(text: str) -> int:
 def _preset_name(text: str) -> str:
     from alexnet_cy.images import get_preset
 
-    return text if text == "as-is" else get_preset(text).name
+    folded = text.lower()
+    return folded if folded == "as-is" else get_preset(folded).name

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from alexnet_cy.contracts.records import record
 
-__all__ = ["TrainedOn"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["MeanImage", "TrainedOn"]
+
+
+@record(frozen=True, slots=True)
+class MeanImage:
+    """A mean for every pixel, as a value that can be compared and never changes.
+
+    Attributes
+    ----------
+    shape : (C, H, W)
+        H and W are what the preset warps images to; channels in the preset's order.
+    data : bytes
+        The numbers, float32 of the lowest byte first.
+    """
+
+    shape: tuple[int, int, int]
+    data: bytes
+
+    @classmethod
+    def of(cls, mean: NDArray[np.float32]) -> MeanImage:
+        """Make one of an array (C, H, W)."""
+        channels, height, width = mean.shape
+        return cls((channels, height, width), mean.astype("<f4").tobytes())
+
+    def array(self) -> NDArray[np.float32]:
+        """Return it as an array (C, H, W)."""
+        import numpy as np
+
+        return np.frombuffer(self.data, "<f4").reshape(self.shape).astype(np.float32)
 
 
 @record(frozen=True, slots=True)
@@ -17,7 +51,7 @@ class TrainedOn:
         The names of the classes, in the order of the outputs; empty where nobody said them.
     preset : str
         The name of the preset that prepared the images; empty for the variant's own.
-    mean : tuple of three float, or None
+    mean : tuple of three float, MeanImage, or None
         What was subtracted in place of the preset's mean, in its channel order.
     exif : bool
         Whether images were turned upright by their Exif orientation.
@@ -25,5 +59,5 @@ class TrainedOn:
 
     classes: tuple[str, ...] = ()
     preset: str = ""
-    mean: tuple[float, float, float] | None = None
+    mean: tuple[float, float, float] | MeanImage | None = None
     exif: bool = False

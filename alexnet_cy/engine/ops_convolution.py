@@ -10,8 +10,9 @@ from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, pack_winograd, winograd_shape
 from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
-from alexnet_cy.kernels import _conv, _layout, _winograd
-from alexnet_cy.kernels._winograd_streaming import StreamedWinograd
+from alexnet_cy.kernels import _layout
+from alexnet_cy.kernels.convolution import _conv, _winograd
+from alexnet_cy.kernels.convolution._winograd_streaming import StreamedWinograd
 from alexnet_cy.network.windows import Padding, Pair, window_count
 
 __all__ = ["check_groups", "convolve", "output_size", "to_nchw", "to_nhwc"]

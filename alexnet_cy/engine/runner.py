@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,7 @@ class Runner:
         self._idle = IdleWorkspaces()
         self._tuned: Mapping[str, str] = {}  # replaced as a whole, never changed
         self.tuning_turns = Turns()
+        self._check: Callable[[], None] | None = None
         self._packed.pack_now(
             name for name, value in weights.items() if not isinstance(value, TensorRef)
         )
@@ -95,12 +96,25 @@ class Runner:
     @property
     def weights(self) -> Mapping[str, Float32Array]:
         """The weights by name, in their public layout; every access returns a fresh array."""
+        self._look()
         return WeightsView(self._packed)
 
     @property
     def packed(self) -> PackedWeights:
         """The weights as the kernels take them."""
+        self._look()
         return self._packed
+
+    def look_before_and_after(self, check: Callable[[], None]) -> None:
+        """Call this before and after every pass: it raises if the weights are no longer the same.
+
+        For weights that lie in a mapped file, which others may write to.
+        """
+        self._check = check
+
+    def _look(self) -> None:
+        if self._check is not None:
+            self._check()
 
     @property
     def tuned(self) -> Mapping[str, str]:
@@ -132,8 +146,12 @@ class Runner:
         """
         images, names = as_images(x, self.variant.in_channels), self._names(layers)
         executor = self.executor(images.shape[2], images.shape[3], names)
-        results = executor.run(images, resolve_threads(threads))
-        values = {name: results[resolve_layer(self.variant, name)] for name in names}
+        results = executor.run(images, threads)
+        self._look()
+        values = {
+            name: results[name if name in results else resolve_layer(self.variant, name)]
+            for name in names
+        }
         return {
             name: value.reshape(len(value), prod(value.shape[1:])) if is_flat_name(name) else value
             for name, value in values.items()
@@ -201,6 +219,7 @@ class Runner:
         tuned : mapping of str to str, optional
             Algorithms by convolution, in place of those of `use_algorithms`.
         """
+        self._look()
         tuned = self._tuned if tuned is None else tuned
         key = (height, width, names, os.environ.get(CONV_VARIABLE), tuple(tuned.items()))
         executor = self._executors.get(key)

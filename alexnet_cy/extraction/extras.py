@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
-__all__ = ["import_extra"]
+__all__ = ["import_extra", "open_hdf5"]
 
 
 def import_extra(module: str, extra: str) -> Any:
@@ -23,3 +24,19 @@ def import_extra(module: str, extra: str) -> Any:
         raise ImportError(
             f"this needs {library}, which is not installed: pip install 'alexnet-cy[{extra}]'"
         ) from error
+
+
+def open_hdf5(path: str) -> Any:
+    """Open an HDF5 file to read it: an h5py.File.
+
+    Raises
+    ------
+    ImportError
+        h5py is missing.
+    OSError
+        There is no such file, or it is no HDF5. (HDF5 itself waits for ever for a FIFO.)
+    """
+    h5py = import_extra("h5py", "hdf5")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path}: is no regular file")
+    return h5py.File(path, "r")

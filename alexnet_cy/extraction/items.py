@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from alexnet_cy.extraction.manifest import hash_of_list
-from alexnet_cy.extraction.stored_images import StoredImage, is_hdf5_name, stored_images
+from alexnet_cy.extraction.stored_images import (
+    StoredImage,
+    StoredPixels,
+    is_hdf5_name,
+    stored_images,
+)
 from alexnet_cy.images.folder import LeftOut, Order, search_images
 from alexnet_cy.images.sources import sources_of
 
 if TYPE_CHECKING:
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
 
 __all__ = ["Collection", "Item", "collect", "expand", "shard_of"]
 
@@ -56,8 +61,9 @@ class Collection:
         ImageError
             An HDF5 file cannot be read any more.
         """
-        for item in self.items[start:]:
-            yield item.pixels() if isinstance(item, StoredImage) else item
+        with StoredPixels() as stored:
+            for item in self.items[start:]:
+                yield stored.read(item) if isinstance(item, StoredImage) else item
 
 
 def collect(images: ImageSource | Iterable[ImageSource], order: Order = "name") -> Collection:

@@ -14,7 +14,7 @@ from alexnet_cy.images.batches import OnError
 from alexnet_cy.images.folder import Order
 
 if TYPE_CHECKING:
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.preparation import Preparation
 
 __all__ = ["make_job"]
@@ -29,7 +29,7 @@ def make_job(
     layers: str | Sequence[str],
     *,
     names: str | None,
-    threads: int,
+    threads: int | None,
     on_error: OnError,
     pool: Pool | None,
     flatten: bool,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.errors import AlexNetError
 
 if TYPE_CHECKING:
     from alexnet_cy.images.preparation import Preparation
 
-__all__ = ["DifferentJobError", "check_same_job", "describe_preparation", "hash_of_list"]
+__all__ = [
+    "DifferentJobError",
+    "check_same_job",
+    "describe_preparation",
+    "hash_of_list",
+    "read_manifest",
+]
 
 NAME_KEY = "weights"
 """The key of a name for people, which may change: the weights are told by their hash."""
@@ -49,6 +56,18 @@ def describe_preparation(preparation: Preparation) -> dict[str, object]:
         "std": list(preset.std),
         "exif": preparation.exif,
     }
+
+
+def read_manifest(path: str) -> dict[str, Any]:
+    """Read a manifest; OSError if there is none, or it is damaged."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            manifest = json.load(stream)
+    except (ValueError, RecursionError) as error:
+        raise OSError(f"{path}: is damaged: {error}; delete the folder that it is in") from error
+    if not isinstance(manifest, dict):
+        raise OSError(f"{path}: is damaged; delete the folder that it is in")
+    return manifest
 
 
 def check_same_job(

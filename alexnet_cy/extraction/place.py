@@ -9,12 +9,16 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.extraction.formats import folder as folder_format
-from alexnet_cy.extraction.formats.choose import Format
+from alexnet_cy.extraction.formats.choose import FORMATS, Format
+from alexnet_cy.extraction.journal import JOURNAL
 from alexnet_cy.extraction.manifest import check_same_job
+from alexnet_cy.extraction.unfinished import BESIDE, MANIFEST, WHOLE
+from alexnet_cy.images.batches import SkippedImage
 from alexnet_cy.machine.output_files import check_outputs
 from alexnet_cy.machine.replace_file import move_into_place
 
@@ -23,9 +27,17 @@ if TYPE_CHECKING:
     from alexnet_cy.extraction.items import Collection
     from alexnet_cy.extraction.unfinished import Unfinished
 
-__all__ = ["check_place", "finish", "finish_folder"]
+__all__ = [
+    "check_place",
+    "check_unfinished",
+    "finish",
+    "finish_folder",
+    "metadata_of",
+    "skipped_of",
+]
 
-WHOLE, BESIDE = "whole", "beside"  # names in the unfinished folder, before they get their own
+MARKS = (MANIFEST, f"{MANIFEST}.new", JOURNAL, folder_format.METADATA_FILE)
+"""Names of which the folder of an unfinished extraction has one at every moment."""
 
 
 def check_place(output: str, kind: Format, collection: Collection, may_exist: bool) -> bool:
@@ -52,6 +64,56 @@ def check_place(output: str, kind: Format, collection: Collection, may_exist: bo
             errno.EEXIST, "exists already; overwrite=True (--overwrite) replaces it", existing[0]
         )
     return output in existing
+
+
+def check_unfinished(folder: str) -> None:
+    """Make sure that a folder, where it is there, is an extraction's and holds nothing else.
+
+    Raises
+    ------
+    FileExistsError
+        It is something else, which would be written over.
+    """
+    if not os.path.lexists(folder):
+        return
+    advice = "move it away, or take another output"
+    if os.path.islink(folder) or not os.path.isdir(folder):
+        raise FileExistsError(errno.EEXIST, f"is no folder of an extraction; {advice}", folder)
+    names = os.listdir(folder)
+    if names and not any(mark in names for mark in MARKS):
+        raise FileExistsError(errno.EEXIST, f"is a folder of other things; {advice}", folder)
+    for name in names:
+        path = os.path.join(folder, name)
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, f"is no file of an extraction; {advice}", path)
+
+
+def metadata_of(kind: Format, output: str) -> dict[str, Any]:
+    """Read the metadata of an output that is there.
+
+    Raises
+    ------
+    ImportError
+        Its library is missing.
+    OSError
+        It cannot be read, or is not what an extraction writes.
+    """
+    try:
+        metadata: dict[str, Any] = kind.module.read_metadata(output)
+        skipped_of(metadata)
+    except (ImportError, MemoryError):
+        raise
+    except Exception as error:  # what NumPy, zipfile, h5py and others raise is no short list
+        raise OSError(
+            f"{output}: is there already, and is not the output of an extraction, or damaged: "
+            f"{error}; overwrite=True (--overwrite) replaces it"
+        ) from error
+    return metadata
+
+
+def skipped_of(metadata: Mapping[str, Any]) -> list[SkippedImage]:
+    """Return the images that an extraction has skipped, as its metadata list them."""
+    return [SkippedImage(one["index"], one["file"], one["error"]) for one in metadata["skipped"]]
 
 
 def _check_folder(output: str, may_exist: bool) -> bool:
@@ -97,6 +159,11 @@ def finish(
             kind.module.write_beside(finished, beside)
             _sync(beside)
         unfinished.mark_packed()
+    elif not (os.path.exists(whole) or os.path.exists(output)):
+        raise OSError(
+            f"{unfinished.path(JOURNAL)}: is damaged: {output} is complete, it says, and is not "
+            f"there; delete {unfinished.folder}"
+        )
     if os.path.exists(beside):
         move_into_place(beside, kind.files(output)[1], overwrite=overwrite)
     if os.path.exists(whole):
@@ -110,7 +177,7 @@ def finish_folder(
     """Put a folder into its place that an earlier run completed; return whether there was one."""
     if not os.path.exists(os.path.join(folder, folder_format.METADATA_FILE)):
         return False
-    metadata = folder_format.read_metadata(folder)
+    metadata = metadata_of(FORMATS[""], folder)
     old = {key: metadata.get(key) for key in manifest}
     check_same_job(old, manifest, folder, "delete that folder, or take another output")
     folder_format.clear(folder)

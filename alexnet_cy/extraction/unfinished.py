@@ -16,53 +16,32 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import IO
 
 from alexnet_cy.extraction.form import Rows
 from alexnet_cy.extraction.growing import GrowingRows
-from alexnet_cy.extraction.manifest import check_same_job
+from alexnet_cy.extraction.journal import JOURNAL, Progress, read_progress
+from alexnet_cy.extraction.manifest import check_same_job, read_manifest
 
 __all__ = [
-    "JOURNAL",
+    "BESIDE",
     "MANIFEST",
-    "Progress",
+    "WHOLE",
     "Unfinished",
     "clear_remains",
-    "read_progress",
     "remove_folder",
     "unfinished_folder",
     "write_whole",
 ]
 
-MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
+MANIFEST = "manifest.json"
+WHOLE, BESIDE = "whole", "beside"
+"""The output and what lies beside it, before they get their own names."""
 
 COMMIT_EVERY_S = 2.0
 """Seconds of work that a kill can cost at most; a commit waits for the disk, so not after each
 batch."""
-
-
-@dataclass
-class Progress:
-    """How far an extraction is.
-
-    Attributes
-    ----------
-    done : int
-        Images that have been looked at.
-    rows : int
-        Rows that they gave.
-    skipped : list of (int, str)
-        Index and error of the images that could not be read.
-    packed : bool
-        Whether the output is complete, and only needs to be put into its place.
-    """
-
-    done: int = 0
-    rows: int = 0
-    skipped: list[tuple[int, str]] = field(default_factory=list)
-    packed: bool = False
 
 
 class Unfinished:
@@ -117,11 +96,10 @@ class Unfinished:
         path = self.path(MANIFEST)
         begun = os.path.exists(path)
         if begun:
-            with open(path, encoding="utf-8") as stream:
-                old = json.load(stream)
             new = json.loads(json.dumps(manifest))
-            check_same_job(old, new, self.folder, "delete that folder, or take another output")
-            self.progress = self._read_journal()
+            advice = "delete that folder, or take another output"
+            check_same_job(read_manifest(path), new, self.folder, advice)
+            self.progress = self._read_journal(new["images"])
             self.kept = self.progress.done
         else:
             with suppress(FileNotFoundError):
@@ -222,10 +200,15 @@ class Unfinished:
         os.fsync(self._journal.fileno())
         self._n_told = len(progress.skipped)
 
-    def _read_journal(self) -> Progress:
+    def _read_journal(self, n_images: int) -> Progress:
         """Read what is done, and cut off a line that is not whole."""
         path = self.path(JOURNAL)
         progress, end = read_progress(self.folder)
+        if progress.done > n_images:
+            raise OSError(
+                f"{path}: is damaged: {progress.done} of {n_images} images are done; delete "
+                f"{self.folder}"
+            )
         if os.path.exists(path):
             os.truncate(path, end)
         self._n_told = len(progress.skipped)
@@ -233,14 +216,23 @@ class Unfinished:
 
 
 def remove_folder(folder: str) -> None:
-    """Remove the folder of an extraction.
+    """Remove the folder of an extraction; what others have put into it stays.
 
     The manifest goes first, so that nobody takes the rest for an extraction, and the journal last:
     it says whether the output is there.
     """
-    for name in sorted(os.listdir(folder), key=lambda name: (name == JOURNAL, name != MANIFEST)):
+    own = [name for name in os.listdir(folder) if _is_own(name)]
+    for name in sorted(own, key=lambda name: (name == JOURNAL, name != MANIFEST)):
         os.unlink(os.path.join(folder, name))
-    os.rmdir(folder)
+    if not os.listdir(folder):
+        os.rmdir(folder)
+
+
+def _is_own(name: str) -> bool:
+    """Whether a name in the folder of an extraction is one that it writes."""
+    return name in (WHOLE, BESIDE, JOURNAL) or name.endswith(
+        (".npy", ".json", ".json.new", ".txt", ".txt.new")
+    )
 
 
 def clear_remains(folder: str) -> None:
@@ -258,33 +250,6 @@ def unfinished_folder(output: str) -> str:
     except FileNotFoundError:  # the current folder is gone
         target = output.rstrip(os.sep)
     return f"{target}.unfinished"
-
-
-def read_progress(folder: str) -> tuple[Progress, int]:
-    """Read the journal of a folder.
-
-    Returns
-    -------
-    Progress
-        Nothing done if there is no journal.
-    int
-        Bytes of the journal's lines that are whole.
-    """
-    progress, end = Progress(), 0
-    try:
-        stream = open(os.path.join(folder, JOURNAL), "rb")
-    except FileNotFoundError:
-        return progress, end
-    with stream:
-        for line in stream:
-            if not line.endswith(b"\n"):
-                break
-            entry = json.loads(line)
-            progress.done, progress.rows = entry["done"], entry["rows"]
-            progress.skipped += [(index, error) for index, error in entry["skipped"]]
-            progress.packed = entry.get("packed", False)
-            end += len(line)
-    return progress, end
 
 
 def write_whole(path: str, text: str) -> None:

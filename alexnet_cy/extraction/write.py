@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alexnet_cy.errors import ImageError
+from alexnet_cy.extraction import place
 from alexnet_cy.extraction.form import RowForm
 from alexnet_cy.extraction.formats.choose import Format, format_of
 from alexnet_cy.extraction.items import Collection
+from alexnet_cy.extraction.journal import read_progress
 from alexnet_cy.extraction.manifest import check_same_job, describe_preparation
-from alexnet_cy.extraction.place import check_place, finish, finish_folder
 from alexnet_cy.extraction.space import check_space, size_text, space_needed
 from alexnet_cy.extraction.unfinished import (
     MANIFEST,
     Unfinished,
     clear_remains,
-    read_progress,
     remove_folder,
     unfinished_folder,
 )
@@ -83,7 +83,7 @@ class Job:
         For each key of the output, the canonical name of the value.
     preparation : Preparation
     form : RowForm
-    threads : int
+    threads : int or None
     on_error : {"raise", "skip", "nan"}
     shard : (int, int) or None
     overwrite, restart : bool
@@ -96,7 +96,7 @@ class Job:
     layers: Mapping[str, str]
     preparation: Preparation
     form: RowForm
-    threads: int
+    threads: int | None
     on_error: OnError
     shard: tuple[int, int] | None
     overwrite: bool
@@ -220,20 +220,21 @@ def write(job: Job, progress: Report | None, announce: Callable[[str], None]) ->
     if kind.is_folder:
         kind.module.check_names(job.collection.names)
     folder = job.unfinished_folder
+    place.check_unfinished(folder)
     if job.restart and os.path.exists(os.path.join(folder, MANIFEST)):
         remove_folder(folder)
     clear_remains(folder)
     packed = read_progress(folder)[0].packed  # then what lies there may be of this very job
     may_exist = job.overwrite or packed or job.shard is not None
-    there = check_place(job.output, kind, job.collection, may_exist)
+    there = place.check_place(job.output, kind, job.collection, may_exist)
     if there and job.shard is not None and not packed and not job.overwrite:
-        metadata = kind.module.read_metadata(job.output)
+        metadata = place.metadata_of(kind, job.output)
         old = {key: metadata.get(key) for key in manifest}
         check_same_job(old, manifest, job.output, "take another output, or overwrite=True")
         announce(f"{job.output}: is there already, of the same job")
         return _result(job, shapes, metadata, n_images)
-    if kind.is_folder and finish_folder(job.output, folder, manifest, job.overwrite):
-        return _result(job, shapes, kind.module.read_metadata(job.output), n_images)
+    if kind.is_folder and place.finish_folder(job.output, folder, manifest, job.overwrite):
+        return _result(job, shapes, place.metadata_of(kind, job.output), n_images)
     _announce_space(job, kind, shapes, announce)
     with Unfinished(folder, manifest, shapes, job.form.dtype) as unfinished:
         resumed = unfinished.progress.done
@@ -253,7 +254,7 @@ def write(job: Job, progress: Report | None, announce: Callable[[str], None]) ->
             raise ImageError("none of the images could be read: nothing is written")
         metadata = _metadata(job, manifest, unfinished)
         finished = _finished(job, unfinished, metadata)
-        finish(unfinished, kind, job.output, job.overwrite, finished)
+        place.finish(unfinished, kind, job.output, job.overwrite, finished)
     return _result(job, shapes, metadata, resumed)
 
 
@@ -335,7 +336,7 @@ def _finished(job: Job, unfinished: Unfinished, metadata: Mapping[str, Any]) -> 
 def _result(
     job: Job, shapes: Mapping[str, tuple[int, ...]], metadata: dict[str, Any], resumed: int
 ) -> WrittenFeatures:
-    skipped = [SkippedImage(s["index"], s["file"], s["error"]) for s in metadata["skipped"]]
+    skipped = place.skipped_of(metadata)
     n_rows = len(job.collection.items) - (len(skipped) if job.on_error == "skip" else 0)
     return WrittenFeatures(
         job.output,

@@ -10,9 +10,10 @@ The call path::
         `--> views --> bilinear         resize, crop
 """
 
-from alexnet_cy.images.decode import decode
+from alexnet_cy.images.decoding.decode import decode
 from alexnet_cy.images.folder import find_images
 from alexnet_cy.images.preprocess import prepare, preprocess
-from alexnet_cy.images.presets import PRESETS, Preset, get_preset
+from alexnet_cy.images.preset import Preset
+from alexnet_cy.images.presets import PRESETS, get_preset
 
 __all__ = ["PRESETS", "Preset", "decode", "find_images", "get_preset", "prepare", "preprocess"]

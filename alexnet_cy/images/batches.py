@@ -14,7 +14,7 @@ from alexnet_cy.images.preparation import NetworkInput, Preparation, Rows
 from alexnet_cy.images.sources import is_one_image, sources_of
 
 if TYPE_CHECKING:
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
 
 __all__ = ["VIEWS_AT_A_TIME", "Batch", "OnError", "SkippedImage", "read_batches"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from alexnet_cy.contracts.arrays import as_array
-from alexnet_cy.images.presets import Preset
+from alexnet_cy.images.preset import Preset
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -79,11 +79,17 @@ def _load(path: str | os.PathLike[str]) -> npt.NDArray[np.generic]:
     """Map a .npy file: its shape is seen before anything is read, and no object is unpickled."""
     if not os.path.isfile(path):
         raise ValueError(f"mean: {os.fsdecode(path)!r} is not a file")
+    named = f"mean: {os.fsdecode(path)!r}"
+    magic = np.lib.format.MAGIC_PREFIX
+    with open(path, "rb") as stream:
+        is_npy = stream.read(len(magic)) == magic
+    if not is_npy:  # NumPy would take it for a pickle, and advise to load it as one
+        raise ValueError(
+            f"{named} is not a .npy file; save a picture or an archive of means as one, with "
+            "numpy.save, an array (3, H, W)"
+        )
     try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
+        values: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # broken headers raise what the parser happens to raise
-        raise ValueError(f"mean: {os.fsdecode(path)!r} is not a .npy file: {error}") from error
-    if not isinstance(values, np.ndarray):
-        values.close()
-        raise ValueError(f"mean: {os.fsdecode(path)!r} is an archive, not a .npy file")
+        raise ValueError(f"{named} is not a .npy file that can be read: {error}") from error
     return values

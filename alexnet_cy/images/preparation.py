@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, SupportsIndex, TypeAlias
 import numpy as np
 
 from alexnet_cy.contracts.pixel_batch import PixelBatch
-from alexnet_cy.images.decode import ImageSource, decode
+from alexnet_cy.images.decoding.decode import ImageSource, decode
 from alexnet_cy.images.mean import Mean, resolve_mean
-from alexnet_cy.images.presets import Preset, get_preset
-from alexnet_cy.images.views import View, cut_views, resized_size
+from alexnet_cy.images.preset import Preset
+from alexnet_cy.images.presets import get_preset
+from alexnet_cy.images.views import View, cut_views
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,7 +50,7 @@ class Preparation:
     def empty_rows(self, n_images: int) -> Rows:
         """Return memory for the views of some images, for `fill_rows` and `network_input`."""
         n_views, crop_size = n_images * self.preset.views, self.preset.crop_size
-        if self._one_mean:
+        if self.one_mean:
             return np.empty((n_views, *crop_size, 3), np.uint8)
         return np.empty((n_views, self.preset.channels, *crop_size), np.float32)
 
@@ -73,23 +74,33 @@ class Preparation:
         image = decode(source, exif=self.exif)
         if self.preset.channel_order == "grey":
             image = image.convert("L").convert("RGB")
-        resized = resized_size(self.preset, image.height, image.width)
         for view, row in zip(cut_views(image, self.preset), rows, strict=True):
-            if self._one_mean:
-                row[...] = view.pixels[:, ::-1] if view.mirrored else view.pixels
-            else:
-                mean = np.broadcast_to(self.mean, (len(self.mean), *resized))
-                _normalise(view, self.preset, mean, row)
+            self.fill_row(view, row)
+
+    def fill_row(self, view: View, row: Rows) -> None:
+        """Write one view into its row, with its part of a mean image subtracted.
+
+        Parameters
+        ----------
+        view : View
+            Of an image that was resized as the preset says.
+        row : ndarray
+            Of `empty_rows`.
+        """
+        if self.one_mean:
+            row[...] = view.pixels[:, ::-1] if view.mirrored else view.pixels
+        else:
+            _normalise(view, self.preset, self.mean, row.view(np.float32))
 
     def network_input(self, rows: Rows) -> NetworkInput:
         """Return filled rows as the network takes them; nothing is copied."""
-        if not self._one_mean:
+        if not self.one_mean:
             return rows.view(np.float32)
         channels = {"BGR": (2, 1, 0), "RGB": (0, 1, 2), "grey": (0,)}[self.preset.channel_order]
         return PixelBatch(rows.view(np.uint8), channels, _table(self.preset, self.mean))
 
     @property
-    def _one_mean(self) -> bool:
+    def one_mean(self) -> bool:
         """Whether all pixels of a channel have the same mean."""
         return self.mean.size == len(self.mean)
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.images.batches import read_batches
-from alexnet_cy.images.decode import ImageSource
+from alexnet_cy.images.decoding.decode import ImageSource
 from alexnet_cy.images.mean import Mean
 from alexnet_cy.images.preparation import NetworkInput, Preparation, make_preparation
-from alexnet_cy.images.presets import Preset
+from alexnet_cy.images.preset import Preset
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -14,6 +14,7 @@ class LocalResponseNorm(Bound):
         alpha: float,
         beta: float,
         k: float,
+        within_channel: bool = False,
     ) -> Self: ...
 
 class NormAndPool(Bound):

@@ -7,11 +7,20 @@ import os
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.kernels import _runtime
 from alexnet_cy.machine.cpu_quota import cpu_quota
+from alexnet_cy.machine.left_processors import LeftProcessors
 
-__all__ = ["MAX_THREADS", "available_processors", "default_threads", "resolve_threads"]
+__all__ = [
+    "MAX_THREADS",
+    "available_processors",
+    "default_threads",
+    "resolve_threads",
+    "threads_now",
+]
 
 # More is a mistake: GNU's OpenMP ends the process when the system refuses it a thread.
 MAX_THREADS = 1024
+
+_left = LeftProcessors()
 
 
 def available_processors() -> int:
@@ -65,3 +74,27 @@ def resolve_threads(threads: int | None) -> int:
     if number < 0:
         number = max(1, available_processors() + 1 + number)
     return number
+
+
+def threads_now(threads: int | None) -> int:
+    """Turn the argument `threads` of a pass into the number of threads that it takes now.
+
+    Parameters
+    ----------
+    threads : int or None
+        As for `resolve_threads`.
+
+    Returns
+    -------
+    int
+        As of `resolve_threads`. Where no number is requested, while other programs want the
+        processors, no more than they leave.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of `resolve_threads`.
+    """
+    wanted = resolve_threads(threads)
+    left = _left.threads(wanted)  # also to find out when the machine is quiet again
+    return left if threads is None else wanted

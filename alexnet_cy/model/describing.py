@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from alexnet_cy.extraction.write import WrittenFeatures
     from alexnet_cy.image_stream import FeatureBatch
     from alexnet_cy.images.batches import OnError
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.folder import Order
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
 
 __all__ = ["Describing"]
 
@@ -155,7 +155,7 @@ class Describing(Looking):
         )
         batches = prepared_batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
-        return feature_batches(self._runner, batches, names, n_views, n_threads)
+        return feature_batches(self._runner, batches, names, n_views, threads)
 
     def write_features(
         self,
@@ -253,7 +253,7 @@ class Describing(Looking):
             output,
             layers,
             names=names,
-            threads=resolve_threads(threads),
+            threads=None if threads is None else resolve_threads(threads),
             on_error=on_error,
             pool=pool,
             flatten=flatten,

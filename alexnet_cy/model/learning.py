@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alexnet_cy.images.batches import SkippedImage
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.model.network import AlexNet
     from alexnet_cy.training.data.augment import Augment
     from alexnet_cy.training.data.folder import ImageFolder
@@ -57,6 +57,9 @@ class Learning(Describing):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        checkpoints: str | PathLike[str] | None = None,
+        resume: bool = False,
+        time_limit_s: float | None = None,
         on_step: Callable[[StepReport], None] | None = None,
     ) -> FineTuned[AlexNet]:
         """Learn other classes from a folder of photographs, with a new last layer.
@@ -88,7 +91,7 @@ class Learning(Describing):
         seed : int
             Of the split and of the views.
         preset, mean, exif
-            As for `preprocess`; with one view of an image, and one mean for each channel.
+            As for `preprocess`; with one view of an image.
         threads : int, optional
         on_error : {"skip", "raise"}
             An image that cannot be read is left out and named in the result, or is an error.
@@ -99,6 +102,13 @@ class Learning(Describing):
             pooling that are computed once; or every layer.
         epochs, lr, batch_size : optional
             For "fc" and "all", in place of the values of the recipe "finetune".
+        checkpoints : path-like, optional
+            For "fc" and "all", a folder for what `train` writes to `out`.
+        resume : bool
+            Go on from the state in `checkpoints`, if there is one. The head is fitted again before;
+            with the same images, settings and network the result has the same bits.
+        time_limit_s : float, optional
+            For "fc" and "all", save and return after the step that goes beyond it.
         on_step : callable, optional
             For "fc" and "all", called after each step.
 
@@ -114,9 +124,11 @@ class Learning(Describing):
             As of `ImageFolder`; no image of a class can be read; with "raise", one cannot.
         TypeError, ValueError
             An argument does not fit; the message names it.
+        TrainingError, KeyboardInterrupt, WeightsError, OSError
+            For "fc" and "all", as for `train`.
         """
         from alexnet_cy.model.network import AlexNet
-        from alexnet_cy.training.finetune import finetune, no_progress
+        from alexnet_cy.training.finetune import LoopArguments, finetune, no_progress
 
         if on_error not in ("skip", "raise"):
             raise ValueError(f"on_error: need 'skip' or 'raise', got {on_error!r}")
@@ -148,11 +160,9 @@ class Learning(Describing):
             threads=threads,
             strict=on_error == "raise",
             progress=progress or no_progress,
-            trainable=trainable,
-            epochs=epochs,
-            lr=lr,
-            batch_size=batch_size,
-            on_step=on_step,
+            loop=LoopArguments(
+                trainable, epochs, lr, batch_size, checkpoints, resume, time_limit_s, on_step
+            ),
         )
 
     @classmethod
@@ -166,6 +176,7 @@ class Learning(Describing):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        warmup: int | None = None,
         init: str | None = None,
         augment: Augment | None = None,
         val: float = 0.2,
@@ -196,12 +207,14 @@ class Learning(Describing):
             As for `finetune`.
         out : path-like, optional
             A folder for checkpoints and logs: ``best.safetensors``, ``last.safetensors``,
-            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``.
+            ``last.state.safetensors``, ``log.jsonl``, ``log.csv``, and ``curves.png`` where
+            matplotlib is installed.
         variant : str or Variant
         recipe : str or Recipe
             "he", or as others did it: "paper", "caffe", "caffenet", "torchvision".
-        epochs, lr, batch_size, init, augment : optional
-            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch".
+        epochs, lr, batch_size, warmup, init, augment : optional
+            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch",
+            `warmup` the steps in which the rate grows to `lr`.
         early_stopping : EarlyStopping, optional
         preset, mean, exif
             As for `preprocess`.
@@ -224,6 +237,7 @@ class Learning(Describing):
             As for `finetune`; the state cannot be read; a file cannot be written.
         """
         from alexnet_cy.images.preparation import make_preparation
+        from alexnet_cy.images.presets import get_preset
         from alexnet_cy.training.finetune import no_progress
         from alexnet_cy.training.loop.recipes import get_recipe
         from alexnet_cy.training.loop.train import TrainArguments, train
@@ -234,7 +248,14 @@ class Learning(Describing):
         known = get_variant(variant) if isinstance(variant, str) else variant
         base = get_recipe(recipe) if isinstance(recipe, str) else recipe
         arguments = TrainArguments(
-            base.changed(lr=lr, epochs=epochs, batch_size=batch_size, init=init, augment=augment),
+            base.changed(
+                lr=lr,
+                epochs=epochs,
+                batch_size=batch_size,
+                warmup=warmup,
+                init=init,
+                augment=augment,
+            ),
             out,
             val,
             val_folder,
@@ -248,6 +269,8 @@ class Learning(Describing):
             on_error == "raise",
             time_limit_s,
         )
+        if preset == "as-is":
+            preset = get_preset(known.preset).as_is()
         preparation = make_preparation(
             known.preset if preset is None else preset,
             mean=cast("Mean", read_mean(mean)),

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, cast
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.scalars import as_count
+from alexnet_cy.contracts.trained_on import MeanImage
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.model.running import Running
 
 if TYPE_CHECKING:
+    from alexnet_cy.contracts.trained_on import TrainedOn
     from alexnet_cy.image_stream import PredictionBatch
     from alexnet_cy.images.batches import Batch, OnError
-    from alexnet_cy.images.decode import ImageSource
+    from alexnet_cy.images.decoding.decode import ImageSource
     from alexnet_cy.images.mean import Mean
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.labels import Prediction
 
 __all__ = ["Looking", "prepared_batches"]
@@ -108,7 +110,7 @@ class Looking(Running):
         trained = self._trained_on
         if preset is None:
             preset = trained.preset or self.variant.preset
-            mean = trained.mean if mean is None else mean
+            mean = _mean_of(trained) if mean is None else mean
         if isinstance(preset, str) and preset == "as-is":
             preset = get_preset(self.variant.preset).as_is()
         return make_preparation(
@@ -199,7 +201,7 @@ class Looking(Running):
         batches = prepared_batches(images, prepared, n_threads, on_error)
         n_views = prepared.preset.views
         return prediction_batches(
-            self._runner, batches, as_count(top, "top"), n_views, n_threads, self.classes
+            self._runner, batches, as_count(top, "top"), n_views, threads, self.classes
         )
 
 
@@ -213,3 +215,8 @@ def prepared_batches(
     from alexnet_cy.images.batches import read_batches
 
     return read_batches(images, prepared, threads=threads, on_error=on_error)
+
+
+def _mean_of(trained: TrainedOn) -> object:
+    """Return the mean of a training as `make_preparation` takes it."""
+    return trained.mean.array() if isinstance(trained.mean, MeanImage) else trained.mean

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
 from alexnet_cy.contracts.trained_on import TrainedOn
 from alexnet_cy.model.learning import Learning
 from alexnet_cy.network import Variant, get_variant
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from alexnet_cy.origin import Origin, WeightsOfFile
 
 __all__ = ["AlexNet"]
@@ -160,7 +160,7 @@ class AlexNet(Learning):
         )
         note = opened.metadata.get("variant_note", "")
         net._origin = Origin(file.path if name is None else name, opened.format, note)
-        net._file = WeightsOfFile(file.stamp, allow_nonfinite, head=head)
+        net._file = WeightsOfFile(file.stamps, allow_nonfinite, head=head)
         return net
 
     @classmethod
@@ -196,22 +196,24 @@ class AlexNet(Learning):
         with download_bar(name) as progress:
             stamp = fetch_stamp(name, progress=progress)
         net = cls.load(stamp, algorithm=algorithm, exact=exact, name=name)
-        net._file = WeightsOfFile(stamp, False, published=name)
+        net._file = WeightsOfFile((stamp,), False, published=name)
         return net
 
     @classmethod
     def load_packed(cls, path: str | PathLike[str]) -> AlexNet:
         """Load a network that `save_packed` has written, in milliseconds and without copying it.
 
-        The file is mapped into memory: nobody may write into it meanwhile. Its SHA-256 is checked
-        when it is loaded for the first time, and its size and time from then on.
+        The file is mapped into memory. Its SHA-256 is checked when it is loaded for the first
+        time, its size and time from then on, and before and after every pass: if somebody has
+        written into it, the pass is a WeightsError. (Save a new one with `save_packed`, which
+        replaces the file and leaves the old one to those who use it.) A file that is cut off in
+        the middle of a pass ends the process: so systems treat mapped files.
 
         Raises
         ------
         WeightsError
-            It is no such file, is damaged, or is for another version or instruction-set level.
-        OSError
-            It cannot be opened.
+            It cannot be opened, is no such file, is damaged, or is for another version or
+            instruction-set level.
         """
         from os import fsdecode
         from os.path import abspath
@@ -268,7 +270,7 @@ class AlexNet(Learning):
             return _restore_packed, (type(self), self._packed_path, self._weights_sha256)
         runner, file = self._runner, self._file
         weights: object = dict(runner.weights.items())
-        if file is not None and file.stamp.is_current():
+        if file is not None and file.is_current():
             weights = file
         settings = runner.algorithm, runner.exact, dict(runner.tuned), self._trained_on
         return _restore, (type(self), runner.variant, weights, self._origin, *settings)

@@ -6,18 +6,17 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, overload
 
-from numpy.typing import ArrayLike
-
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.pixel_batch import PixelBatch
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.contracts.trained_on import TrainedOn
-from alexnet_cy.engine.runner import Runner
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.network import Variant, feature_names, get_variant
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from alexnet_cy.engine.plan.plan import Plan
     from alexnet_cy.engine.run.profile import Profile
     from alexnet_cy.engine.tune.tuning import Tuning
@@ -44,6 +43,8 @@ class Running:
         allow_nonfinite: bool = False,
         trained_on: TrainedOn | None = None,
     ) -> None:
+        # The engine comes with the first network: half of what `import alexnet_cy` would take.
+        from alexnet_cy.engine.runner import Runner
         from alexnet_cy.origin import Origin
 
         known = get_variant(variant)
@@ -103,6 +104,11 @@ class Running:
     ) -> Float32Array: ...
 
     @overload
+    def forward(  # type: ignore[overload-overlap]  # a str is a sequence of str too
+        self, x: ArrayLike | PixelBatch, layers: str, *, threads: int | None = None
+    ) -> Float32Array: ...
+
+    @overload
     def forward(
         self, x: ArrayLike | PixelBatch, layers: Sequence[str], *, threads: int | None = None
     ) -> dict[str, Float32Array]: ...
@@ -110,7 +116,7 @@ class Running:
     def forward(
         self,
         x: ArrayLike | PixelBatch,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
         *,
         threads: int | None = None,
     ) -> Float32Array | dict[str, Float32Array]:
@@ -123,18 +129,18 @@ class Running:
             variants. For layers up to pool5 any size works that the kernels fit; the fully
             connected layers need the size their weights were made for (the torchvision variant
             takes any from 63 pixels up), unless they are convolutions.
-        layers : sequence of str, optional
+        layers : str or sequence of str, optional
             Names of values inside the network: "conv5", "fc7", "fc7_pre" (before the ReLU), or
-            torchvision's node names. The pass ends with the last of them.
+            torchvision's node names; one name or several. The pass ends with the last of them.
         threads : int, optional
-            None for the default. The result has the same bits for any number of threads and any
-            number of images.
+            None for the default, which goes down while other programs want the processors. The
+            result has the same bits for any number of threads and any number of images.
 
         Returns
         -------
         ndarray of float32, shape (N, classes), or dict of str to ndarray
-            Probabilities, or the last layer's value if the network ends before them; or, for each
-            name in `layers`, (N, C, H, W) or (N, F).
+            Probabilities, or the last layer's value if the network ends before them; or the value
+            of one name, (N, C, H, W) or (N, F); or such a value for each name of a sequence.
 
         Raises
         ------
@@ -143,8 +149,10 @@ class Running:
         WeightsError
             The file that the weights come from cannot be read any more.
         """
-        results = self._runner.forward(x, layers, threads)
-        return next(iter(results.values())) if layers is None else results
+        names = (layers,) if isinstance(layers, str) else layers
+        results = self._runner.forward(x, names, threads)
+        several = layers is not None and not isinstance(layers, str)
+        return results if several else next(iter(results.values()))
 
     def gradients(
         self,
@@ -313,7 +321,11 @@ class Running:
         return tuning
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the weights as safetensors; the metadata name the variant, and say `trained_on`.
+        """Write the network in the format of the path's ending, or else as safetensors.
+
+        The endings are those of ``alexnet-cy convert``: .safetensors, .npz, .onnx, .caffemodel and
+        .pth. Safetensors and .npz name the variant, or describe the network, and say `trained_on`;
+        the others have no place for the names of the classes, the preset and the mean.
 
         The file is written beside `path` and then renamed, so `path` is never half a file. A
         file that is there is replaced, and the new one has its mode; a new file has the mode that
@@ -324,8 +336,11 @@ class Running:
         OSError
             It cannot be written: no such folder, no permission; or there is a folder, a device, a
             FIFO or a socket, which is left as it is.
+        WeightsError
+            The format has no place for what the network is.
         """
-        from alexnet_cy.weights import safetensors
         from alexnet_cy.weights.trained_on import metadata_of
+        from alexnet_cy.weights.writing import writer_of_ending
 
-        safetensors.write(path, self.variant, self.weights, metadata_of(self._trained_on))
+        write = writer_of_ending(path)
+        write(path, self.variant, self.weights, metadata_of(self._trained_on))

@@ -10,7 +10,15 @@ from math import prod
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_count
 from alexnet_cy.network.bounds import MAX_IN_CHANNELS, check_layers, check_sizes
-from alexnet_cy.network.specs import Conv, Layer, Linear, Shape, shape_text
+from alexnet_cy.network.specs import (
+    AdaptiveAvgPool,
+    Conv,
+    Layer,
+    Linear,
+    Shape,
+    Softmax,
+    shape_text,
+)
 from alexnet_cy.network.windows import as_pair
 
 __all__ = ["LayerShapes", "Variant"]
@@ -110,14 +118,21 @@ class Variant:
     def classifier(self) -> Linear | Conv | None:
         """The layer whose neurons are the classes; None if the network ends before it has one.
 
-        It is the last one with weights if it has no ReLU, and gives one value for each class: a
-        fully connected layer, or a convolution with an output of one pixel.
+        It is the last one with weights if it has no ReLU, or if a softmax ends the network, and
+        there is one value for each class: a fully connected layer; or a convolution whose output
+        is one pixel, or an average over all pixels behind it.
         """
-        steps = self._walk(self.input_size, self.input_size, self.layers[-1])
-        last = [step for step in steps if isinstance(step.layer, Conv | Linear)][-1]
-        layer = last.layer
+        steps = list(self._walk(self.input_size, self.input_size, self.layers[-1]))
+        behind: list[Layer] = []
+        while not isinstance(steps[-1 - len(behind)].layer, Conv | Linear):
+            behind.append(steps[-1 - len(behind)].layer)
+        layer = steps[-1 - len(behind)].layer
         assert isinstance(layer, Conv | Linear)
-        is_classifier = not layer.relu and last.output_shape[1:] in ((), (1, 1))
+        is_classifier = (
+            (not layer.relu or isinstance(self.layers[-1], Softmax))
+            and steps[-1].output_shape[1:] in ((), (1, 1))
+            and all(isinstance(other, AdaptiveAvgPool | Softmax) for other in behind)
+        )
         return layer if is_classifier else None
 
     @property

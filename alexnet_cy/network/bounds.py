@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alexnet_cy.network.architecture import LayerShapes
     from alexnet_cy.network.specs import Layer
 
-__all__ = ["MAX_CLASSES", "MAX_IN_CHANNELS", "check_layers", "check_sizes"]
+__all__ = ["MAX_CLASSES", "MAX_IN_CHANNELS", "MAX_LAYERS", "check_layers", "check_sizes"]
 
 MAX_CLASSES = 100_000
 """The most classes that a last layer may have; the largest published ones have 21,841."""
@@ -21,7 +21,9 @@ MAX_CLASSES = 100_000
 MAX_IN_CHANNELS = 16
 """The most channels of an image; the networks known have 1 to 4."""
 
-MAX_LAYERS = 64  # an AlexNet has 11 to 14
+MAX_LAYERS = 64
+"""The most layers of a network; an AlexNet has 11 to 14."""
+
 MAX_WIDTH = MAX_CLASSES  # channels or neurons; AlexNet's widest layers have 4096
 MAX_KERNEL = 128  # pixels, and of a stride; AlexNet's largest have 11
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_count
+from alexnet_cy.network.norm_region import Region, check_region, window_values
 from alexnet_cy.network.windows import NO_PADDING, Padding, Pair, as_padding, as_pair, window_count
 
 __all__ = [
@@ -125,22 +126,24 @@ class Conv:
 
 @record(frozen=True, slots=True)
 class LRN(_WithoutParameters):
-    """Local response normalisation across channels.
+    """Local response normalisation, across channels or within each.
 
-    ``y[c] = x[c] / (k + a * sum of x[j]**2 over the size channels j around c) ** beta``, with
-    a = alpha / size or a = alpha; channels that do not exist count as zero, groups are ignored.
+    ``y = x / (k + a * sum of the squares in x's window) ** beta``, with a = alpha / values of the
+    window or a = alpha; what lies outside counts as zero, groups are ignored.
 
     Attributes
     ----------
     name : str
         Canonical name, such as "norm1".
     size : int
-        Channels in the window.
+        Channels in the window, or pixels along each side of it.
     alpha, beta, k : float
         As in the formula. Caffe's networks leave k at its default, 1; the paper of 2012 has 2.
     divide_alpha_by_size : bool
-        True: alpha as Caffe, PyTorch and ONNX mean it. False: alpha as the paper and TensorFlow
-        mean it.
+        True: alpha as Caffe, PyTorch and ONNX mean it. False: as the paper and TensorFlow do.
+    region : {"across_channels", "within_channel"}
+        `size` channels around x's own at its pixel, as every named AlexNet has it, or size x size
+        pixels around x's own in its channel (Caffe's WITHIN_CHANNEL; `size` is odd).
     """
 
     name: str
@@ -149,15 +152,27 @@ class LRN(_WithoutParameters):
     beta: float = 0.75
     k: float = 1.0
     divide_alpha_by_size: bool = True
+    region: Region = "across_channels"
 
     def __post_init__(self) -> None:
         """Check the settings."""
         _check_at_least_1(self.name, "size", self.size)
+        check_region(self.region, self.size, f"{self.name}: ")
 
     @property
     def ops_alpha(self) -> float:
-        """Alpha in the convention of ``ops.local_response_norm``, which divides it by size."""
-        return self.alpha if self.divide_alpha_by_size else self.alpha * self.size
+        """Alpha as ``ops.local_response_norm`` takes it, which divides it by the window's size."""
+        return self.alpha if self.divide_alpha_by_size else self.alpha * self.window_values
+
+    @property
+    def window_values(self) -> int:
+        """Values of a window, those outside included."""
+        return window_values(self.size, self.region)
+
+    @property
+    def within_channel(self) -> bool:
+        """Whether the window is of pixels, not of channels."""
+        return self.region == "within_channel"
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape; ValueError if it is not (C, H, W)."""
@@ -266,7 +281,7 @@ class Softmax(_WithoutParameters):
     Attributes
     ----------
     name : str
-        Canonical name, "prob".
+        "prob".
     """
 
     name: str

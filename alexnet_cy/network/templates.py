@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.specs import (
+    LRN,
     AdaptiveAvgPool,
     Conv,
     Layer,
@@ -28,6 +29,9 @@ __all__ = ["LIKE", "fit_template", "fitting_templates"]
 
 LIKE = "-like"
 """The end of the name of a network that has the settings of a named one, and other layers."""
+
+# Of images that AlexNets are trained on, where the template's own gives other numbers to fc6.
+_INPUT_SIZES = (224, 227)
 
 Shapes: TypeAlias = Mapping[str, Shape]
 
@@ -81,13 +85,16 @@ def fit_template(template: Variant, shapes: Shapes) -> Variant:
     return replace(fitted, name=template.name + LIKE, title=f"like {template.name}")
 
 
-def fitting_templates(shapes: Shapes) -> tuple[Variant, ...]:
+def fitting_templates(shapes: Shapes, *, with_lrn: bool = True) -> tuple[Variant, ...]:
     """Return the networks that the tensors may be, by the templates that are nearest to them.
 
     Parameters
     ----------
     shapes : mapping of str to tuple of int
         As of `fit_template`.
+    with_lrn : bool
+        Whether a template may have LRN, which no network has beside batch normalisation. Without,
+        all that fit are returned: widths say nothing, as no named network is batch-normalised.
 
     Returns
     -------
@@ -97,13 +104,19 @@ def fitting_templates(shapes: Shapes) -> tuple[Variant, ...]:
     """
     fitted: list[tuple[int, Variant]] = []
     for template in VARIANTS.values():
-        try:
-            network = fit_template(template, shapes)
-        except ValueError:
+        if not with_lrn and any(isinstance(layer, LRN) for layer in template.layers):
             continue
-        fitted.append((_distance(template, network), network))
+        for size in dict.fromkeys((template.input_size, *_INPUT_SIZES)):
+            try:
+                network = fit_template(replace(template, input_size=size), shapes)
+            except ValueError:
+                continue
+            if size != template.input_size and network.name == template.name:
+                network = replace(network, name=template.name + LIKE)
+            fitted.append((_distance(template, network), network))
+            break
     nearest = min((distance for distance, _ in fitted), default=0)
-    return tuple(network for distance, network in fitted if distance == nearest)
+    return tuple(network for distance, network in fitted if distance == nearest or not with_lrn)
 
 
 def _trunk(template: Variant, shapes: Shapes) -> list[Layer]:
@@ -150,17 +163,18 @@ def _head(template: Variant, shapes: Shapes) -> Iterator[Linear | Conv]:
 
 def _joined(template: Variant, trunk: list[Layer], in_channels: int, weight: Shape) -> list[Layer]:
     """Return the trunk with the pooling at its end that the first layer of the head needs."""
-    if len(weight) == 4:  # a convolution takes an image as it is
-        return trunk
     whole = replace(template, layers=tuple(trunk), in_channels=in_channels, name="trunk")
     channels, *size = whole.shapes()[-1].output_shape
+    if len(weight) == 4 and [*weight[2:]] in (size, [1, 1]):
+        return trunk
     if weight[1] == channels * prod(size):
         return trunk
     if weight[1] == channels:
         without = [layer for layer in trunk if not isinstance(layer, AdaptiveAvgPool)]
         return [*without, AdaptiveAvgPool("avgpool", (1, 1))]
+    taken = f"{weight[1]} numbers" if len(weight) == 2 else f"a map of {shape_text(weight[2:])}"
     raise ValueError(
-        f"the first fully connected layer takes {weight[1]} numbers; an image of "
+        f"the first fully connected layer takes {taken}; an image of "
         f"{template.input_size}x{template.input_size} gives {shape_text((channels, *size))}"
     )
 
@@ -201,8 +215,10 @@ def _distance(template: Variant, network: Variant) -> int:
     """Count the layers that differ in width or groups, and those that are not in the template."""
     originals = {layer.name: layer for layer in template.layers}
     head = network.classifier
-    return sum(
+    layers = sum(
         layer != originals.get(layer.name)
         for layer in network.layers
         if isinstance(layer, Conv | Linear) and layer is not head
-    ) + (network.in_channels != template.in_channels)
+    )
+    images = (network.in_channels, network.input_size)
+    return layers + (images != (template.in_channels, template.input_size))

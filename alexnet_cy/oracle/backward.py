@@ -130,8 +130,19 @@ def _backward(
         )
         return dx, {"weight": dweight, "bias": dbias}
     if isinstance(layer, LRN):
-        settings = {"alpha": layer.ops_alpha, "beta": layer.beta, "k": layer.k}
-        return local_response_norm_gradient(x, dy, layer.size, **settings, dtype=dtype), {}
+        return (
+            local_response_norm_gradient(
+                x,
+                dy,
+                layer.size,
+                alpha=layer.ops_alpha,
+                beta=layer.beta,
+                k=layer.k,
+                region=layer.region,
+                dtype=dtype,
+            ),
+            {},
+        )
     if isinstance(layer, MaxPool):
         return (
             max_pool2d_gradient(

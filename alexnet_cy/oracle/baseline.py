@@ -6,6 +6,8 @@ normalisation work on strided windows. `conv2d_loops` is convolution without Num
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -15,7 +17,7 @@ from alexnet_cy.network.windows import NO_PADDING, Padding, Pair
 from alexnet_cy.oracle.definitions import adaptive_avg_pool2d, softmax
 from alexnet_cy.oracle.window_pixels import window_pixels
 
-__all__ = ["baseline_layer", "conv2d_im2col", "conv2d_loops"]
+__all__ = ["baseline_layer", "conv2d_im2col", "conv2d_loops", "window_columns"]
 
 
 def conv2d_im2col(
@@ -51,18 +53,33 @@ def conv2d_im2col(
     -------
     float32 array, shape (N, O, P, Q)
     """
-    out_channels, _, *kernel_size = weight.shape
-    padded = np.pad(x, ((0, 0), (0, 0), *padding))
-    windows = sliding_window_view(padded, kernel_size, axis=(2, 3))  # (N, C, P, Q, r, s)
-    windows = windows[:, :, :: stride[0], :: stride[1]]
-    down, across = windows.shape[2:4]
+    out_channels, _, height, width = weight.shape
+    windows = window_columns(x, (height, width), stride, padding)
+    down, across = windows.shape[4:]
     matrices = weight.reshape(groups, out_channels // groups, -1)
     y = np.empty((len(x), groups, out_channels // groups, down * across), np.float32)
-    for image in range(len(x)):
+    for columns, out in zip(windows, y, strict=True):
         # One image at a time: the columns of conv1 alone are 4.4 MB for each.
-        columns = windows[image].transpose(0, 3, 4, 1, 2)  # (C, r, s, P, Q)
-        np.matmul(matrices, columns.reshape(groups, -1, down * across), out=y[image])
+        np.matmul(matrices, columns.reshape(groups, -1, down * across), out=out)
     return _finish(y.reshape(len(x), out_channels, down, across), bias, relu)
+
+
+def window_columns(x: Float32Array, kernel_size: Pair, stride: Pair, padding: Padding) -> Any:
+    """View the window of every output as a column: im2col, before it is copied.
+
+    Parameters
+    ----------
+    x : float32 array, shape (N, C, H, W)
+    kernel_size, stride, padding
+        As of `conv2d_im2col`.
+
+    Returns
+    -------
+    float32 array, shape (N, C, kernel height, kernel width, P, Q)
+    """
+    padded = np.pad(x, ((0, 0), (0, 0), *padding))
+    windows = sliding_window_view(padded, kernel_size, axis=(2, 3))  # (N, C, P, Q, r, s)
+    return windows[:, :, :: stride[0], :: stride[1]].transpose(0, 1, 4, 5, 2, 3)
 
 
 def conv2d_loops(
@@ -152,11 +169,17 @@ def baseline_layer(
 
 
 def _local_response_norm(layer: LRN, x: Float32Array) -> Float32Array:
-    """Divide by a power of the energy in the window of channels, zeros outside."""
-    outside = (layer.size // 2, (layer.size - 1) // 2)
-    squares = np.pad(x * x, ((0, 0), outside, (0, 0), (0, 0)))
-    energy: Float32Array = sliding_window_view(squares, layer.size, axis=1).sum(axis=-1)
-    y: Float32Array = x * (layer.k + layer.ops_alpha / layer.size * energy) ** -layer.beta
+    """Divide by a power of the energy in the window of channels or pixels, zeros outside.
+
+    A window of pixels is added up by its columns, then its rows.
+    """
+    energy = x * x
+    for axis in (2, 3) if layer.within_channel else (1,):
+        outside = [(0, 0)] * 4
+        outside[axis] = (layer.size // 2, (layer.size - 1) // 2)
+        padded = np.pad(energy, outside)
+        energy = sliding_window_view(padded, layer.size, axis=axis).sum(axis=-1)
+    y: Float32Array = x * (layer.k + layer.ops_alpha / layer.window_values * energy) ** -layer.beta
     return y
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from alexnet_cy.contracts.scalars import as_count
+from alexnet_cy.network.norm_region import Region, check_region
 from alexnet_cy.network.windows import PairLike, as_pair
 from alexnet_cy.oracle.window_pixels import PaddingLike, window_pixels
 
@@ -147,23 +148,31 @@ def local_response_norm(
     alpha: float = 1e-4,
     beta: float = 0.75,
     k: float = 1.0,
+    region: Region = "across_channels",
     dtype: DTypeLike = np.float64,
 ) -> Array:
-    """Divide each value by a power of the energy in the channels around it.
+    """Divide each value by a power of the energy in the channels, or the pixels, around it.
 
     ``y[n, c] = x[n, c] / (k + alpha / size * sum over j of x[n, j] ** 2) ** beta``, where j runs
     from ``c - size // 2`` to ``c + (size - 1) // 2`` as far as there are channels (Krizhevsky et
     al. 2012, section 3.3; alpha divided by size, and an even window reaching one channel further
     down than up, as in PyTorch).
 
+    Within a channel the sum is over the size x size pixels around the value's own, and alpha is
+    divided by ``size ** 2``, also where the window hangs over the border: Caffe (lrn_layer.cpp)
+    takes the average of the squares with (size - 1) / 2 zeros about them, which it divides by the
+    part of a window that lies in the padded image (pooling_layer.cpp), here always all of it.
+
     Parameters
     ----------
     x : array_like, shape (N, C, H, W)
         Images.
     size : int
-        Channels in the window, at least 1.
+        Channels in the window, at least 1; or pixels along each side of it, an odd number.
     alpha, beta, k : float
         As in the formula.
+    region : {"across_channels", "within_channel"}
+        Where the window is.
     dtype : dtype
         Of the arithmetic and the result.
 
@@ -174,10 +183,18 @@ def local_response_norm(
     Raises
     ------
     TypeError, ValueError
-        If `x` has no four axes, or `size` is not a whole number from 1 up.
+        If `x` has no four axes, or `size` is not a whole number from 1 up, odd within a channel.
     """
     images = _as_array("x", x, 4, dtype)
     size = as_count(size, "size")
+    check_region(region, size)
+    if region == "within_channel":
+        if images.size == 0:
+            return np.empty_like(images)
+        pixels = window_pixels(images**2, (size, size), 1, size // 2, fill=0.0)
+        energy = np.add.reduce(list(pixels.values()))
+        normed: Array = images / (k + alpha / size**2 * energy) ** beta
+        return normed
     y = np.empty_like(images)
     for c in range(images.shape[1]):
         window = images[:, max(0, c - size // 2) : c + (size - 1) // 2 + 1]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from alexnet_cy.network.norm_region import Region, window_values
 from alexnet_cy.network.windows import PairLike, as_padding, as_pair
 from alexnet_cy.oracle.definitions import Array
 from alexnet_cy.oracle.window_pixels import PaddingLike, window_pixels
@@ -139,6 +140,7 @@ def local_response_norm_gradient(
     alpha: float = 1e-4,
     beta: float = 0.75,
     k: float = 1.0,
+    region: Region = "across_channels",
     dtype: DTypeLike = np.float64,
 ) -> Array:
     """Differentiate local response normalisation.
@@ -146,11 +148,12 @@ def local_response_norm_gradient(
     With ``s[c] = k + alpha / size * sum over j of x[j] ** 2`` for j in c's window,
     ``dx[c] = dy[c] * s[c] ** -beta - 2 * alpha / size * beta * x[c] *
     sum over i of dy[i] * x[i] * s[i] ** (-beta - 1)``, where i runs over the channels whose window
-    holds c: for an even size the mirror image of c's own.
+    holds c: for an even size the mirror image of c's own. Within a channel c, i and j are pixels,
+    and alpha is divided by ``size ** 2``.
 
     Parameters
     ----------
-    x, size, alpha, beta, k
+    x, size, alpha, beta, k, region
         As of `local_response_norm`.
     dy : array_like, shape (N, C, H, W)
     dtype : dtype
@@ -160,11 +163,13 @@ def local_response_norm_gradient(
     ndarray, shape (N, C, H, W)
     """
     images, gradient = np.asarray(x, dtype), np.asarray(dy, dtype)
+    factor = alpha / window_values(size, region)
     below, above = size // 2, (size - 1) // 2
-    sums = k + alpha / size * _channel_window(images**2, below, above)
+    windows = _pixel_window if region == "within_channel" else _channel_window
+    sums = k + factor * windows(images**2, below, above)
     terms = gradient * images * sums ** (-beta - 1)
-    shared = _channel_window(terms, above, below)
-    dx: Array = gradient * sums**-beta - 2 * alpha / size * beta * images * shared
+    shared = windows(terms, above, below)
+    dx: Array = gradient * sums**-beta - 2 * factor * beta * images * shared
     return dx
 
 
@@ -245,6 +250,14 @@ def _channel_window(values: Array, below: int, above: int) -> Array:
     total: Array = np.zeros_like(values)
     for i in range(below + above + 1):
         total += padded[:, i : i + channels]
+    return total
+
+
+def _pixel_window(values: Array, before: int, after: int) -> Array:
+    """Add up the pixels from `before` to `after` around each one, as far as there are any."""
+    size, sides = before + after + 1, (before, after)
+    pixels = window_pixels(values, (size, size), 1, (sides, sides), fill=0.0)
+    total: Array = np.add.reduce(list(pixels.values()))
     return total
 
 

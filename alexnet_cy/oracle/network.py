@@ -94,7 +94,13 @@ def reference_layer(
         )
     if isinstance(layer, LRN):
         return local_response_norm(
-            values, layer.size, alpha=layer.ops_alpha, beta=layer.beta, k=layer.k, dtype=dtype
+            values,
+            layer.size,
+            alpha=layer.ops_alpha,
+            beta=layer.beta,
+            k=layer.k,
+            region=layer.region,
+            dtype=dtype,
         )
     if isinstance(layer, MaxPool):
         return max_pool2d(

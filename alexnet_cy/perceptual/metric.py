@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.machine.file_stamp import FileStamp
 from alexnet_cy.machine.threads import resolve_threads
 from alexnet_cy.perceptual.comparison import Comparison, PairResult
 from alexnet_cy.perceptual.distances import Distances
@@ -314,9 +315,14 @@ def lpips(
     ImageError, TypeError, ValueError, WeightsError
         As for `LPIPS` and `LPIPS.compare`.
     """
-    return _kept(os.fspath(weights), version)(a, b, data_range=data_range, threads=threads)
+    try:
+        key: str | FileStamp = FileStamp.of(weights)
+    except (OSError, ValueError):  # the name of a published file, or an error that LPIPS explains
+        key = os.fspath(weights)
+    return _kept(key, version)(a, b, data_range=data_range, threads=threads)
 
 
 @lru_cache(maxsize=2)
-def _kept(weights: str, version: str) -> LPIPS:
+def _kept(weights: str | FileStamp, version: str) -> LPIPS:
+    """Make it once; a file that has been changed since is another one."""
     return LPIPS(weights, version=version)

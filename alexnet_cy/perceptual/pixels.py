@@ -92,7 +92,7 @@ class Scaling:
             What black and white are in arrays of floats.
         """
         from alexnet_cy.errors import ImageError
-        from alexnet_cy.images.decode import decode
+        from alexnet_cy.images.decoding.decode import decode
 
         if is_array(image):
             array = np.asarray(as_array(image, name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -74,7 +73,6 @@ class Trunk:
             self.variant, given_tensors(tensors, self.variant), self.kernels
         )
         self._executors: dict[tuple[int, int], Executor] = {}
-        self._lock = Lock()
         if isinstance(weights, Mapping):  # the caller may change the arrays later
             self._packed.pack_now(tensors)
 
@@ -86,17 +84,18 @@ class Trunk:
         ValueError
             The images are too small for conv5.
         """
-        with self._lock:
-            executor = self._executors.pop((height, width), None)
-            if executor is None:
-                plan = make_plan(
-                    self.variant, height, width, LAYERS, exact=self.exact, level=self.level
-                )
-                executor = Executor(plan, self._packed)
-            if 4 * executor.plan.arena_floats * executor.plan.trunk_block <= KEPT_BYTES:
-                while len(self._executors) >= KEPT_SIZES:
-                    del self._executors[next(iter(self._executors))]
-                self._executors[height, width] = executor  # the last one used is the last to go
+        # Each step on the dictionary is atomic, so that there is no lock for a child to wait for
+        # that is forked meanwhile; two threads at once may make a plan each.
+        executor = self._executors.pop((height, width), None)
+        if executor is None:
+            plan = make_plan(
+                self.variant, height, width, LAYERS, exact=self.exact, level=self.level
+            )
+            executor = Executor(plan, self._packed)
+        if 4 * executor.plan.arena_floats * executor.plan.trunk_block <= KEPT_BYTES:
+            self._executors[height, width] = executor  # the last one used is the last to go
+            for old in list(self._executors.copy())[:-KEPT_SIZES]:
+                self._executors.pop(old, None)
         return executor
 
 

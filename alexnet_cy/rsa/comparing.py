@@ -56,8 +56,11 @@ def _above_diagonal(matrix: ArrayLike, name: str) -> Vector:
     array: NDArray[Any] = np.asarray(as_array(matrix, name))
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name}: need numbers, got {array.dtype.name}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: not all dissimilarities are finite")
     if array.ndim == 2 and array.shape[0] == array.shape[1]:
-        if not np.allclose(array, array.T, rtol=1e-5, atol=1e-7):
+        largest = float(np.abs(array).max(initial=0))
+        if not np.allclose(array, array.T, rtol=1e-5, atol=1e-7 * largest):
             raise ValueError(f"{name}: need a symmetric matrix")
         array = array[np.triu_indices(len(array), 1)]
     if array.ndim != 1 or len(array) < 3:
@@ -65,13 +68,15 @@ def _above_diagonal(matrix: ArrayLike, name: str) -> Vector:
             f"{name}: need (N, N) with N at least 3, or the part above the diagonal, got shape "
             f"{array.shape}"
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: not all dissimilarities are finite")
     return array.astype(np.float64)
 
 
 def _pearson(x: Vector, y: Vector) -> float:
-    """``sum(x y) / (|x| |y|)`` of values less their means."""
+    """``sum(x y) / (|x| |y|)`` of values less their means.
+
+    Scaled to 1 at first, so that no square overflows or vanishes.
+    """
+    x, y = x / np.abs(x).max(), y / np.abs(y).max()
     x, y = x - x.mean(), y - y.mean()
     return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alexnet_cy.contracts.records import record
-from alexnet_cy.extraction.extras import import_extra
+from alexnet_cy.extraction.extras import open_hdf5
 
 __all__ = ["FileFeatures", "read_features"]
 
@@ -59,10 +61,10 @@ def read_features(path: str | os.PathLike[str], layer: str | None = None) -> Fil
     OSError
         There is no such file, or it cannot be read.
     ValueError
-        It is nothing of the above, has no such layer or several, or its names are of another
-        number than its rows.
+        It is nothing of the above or damaged, has no such layer or several, or its names are of
+        another number than its rows.
     """
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     if os.path.isdir(name):
         found = _of_folder(name, layer)
     elif name.endswith(".npz"):
@@ -73,32 +75,45 @@ def read_features(path: str | os.PathLike[str], layer: str | None = None) -> Fil
         found = _of_hdf5(name, layer)
     else:
         raise ValueError(f"{name!r}: need .npz, .npy, .h5 or .hdf5, or a folder of .npy files")
-    if found.values.ndim < 2:
-        raise ValueError(f"{name!r}: {found.layer} has shape {found.values.shape}, need (N, ...)")
-    if len(found.names) != len(found.values):
-        raise ValueError(
-            f"{name!r}: {found.layer} has {len(found.values)} rows and {len(found.names)} names"
-        )
     return found
 
 
+class _Unfit(ValueError):
+    """A file that can be read and holds something else than what is wanted."""
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Make an error that says which file it is of whatever reading it raises."""
+    if os.path.exists(name) and not os.path.isfile(name):
+        raise OSError(f"{name!r}: is no regular file")
+    try:
+        yield
+    except (_Unfit, ImportError, MemoryError):
+        raise
+    except OSError as error:
+        if error.filename is not None:  # then it says which
+            raise
+        raise OSError(f"{name!r}: cannot be read: {error}") from error
+    except Exception as error:  # what NumPy, zipfile and h5py raise of damaged files is endless
+        raise ValueError(f"{name!r}: cannot be read, it may be damaged: {error}") from error
+
+
 def _of_npz(name: str, layer: str | None) -> FileFeatures:
-    with np.load(name, allow_pickle=False) as archive:
-        layers = [key for key in archive.files if key not in NO_LAYERS]
-        chosen = _chosen(name, layers, layer)
-        values = archive[chosen]
-        known = NAMES_KEY in archive.files
-        names = archive[NAMES_KEY].tolist() if known else _numbered(values)
-    return FileFeatures(chosen, values, names)
+    with _reading(name), open(name, "rb") as stream:
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise _Unfit(f"{name!r}: is no .npz file, whatever its name says")
+        chosen = _chosen(name, archive.files, layer)
+        names = archive[NAMES_KEY].tolist() if NAMES_KEY in archive.files else None
+        return _checked(name, chosen, archive[chosen], names)
 
 
 def _of_hdf5(name: str, layer: str | None) -> FileFeatures:
-    with import_extra("h5py", "hdf5").File(name, "r") as file:
-        layers = [key for key in file if key not in NO_LAYERS]
-        chosen = _chosen(name, layers, layer)
-        values = file[chosen][...]
-        names = list(file[NAMES_KEY].asstr()) if NAMES_KEY in file else _numbered(values)
-    return FileFeatures(chosen, values, names)
+    with _reading(name), open_hdf5(name) as file:
+        chosen = _chosen(name, [key for key in file if isinstance(key, str)], layer)
+        names = file[NAMES_KEY].asstr()[()].tolist() if NAMES_KEY in file else None
+        return _checked(name, chosen, file[chosen][()], names)
 
 
 def _of_folder(name: str, layer: str | None) -> FileFeatures:
@@ -108,29 +123,39 @@ def _of_folder(name: str, layer: str | None) -> FileFeatures:
 
 
 def _of_npy(name: str, layer: str) -> FileFeatures:
-    values = np.load(name, mmap_mode="r", allow_pickle=False)
+    names: object = None
     beside = f"{name}.json"
     listed = os.path.join(os.path.dirname(name), NAMES_FILE)
+    with _reading(name):
+        values = np.load(name, mmap_mode="r", allow_pickle=False)
     if os.path.isfile(beside):
-        with open(beside, encoding="utf-8") as file:
+        with _reading(beside), open(beside, encoding="utf-8") as file:
             names = json.load(file)[NAMES_KEY]
     elif os.path.isfile(listed):
         with open(listed, encoding="utf-8", errors="surrogateescape") as file:
             names = file.read().removesuffix("\n").split("\n")
-    else:
-        names = _numbered(values)
+    return _checked(name, layer, values, names)
+
+
+def _checked(name: str, layer: str, values: Any, names: Any) -> FileFeatures:
+    """Return what a file holds, if it is features with a name for each row."""
+    if not isinstance(values, np.ndarray) or values.ndim < 2:
+        raise _Unfit(f"{name!r}: {layer} has shape {np.shape(values)}, need (N, ...)")
+    if names is None:
+        names = [str(i) for i in range(len(values))]
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise _Unfit(f"{name!r}: the names of its images are no list of texts")
+    if len(names) != len(values):
+        raise _Unfit(f"{name!r}: {layer} has {len(values)} rows and {len(names)} names")
     return FileFeatures(layer, values, names)
 
 
-def _chosen(name: str, layers: list[str], layer: str | None) -> str:
+def _chosen(name: str, keys: Iterable[str], layer: str | None) -> str:
     """Return the layer that was asked for, or the only one."""
+    layers = [key for key in keys if key not in NO_LAYERS]
     if layer is None and len(layers) == 1:
         return layers[0]
     if layer not in layers:
         asked = "name one of them" if layer is None else f"there is no {layer!r}"
-        raise ValueError(f"{name!r}: has the layers {', '.join(layers) or 'none'}; {asked}")
+        raise _Unfit(f"{name!r}: has the layers {', '.join(layers) or 'none'}; {asked}")
     return layer
-
-
-def _numbered(values: NDArray[Any]) -> list[str]:
-    return [str(i) for i in range(len(values))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,7 +71,7 @@ def nearest(
         An argument does not fit, as for `rdm`; or the rows of the two are not of one length.
     """
     rows, checked = as_rows(features, "features"), as_metric(metric)
-    own = np.arange(len(rows)) if of is None else np.array([_row(i, len(rows)) for i in of], int)
+    own = np.arange(len(rows)) if of is None else _rows(of, len(rows))
     if queries is None:
         others = rows[own] if of is not None else rows
     elif of is None:
@@ -96,6 +97,12 @@ def nearest(
     if not indices:
         return Neighbours(np.empty((0, k), np.intp), np.empty((0, k)))
     return Neighbours(np.concatenate(indices), np.concatenate(found))
+
+
+def _rows(of: Any, n_rows: int) -> NDArray[np.intp]:
+    if isinstance(of, str) or not hasattr(of, "__iter__"):
+        raise TypeError(f"of: need a sequence of rows, got {of!r}")
+    return np.array([_row(value, n_rows) for value in of], np.intp)
 
 
 def _row(value: object, n_rows: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alexnet_cy.images.colours import coloured
-from alexnet_cy.images.decode import decode
+from alexnet_cy.images.decoding.decode import decode
 from alexnet_cy.machine.replace_file import replace_file
 
 if TYPE_CHECKING:

@@ -23,6 +23,10 @@ Rows: TypeAlias = NDArray[Any]
 COLUMNS = 4096
 
 
+SMALLEST, LARGEST = 1e-70, 1e70
+"""What a row's largest number may be: an alignment adds up products of four. float32 is within."""
+
+
 def as_rows(features: ArrayLike, name: str, minimum: int = 1) -> Rows:
     """Return features with all axes but the first as one.
 
@@ -31,7 +35,8 @@ def as_rows(features: ArrayLike, name: str, minimum: int = 1) -> Rows:
     TypeError
         They are no floating-point numbers.
     ValueError
-        There are fewer than `minimum` rows, or no columns; or a number is not finite.
+        There are fewer than `minimum` rows, or no columns; or a number is not finite, or a row's
+        largest is beyond what can be squared twice.
     """
     array = np.asarray(as_array(features, name))
     if array.dtype.kind != "f":
@@ -43,8 +48,14 @@ def as_rows(features: ArrayLike, name: str, minimum: int = 1) -> Rows:
         )
     rows = array.reshape(len(array), -1)
     for i, row in enumerate(rows):
-        if not np.isfinite(row).all():
+        peak = max(-float(row.min()), float(row.max()))
+        if not np.isfinite(peak):
             raise ValueError(f"{name}: row {i} is not finite; leave out images without features")
+        if peak > LARGEST or 0 < peak < SMALLEST:
+            raise ValueError(
+                f"{name}: row {i} has numbers up to {peak:g}, of which products overflow or "
+                f"vanish; need {SMALLEST:g} to {LARGEST:g}: scale them"
+            )
     return rows
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.errors import ImageError
 from alexnet_cy.images.batches import SkippedImage
@@ -26,9 +27,45 @@ from alexnet_cy.training.report.evaluation import Evaluation, measure
 if TYPE_CHECKING:
     from alexnet_cy.training.loop.telling import StepReport
 
-__all__ = ["evaluate", "finetune", "no_progress"]
+__all__ = ["LoopArguments", "evaluate", "finetune", "no_progress"]
 
 Folder = str | os.PathLike[str] | ImageFolder
+
+
+@record(frozen=True, slots=True)
+class LoopArguments:
+    """What `AlexNet.finetune` was given for more layers than the last.
+
+    Attributes
+    ----------
+    trainable : {"head", "fc", "all"}
+    epochs, batch_size : int or None
+    lr : float or None
+    checkpoints : path-like or None
+    resume : bool
+    time_limit_s : float or None
+    on_step : callable or None
+    """
+
+    trainable: str = "head"
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    checkpoints: str | os.PathLike[str] | None = None
+    resume: bool = False
+    time_limit_s: float | None = None
+    on_step: Callable[[StepReport], None] | None = None
+
+    def check(self) -> None:
+        """Raise ValueError for what is none, and for what would have no effect."""
+        if self.trainable not in ("head", "fc", "all"):
+            raise ValueError(f"trainable: need 'head', 'fc' or 'all', got {self.trainable!r}")
+        if self.trainable == "head":
+            for name in ("epochs", "lr", "batch_size", "checkpoints", "resume", "time_limit_s"):
+                if getattr(self, name) not in (None, False):
+                    raise ValueError(f"{name}: without effect with trainable='head'")
+        if self.resume and self.checkpoints is None:
+            raise ValueError("resume: needs checkpoints, the folder of the training")
 
 
 def no_progress(what: str, done: int, total: int) -> None:
@@ -52,22 +89,16 @@ def finetune(
     threads: int | None,
     strict: bool,
     progress: Progress,
-    trainable: str = "head",
-    epochs: int | None = None,
-    lr: float | None = None,
-    batch_size: int | None = None,
-    on_step: Callable[[StepReport], None] | None = None,
+    loop: LoopArguments,
 ) -> FineTuned[AnyNetwork]:
     """Check the arguments of `AlexNet.finetune`, and do it."""
-    if trainable not in ("head", "fc", "all"):
-        raise ValueError(f"trainable: need 'head', 'fc' or 'all', got {trainable!r}")
+    loop.check()
     if class_weight not in (None, "balanced"):
         raise ValueError(f"class_weight: need None or 'balanced', got {class_weight!r}")
     if c is not None and not 0 < as_real(c, "c") < float("inf"):
         raise ValueError(f"c: need a number above 0, got {c!r}")
     if not 0 < as_real(val, "val") < 1:
         raise ValueError(f"val: need a share above 0 and below 1, got {val!r}")
-    squares_preparation(preparation)  # refuses ten views and mean images
     settings = HeadSettings(
         val,
         as_count(views, "views"),
@@ -78,26 +109,30 @@ def finetune(
         resolve_threads(threads),
         strict,
     )
+    squares_preparation(preparation, settings.augment)  # refuses what training cannot have
     images = TrainingImages(folder, val_folder, group_by=group_by)
     frozen = finetune_head(net, images, preparation, settings, make_network, progress)
-    if trainable == "head":
+    if loop.trainable == "head":
         return frozen
     from alexnet_cy.training.loop.finetune import finetune_layers
     from alexnet_cy.training.loop.recipes import get_recipe
     from alexnet_cy.training.loop.session import LoopSettings
 
     recipe = get_recipe("finetune").changed(
-        lr=lr, epochs=epochs, batch_size=batch_size, augment=settings.augment
+        lr=loop.lr, epochs=loop.epochs, batch_size=loop.batch_size, augment=settings.augment
     )
-    loop = LoopSettings(
+    loop_settings = LoopSettings(
         recipe,
-        "fc" if trainable == "fc" else "all",
+        "fc" if loop.trainable == "fc" else "all",
         settings.class_weight,
         seed=settings.seed,
         threads=settings.threads,
-        on_step=on_step,
+        folder=loop.checkpoints,
+        resume=loop.resume,
+        time_limit_s=loop.time_limit_s,
+        on_step=loop.on_step,
     )
-    return finetune_layers(frozen, images, preparation, loop, val, make_network, progress)
+    return finetune_layers(frozen, images, preparation, loop_settings, val, make_network, progress)
 
 
 def evaluate(
@@ -144,6 +179,11 @@ def known_classes(net: Network) -> tuple[str, ...]:
     ids = tuple(known.wnid for known in imagenet_classes())
     if net.variant.num_classes == len(ids):
         return ids
+    if not net.variant.num_classes:
+        raise ValueError(
+            f"variant {net.variant.name!r} ends with {net.variant.layers[-1].name}, which is no "
+            "probability of classes; finetune gives it some"
+        )
     raise ValueError(
         f"folder: the network does not know the names of its {net.variant.num_classes} classes, so "
         "folders cannot be told apart; AlexNet(..., trained_on=TrainedOn(classes)) gives it names"

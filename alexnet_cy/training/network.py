@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.trained_on import TrainedOn
-from alexnet_cy.network import Linear, Softmax, Variant
+from alexnet_cy.network import Conv, Linear, Softmax, Variant
 
 if TYPE_CHECKING:
     from alexnet_cy.image_stream import FeatureBatch
@@ -67,19 +67,22 @@ def with_new_head(variant: Variant, n_classes: int) -> tuple[Variant, str]:
         And the name of the new layer: that of the old one, or the next of fc6, fc7, fc8, as the
         readers of weight files count.
     """
-    heads = [layer.name for layer in variant.layers if _is_head(layer)]
-    linears = sum(isinstance(layer, Linear) for layer in variant.layers)
-    name = heads[-1] if heads else f"fc{6 + linears}"
+    body = _body(variant)
+    replaced = [layer.name for layer in variant.layers[len(body) :] if _is_head(layer, variant)]
+    number = 6 + sum(isinstance(layer, Linear) for layer in body)
+    while any(layer.name == f"fc{number}" for layer in body):
+        number += 1
+    name = replaced[0] if replaced else f"fc{number}"
     head = Linear(name, n_classes, relu=False)
-    return replace(variant, layers=(*_body(variant), head, Softmax("prob"))), name
+    return replace(variant, layers=(*body, head, Softmax("prob"))), name
 
 
 def _body(variant: Variant) -> list[Any]:
     """Return the layers before the head."""
     layers: list[Any] = [layer for layer in variant.layers if not isinstance(layer, Softmax)]
-    return layers[:-1] if _is_head(layers[-1]) else layers
+    return layers[:-1] if _is_head(layers[-1], variant) else layers
 
 
-def _is_head(layer: object) -> bool:
-    """Tell a fully connected layer without a ReLU."""
-    return isinstance(layer, Linear) and not layer.relu
+def _is_head(layer: object, variant: Variant) -> bool:
+    """Tell a fully connected layer without a ReLU, or the convolution that stands for it."""
+    return layer == variant.classifier and isinstance(layer, Linear | Conv)

@@ -7,11 +7,12 @@ takes but people try all the same is among them, with what to say about it.
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.frameworks.unread import TORCH_TAR_MEMBERS, UNREAD, Sniff
+from alexnet_cy.weights.frameworks.unread import CHECKPOINT, TORCH_TAR_MEMBERS, UNREAD, Sniff
 
 if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
@@ -38,6 +39,12 @@ _NET_PARAMETER_KEYS = tuple(bytes.fromhex(key) for key in "0a 12 1a 20 22 28 32 
 # torch/serialization.py: MAGIC_NUMBER as LONG1 writes it, behind PROTO and perhaps FRAME.
 _TORCH_MAGIC = b"\x8a\x0a" + 0x1950A86A20F9469CFC6C.to_bytes(10, "little")
 _TORCH_MAGIC_END = 32
+
+
+# tensorflow/core/lib/io/format.h, kTableMagicNumber: the end of a checkpoint of version 1, and of
+# the .index of version 2; its .data file has the numbers one after the other, and no more.
+_TABLE_MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
+_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}$")
 
 
 class Format(NamedTuple):
@@ -83,10 +90,21 @@ def detect(file: WeightsFile) -> Format:
     found = next((kind for matches, kind in _SIGNATURES if matches(head)), None)
     if isinstance(found, Format):
         return found
+    if found is None and _is_tensorflow_checkpoint(file):
+        found = CHECKPOINT
     if found is None:
         known = ", ".join(candidate.name for candidate in FORMATS)
         found = f"no weight file that is known ({known}); it begins with {head[:8]!r}"
     raise WeightsError(f"{file.path!r}: {found}")
+
+
+def _is_tensorflow_checkpoint(file: WeightsFile) -> bool:
+    """Find a table of tensors by its end, or raw numbers by the name that TensorFlow gives them."""
+    size = len(_TABLE_MAGIC)
+    is_table = file.size_bytes > size and file.read_bytes(file.size_bytes - size, size) == (
+        _TABLE_MAGIC
+    )
+    return is_table or _SHARD.search(file.path) is not None
 
 
 def _starts(*magics: bytes) -> Sniff:
@@ -139,7 +157,7 @@ _SIGNATURES: tuple[tuple[Sniff, Format | str], ...] = (
     (_starts(b"\x93NUMPY"), Format("npy", "arrays.npy")),
     (_is_npz, Format("npz", "arrays.npz")),
     (_is_safetensors, Format("safetensors", "safetensors")),
-    (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "frameworks.hdf5")),
+    (_starts(b"\x89HDF\r\n\x1a\n"), Format("hdf5", "hdf5.read")),
     (_starts(b"MATLAB "), Format("matconvnet", "frameworks.matconvnet")),
     (_starts(struct.pack("<Q", 0x112)), Format("mxnet", "frameworks.mxnet")),
     (

@@ -10,6 +10,7 @@ short kills the reading process with SIGBUS; a read returns fewer bytes, which b
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import stat
 import weakref
@@ -33,6 +34,8 @@ __all__ = [
 # The largest AlexNet files are snapshots that carry their diffs too: 488 MB in float32, twice
 # that in float64.
 MAX_FILE_BYTES = 2 << 30
+
+MAX_FILES_BESIDE = 64
 
 
 def open_file(path: str | os.PathLike[str]) -> WeightsFile:
@@ -100,6 +103,7 @@ class WeightsFile(os.PathLike[str]):
         self._status = status = os.fstat(self._raw.fileno())
         self.size_bytes = status.st_size
         self.stamp = FileStamp.of_status(self.path, status)
+        self._beside: dict[str, WeightsFile] = {}
         if not stat.S_ISREG(status.st_mode):
             raise WeightsError(f"{self.path!r}: not a regular file")
         if self.size_bytes == 0:
@@ -117,6 +121,37 @@ class WeightsFile(os.PathLike[str]):
     def __repr__(self) -> str:
         """Return the path and the size."""
         return f"WeightsFile({self.path!r}, {self.size_bytes} bytes)"
+
+    @property
+    def stamps(self) -> tuple[FileStamp, ...]:
+        """What the file and those beside it were when they were opened."""
+        return self.stamp, *(file.stamp for file in self._beside.values())
+
+    def beside(self, name: str) -> WeightsFile:
+        """Open another file of the same folder, once; no link, so that no other place is meant.
+
+        Raises
+        ------
+        WeightsError
+            The name is not that of a regular file in the folder, or `MAX_FILES_BESIDE` are open.
+        """
+        if name in self._beside:
+            return self._beside[name]
+        if name in ("", ".", "..") or any(c in name for c in "/\\:\0"):
+            raise WeightsError(f"{name[:80]!r}: only a file in the folder of the model is read")
+        if len(self._beside) >= MAX_FILES_BESIDE:
+            raise WeightsError(f"more than {MAX_FILES_BESIDE} files beside {self.path!r}")
+        path = os.path.join(os.path.dirname(self.path), name)
+        try:
+            mode = os.lstat(path).st_mode
+        except (OSError, ValueError) as error:
+            raise WeightsError(
+                f"{path!r} is not there: it belongs beside the model ({error})"
+            ) from error
+        if not stat.S_ISREG(mode):
+            raise WeightsError(f"{path!r} is no regular file")
+        self._beside[name] = file = WeightsFile(path)
+        return file
 
     def read_into(self, offset: int, target: memoryview) -> None:
         """Fill a buffer from the file.
@@ -201,6 +236,20 @@ class WeightsFile(os.PathLike[str]):
         buffer = bytearray(count)
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)
+
+    def check(self) -> None:
+        """Raise WeightsError if the file may hold other bytes than when it was opened."""
+        try:
+            self._check_unchanged(os.fstat(self._raw.fileno()))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{self.path!r}: cannot be read: {error}") from error
+
+    def map(self) -> memoryview:
+        """Map the whole file into memory, read-only; its pages belong to all who map it."""
+        try:
+            return memoryview(mmap.mmap(self._raw.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{self.path!r}: cannot be mapped: {error}") from error
 
     def head(self, count: int) -> bytes:
         """Return the first `count` bytes, fewer if the file is shorter."""

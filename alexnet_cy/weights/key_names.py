@@ -156,8 +156,10 @@ def _is_whole(canonical: Mapping[str, str]) -> bool:
 
 def _is_torchvisions_trunk(canonical: Mapping[str, str]) -> bool:
     """Tell whether the five convolutions have the numbers that they have in torchvision."""
-    paths = {canonical[name]: split_name(name)[0] for name in canonical}
-    numbers = [paths.get(f"conv{i}.weight", "").rpartition(".")[2] for i in range(1, 6)]
+    paths: dict[str, str] = {}
+    for stored, name in canonical.items():  # what belongs to a normalisation comes later
+        paths.setdefault(name.partition(".")[0], split_name(stored)[0])
+    numbers = [paths.get(f"conv{i}", "").rpartition(".")[2] for i in range(1, 6)]
     return numbers == ["0", "3", "6", "8", "10"]
 
 

@@ -38,6 +38,8 @@ class NetworkFile:
     network : Variant or None
         The network with all of its layers and settings, if the file has them; None if it has
         tensors only.
+    is_guess : bool
+        Whether `variant` is no more than what the names of the tensors suggest.
     """
 
     format: str
@@ -45,3 +47,4 @@ class NetworkFile:
     variant: str | None
     metadata: Mapping[str, str]
     network: Variant | None = None
+    is_guess: bool = False

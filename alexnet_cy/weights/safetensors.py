@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "write", "write_halves"]
 
-MAX_HEADER_BYTES = 1 << 20  # AlexNet: 1.3 KB; the format itself allows 100 MB
+# AlexNet: 1.3 KB, with a mean image 1.1 MB; the format itself allows 100 MB.
+MAX_HEADER_BYTES = 1 << 22
 MAX_TENSORS = 1000
 MAX_RANK = 8
 MAX_NAME_CHARACTERS = 256
@@ -70,16 +71,23 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         raise WeightsError(f"{file.path!r}: {len(header)} tensors; at most {MAX_TENSORS} are read")
     entries = {name: _check_entry(file, name, entry) for name, entry in header.items()}
     _check_no_gaps(file, entries, file.size_bytes - data_offset)
+    noted, network = noted_network(file.path, metadata)
     named = assemble(
         {
             name: BlockTensor(file, data_offset + entry.start, entry.dtype, entry.shape)
             for name, entry in entries.items()
             if entry.dtype in FLOAT_BYTES
-        }
+        },
+        network=network,
     )
-    noted, network = noted_network(file.path, metadata)
-    variant = noted or named.variant
-    return NetworkFile("safetensors", named.tensors, variant, metadata | named.metadata, network)
+    return NetworkFile(
+        "safetensors",
+        named.tensors,
+        noted or named.variant,
+        metadata | named.metadata,
+        network,
+        is_guess=noted is None,
+    )
 
 
 def write(

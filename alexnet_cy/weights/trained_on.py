@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from alexnet_cy.contracts.trained_on import TrainedOn
+import numpy as np
+
+from alexnet_cy.contracts.trained_on import MeanImage, TrainedOn
 from alexnet_cy.errors import WeightsError
 
 __all__ = ["metadata_of", "trained_on"]
@@ -25,7 +28,10 @@ def metadata_of(trained: TrainedOn) -> dict[str, str]:
         metadata[CLASSES_KEY] = json.dumps(trained.classes, ensure_ascii=False)
     if trained.preset:
         metadata[PRESET_KEY] = trained.preset
-    if trained.mean is not None:
+    if isinstance(trained.mean, MeanImage):
+        numbers = base64.b64encode(trained.mean.data).decode("ascii")
+        metadata[MEAN_KEY] = json.dumps({"shape": trained.mean.shape, "float32": numbers})
+    elif trained.mean is not None:
         metadata[MEAN_KEY] = json.dumps(trained.mean)
     if trained.exif:
         metadata[EXIF_KEY] = "true"
@@ -40,7 +46,8 @@ def trained_on(path: str, metadata: Mapping[str, str], n_classes: int) -> Traine
     path : str
         What errors call the file.
     metadata : mapping of str to str
-        The classes are a JSON list of names, the mean one of three numbers.
+        The classes are a JSON list of names, the mean one of three numbers, or an object with the
+        shape of a mean image and its numbers in base 64.
     n_classes : int
         The outputs of the network.
 
@@ -64,14 +71,33 @@ def trained_on(path: str, metadata: Mapping[str, str], n_classes: int) -> Traine
     )
 
 
-def _mean(path: str, values: object) -> tuple[float, float, float] | None:
+def _mean(path: str, values: object) -> tuple[float, float, float] | MeanImage | None:
     match values:
         case None:
             return None
+        case {
+            "shape": [int() as channels, int() as height, int() as width],
+            "float32": str() as data,
+        }:
+            return _mean_image(path, (channels, height, width), data)
         case [int() | float() as a, int() | float() as b, int() | float() as c]:
             if all(map(math.isfinite, (a, b, c))):
                 return float(a), float(b), float(c)
-    raise WeightsError(f"{path!r}: {MEAN_KEY} must be three numbers")
+    raise WeightsError(f"{path!r}: {MEAN_KEY} must be three numbers or a mean image")
+
+
+def _mean_image(path: str, shape: tuple[int, int, int], text: str) -> MeanImage:
+    """Return a mean image; WeightsError if its numbers do not fit its shape, or are not finite."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise WeightsError(f"{path!r}: {MEAN_KEY}: no base 64: {error}") from error
+    if min(shape) < 1 or len(data) != 4 * math.prod(shape):
+        raise WeightsError(f"{path!r}: {MEAN_KEY}: {len(data)} bytes for the shape {shape}")
+    image = MeanImage(shape, data)
+    if not np.isfinite(image.array()).all():
+        raise WeightsError(f"{path!r}: {MEAN_KEY}: holds NaN or infinity")
+    return image
 
 
 def _read(path: str, metadata: Mapping[str, str], key: str, default: object) -> Any:

@@ -21,6 +21,9 @@ from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.network.specs import LRN, Conv, MaxPool
 from alexnet_cy.network.templates import LIKE, fitting_templates
 from alexnet_cy.network.variants import VARIANTS, get_variant
+from alexnet_cy.weights.graphs.input_arithmetic import NOTE_KEY
+from alexnet_cy.weights.naming.assemble import NORMALISED_KEY
+from alexnet_cy.weights.naming.lineage import from_torchvision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,30 +82,42 @@ def choose_variant(path: str, content: NetworkFile, asked: str | Variant | None)
         As of `loader.open_network`.
     """
     tensors = _with_biases(content.tensors)
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
     forced = None if asked is None else get_variant(asked)
+    if forced is not None:
+        tensors = _in_names_of(forced, tensors)
+    shapes = {name: tensor.shape for name, tensor in tensors.items()}
+    warning: Warning | None
     if content.network is not None:
         variant, note, warning = _as_described(path, content.network, forced, shapes), "", None
+        if NOTE_KEY in content.metadata:
+            warning = UserWarning(f"{path!r}: {content.metadata[NOTE_KEY]}")
     elif forced is not None:
         variant, note, warning = _take_asked(path, content, forced, shapes)
         if warning is None and isinstance(asked, str):  # a Variant says what it wants
             doubt = _doubt_of_images(content, variant)
             warning = UserWarning(f"{path!r}: {doubt}") if doubt else None
-    elif content.variant is not None:
-        told = VARIANTS.get(content.variant)
-        if told is None:
-            raise WeightsError(
-                f"{path!r}: says it is of variant {content.variant[:80]!r}; the variants are "
-                f"{', '.join(VARIANTS)}, and variant= forces one"
-            )
-        is_free = content.format not in _WITH_GRAPH
-        why = "is the one the file tells of"
-        variant = _fit(path, told, shapes, why, advise=is_free)
-        note, warning = "", None
+    elif content.variant is not None and not content.is_guess:
+        variant, note, warning = _as_told(path, content, content.variant, shapes), "", None
     else:
         variant, note, warning = _guess(path, content, shapes)
     in_order = {name: tensors[name] for name in variant.parameter_shapes()}
     return Choice(variant, in_order, note, warning)
+
+
+def _in_names_of(variant: Variant, tensors: Mapping[str, TensorRef]) -> Mapping[str, TensorRef]:
+    """Name tensors as a variant's layers are called, where they are the same ones in its order.
+
+    Other names than conv1 to fc8 are replaced when a file is read. The number of classes is free.
+    """
+    own = variant.parameter_shapes()
+    if len(own) != len(tensors) or all(name in tensors for name in own):
+        return tensors
+    pairs = list(zip(own.items(), tensors.items(), strict=True))
+    for (wanted, shape), (name, tensor) in pairs:
+        alike = wanted.rpartition(".")[2] == name.rpartition(".")[2]
+        if not alike or tensor.shape[1:] != shape[1:]:
+            return tensors
+    return {wanted: tensor for (wanted, _), (_, tensor) in pairs}
 
 
 def _as_described(path: str, network: Variant, forced: Variant | None, shapes: Shapes) -> Variant:
@@ -122,6 +137,18 @@ def _as_described(path: str, network: Variant, forced: Variant | None, shapes: S
     return network
 
 
+def _as_told(path: str, content: NetworkFile, name: str, shapes: Shapes) -> Variant:
+    """Return the variant that a file names."""
+    told = VARIANTS.get(name)
+    if told is None:
+        raise WeightsError(
+            f"{path!r}: says it is of variant {name[:80]!r}; the variants are "
+            f"{', '.join(VARIANTS)}, and variant= forces one"
+        )
+    is_free = content.format not in _WITH_GRAPH
+    return _fit(path, told, shapes, "is the one the file tells of", advise=is_free)
+
+
 def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes) -> _Decision:
     """Take the variant asked for."""
     if content.format in _WITH_GRAPH and content.variant not in (None, forced.name):
@@ -131,7 +158,7 @@ def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes
         )
     variant = _fit(path, forced, shapes, "was asked for")
     warning = None
-    if content.variant not in (None, forced.name):
+    if content.variant not in (None, forced.name) and not content.is_guess:
         warning = UserWarning(
             f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
             "the shapes are the same, the results are not"
@@ -140,24 +167,33 @@ def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes
 
 
 def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
-    """Choose the first of the named networks that are nearest to the file's shapes."""
-    fitting = fitting_templates(shapes)
+    """Choose the network that the names suggest, or the first of those nearest to the shapes."""
+    fitting = fitting_templates(shapes, with_lrn=NORMALISED_KEY not in content.metadata)
+    if content.variant is not None:
+        try:
+            fitting = (_as_told(path, content, content.variant, shapes),)
+        except WeightsError:
+            if not fitting:
+                raise
     if not fitting:
         closest = closest_variant(VARIANTS.values(), shapes)
         return _fit(path, closest, shapes, "is the closest"), "", None
     chosen, *others = fitting
-    doubt, note = _doubt_of_images(content, chosen), ""
+    mismatches = compare_shapes(chosen.parameter_shapes(), shapes)
+    if mismatches:  # the bias of one layer among many; a template needs none
+        raise WeightsError(f"{path!r}: does not fit {chosen.name!r}; {describe(mismatches)}")
+    doubt, note, name = _doubt_of_images(content, chosen), "", _base(chosen)
     if others:
         names = ", ".join(repr(_base(variant)) for variant in others)
         note = (
-            f"taken for {_base(chosen)!r}: the file does not tell it from {names}, which have the "
+            f"taken for {name!r}: the file does not tell it from {names}, which have the "
             "same shapes and give other results; variant= chooses one of them, or a Variant of "
             "your own"
         )
-    elif not _has_named_trunk(chosen) or "model" in content.metadata:
-        name = _base(chosen)
+    elif "model" in content.metadata or not _are_of(chosen, content.tensors):
+        like = "" if _has_named_trunk(chosen) else "a network like "
         note = (
-            f"taken for a network like {name!r}: strides, padding, pooling and normalisation are "
+            f"taken for {like}{name!r}: strides, padding, pooling and normalisation are "
             f"those of {name!r}, as the file has only tensors; variant={name!r} says that this is "
             "right, and a Variant of your own what else is"
         )
@@ -166,6 +202,11 @@ def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
         return chosen, "", None
     kind = AmbiguousVariantWarning if note else UserWarning
     return chosen, note, kind(f"{path!r}: {text}")
+
+
+def _are_of(network: Variant, tensors: Mapping[str, TensorRef]) -> bool:
+    """Tell whether the numbers show that the weights are those of the network."""
+    return _base(network) == "torchvision" and from_torchvision(tensors)
 
 
 def _has_named_trunk(network: Variant) -> bool:
@@ -181,8 +222,8 @@ def _trunk(network: Variant) -> list[Layer]:
 
 def _doubt_of_images(content: NetworkFile, variant: Variant) -> str:
     """Say what is in doubt about the images of a network that is PyTorch's; empty if nothing."""
-    is_state_dict = content.variant is None and content.format in _STATE_DICTS
-    if not is_state_dict or variant.channel_order != "BGR":
+    is_noted = content.variant is not None and not content.is_guess
+    if is_noted or content.format not in _STATE_DICTS or variant.channel_order != "BGR":
         return ""
     return (
         f"images are prepared as for {_base(variant)!r}, by preset {variant.preset!r} (BGR, 0 to "

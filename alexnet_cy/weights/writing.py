@@ -26,6 +26,7 @@ __all__ = [
     "find_writer",
     "noted_network",
     "write_network",
+    "writer_of_ending",
 ]
 
 VARIANT_KEY = "alexnet_cy.variant"
@@ -113,6 +114,12 @@ def find_writer(path: str | os.PathLike[str], dtype: str = "float32") -> Writer:
     return writer
 
 
+def writer_of_ending(path: str | os.PathLike[str]) -> Writer:
+    """Return what writes a file of this name as float32: safetensors under any other ending."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    return find_writer(path if (ending, "float32") in WRITERS else "network.safetensors")
+
+
 def write_network(
     path: str | os.PathLike[str],
     variant: str | Variant,
@@ -138,15 +145,31 @@ def write_network(
     find_writer(path, dtype)(path, variant, tensors, metadata)
 
 
-def checked_tensors(tensors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+def checked_tensors(
+    tensors: Mapping[str, NDArray[np.float32]], variant: Variant | None = None
+) -> dict[str, NDArray[np.float32]]:
     """Return the tensors C-contiguous and little-endian; copies only of those that are not.
+
+    Parameters
+    ----------
+    tensors : mapping of str to float32 array
+    variant : Variant, optional
+        Its tensors are returned, in its order.
 
     Raises
     ------
     TypeError
         A tensor is not a float32 array.
+    ValueError
+        One of the variant's is missing.
     """
     checked = {}
+    if variant is not None:
+        names = variant.parameter_shapes()
+        missing = [name for name in names if name not in tensors]
+        if missing:
+            raise ValueError(f"tensors has no {' and no '.join(missing)}")
+        tensors = {name: tensors[name] for name in names}
     for name, tensor in tensors.items():
         if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
             got = getattr(tensor, "dtype", type(tensor).__name__)

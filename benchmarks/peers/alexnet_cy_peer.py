@@ -21,6 +21,9 @@ def prepare(name: str, folder: NetworkFolder) -> None:
 def load(name: str, folder: NetworkFolder, batch: int, threads: int) -> Forward:
     """Load the network; the level is in the environment."""
     from alexnet_cy import AlexNet
+    from alexnet_cy.machine.threads import default_threads
 
     net = AlexNet.load(folder.safetensors)
-    return lambda images: net.forward(images, threads=threads)
+    # A number that is the default is not given: so it may go down on a busy machine.
+    given = None if threads == default_threads() else threads
+    return lambda images: net.forward(images, threads=given)

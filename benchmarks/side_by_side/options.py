@@ -71,6 +71,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         help="threads (default: 1,2)",
     )
     parser.add_argument(
+        "--train",
+        type=_list_of(_count),
+        default=(),
+        metavar="N[,N]",
+        help="time a training step of so many images too, ours and PyTorch's (default: none)",
+    )
+    parser.add_argument(
         "--reference",
         default="openvino-fp32",
         metavar="NAME",

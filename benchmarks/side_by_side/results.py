@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from statistics import median
+from typing import Any
 
 __all__ = ["Comparison", "Speed", "Start", "threads_text", "weights_text"]
 
@@ -104,6 +105,8 @@ class Comparison:
     gaps : dict of str to str
         Why a contender, or one of its figures, is not there.
     speeds, starts : list
+    training : list of dict
+        A row of `bench_training.compare` with "threads" and "batch", JSON-ready.
     """
 
     conditions: dict[str, object]
@@ -113,6 +116,7 @@ class Comparison:
     gaps: dict[str, str] = field(default_factory=dict)
     speeds: list[Speed] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    training: list[dict[str, Any]] = field(default_factory=list)
 
     def speed(self, weights: str, threads: int, batch: int, peer: str) -> Speed | None:
         """Return a contender's speed, None where there is a gap."""
@@ -153,6 +157,7 @@ class Comparison:
                 }
                 for start in self.starts
             ],
+            "training": self.training,
         }
 
     def _speed_json(self, speed: Speed, reference: str) -> dict[str, object]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from bench_training import row_text
 
 from side_by_side.results import Comparison, Start, threads_text, weights_text
 
@@ -28,6 +32,11 @@ def print_comparison(comparison: Comparison, reference: str, console: Console) -
             _print(console, title, ratio_table(comparison, weights, threads, reference))
     if comparison.starts:
         _print(console, "one image, from the start of the process", start_table(comparison))
+    for (threads, batch), rows in groupby(comparison.training, itemgetter("threads", "batch")):
+        title = f"a training step, {threads_text(threads)}, batch {batch}"
+        console.print(f"\n{title}", style="bold")
+        for row in rows:
+            console.print(f"  {row_text(row)}")
     if comparison.gaps:
         console.print("\nNot measured:", style="bold")
     for what, why in comparison.gaps.items():

@@ -27,6 +27,10 @@
 #include "unit_distance.h"
 #include "winograd.h"
 
+#include "images/resample.h"
+
+#include "norms/within_channel.h"
+
 #include "training/outer.h"
 #include "training/pool.h"
 #include "training/sgd.h"
@@ -38,6 +42,8 @@
 #include "training/loss.h"
 #include "training/lrn.h"
 #include "training/winograd.h"
+
+#include "training/lrn_within.h"
 
 /* The accumulators, one row of b and one broadcast element of a must fit the registers. */
 _Static_assert(ACY_TILE_ROWS *ACY_TILE_VECTORS + ACY_TILE_VECTORS + 1 <= ACY_REGISTERS,
@@ -63,9 +69,12 @@ const acy_kernels ACY_LEVEL = {
     .adaptive_avg_pool = adaptive_avg_pool,
     .local_response_norm = local_response_norm,
     .norm_and_pool = norm_and_pool,
+    .norm_within_channel = norm_within_channel,
     .softmax = softmax,
     .relu = relu,
     .unit_distance = unit_distance,
+    .resample_columns = resample_columns,
+    .resample_row = resample_row,
     .fma_floats = FMA_CHAINS * ACY_LANES,
     .multiply_add = multiply_add,
     .read_all = read_all,
@@ -86,6 +95,7 @@ const acy_kernels ACY_LEVEL = {
             .relu_gradient = relu_gradient,
             .norm_gradient = norm_gradient,
             .norm_and_pool_gradient = norm_and_pool_gradient,
+            .norm_within_gradient = norm_within_gradient,
             .cross_entropy = cross_entropy,
             .dropout = dropout,
             .sgd = sgd,

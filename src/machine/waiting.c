@@ -9,11 +9,11 @@
  * The count is read once, when the library is loaded, and cannot be changed. But the library spins
  * for 100 rounds only while it manages more threads than there are processors (libgomp,
  * config/linux/wait.h, do_spin). So while the machine is busy, this file keeps a second team
- * asleep, large enough to be one too many. The passes run on the threads that they always run on.
+ * asleep, large enough to be one too many.
  *
- * Busy means that passes take much longer than the fastest one did, and that the system took a
- * processor from this process meanwhile (getrusage, ru_nivcsw). What the user has set is left
- * alone.
+ * Who asks for passes has to say which were held up (alexnet_cy/engine/run/pace.py) and when others
+ * no longer want the processors (alexnet_cy/machine/left_processors.py). What the user has set is
+ * left alone.
  */
 #include "waiting.h"
 
@@ -30,26 +30,13 @@ long acy_involuntary_switches(void) {
 
 #include <omp.h>
 
-/* How disturbed the machine is, from 0 to MOST. A pass takes 1 away, but one that was held up adds
- * HELD_UP: two of these within eight passes reach ENOUGH, and the team is put to sleep. At 0 it is
- * let go. Held up is a pass that was slow and lost its processor, or that lost it MANY_SWITCHES
- * times, as it does where every wait ends with the time slice of the thread that spins.
- *
- * With the team asleep, a pass is no longer that slow, and adds DISTURBED if it lost its processor
- * FEW_SWITCHES times. On a quiet machine one pass in eight does, so the team goes after about fifty
- * passes; on a busy one nearly all do. */
-enum {
-    HELD_UP = 8,
-    ENOUGH = 16,
-    MANY_SWITCHES = 4,
-    DISTURBED = 2,
-    FEW_SWITCHES = 2,
-    MOST = 32,
-};
+/* How disturbed the machine is. A pass takes 1 away, but one that was held up adds HELD_UP: two of
+ * these within eight passes reach ENOUGH, and the team is put to sleep. */
+enum { HELD_UP = 8, ENOUGH = 16 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
-static int disturbance;  /* 0 to MOST */
+static int disturbance;  /* 0 to ENOUGH */
 static int wanted;       /* whether a team should be asleep */
 static int parked;       /* whether the thread that leads it is there */
 static int team_threads; /* how many threads it has */
@@ -75,46 +62,56 @@ static void *lead_idle_team(void *unused) {
     return NULL;
 }
 
+/* `acy_waits_briefly` reads it without the lock. */
+static void set_wanted(int value) { __atomic_store_n(&wanted, value, __ATOMIC_RELAXED); }
+
 static void park(int threads) {
     pthread_attr_t attributes;
     pthread_t leader;
     int spare = omp_get_num_procs() - threads;
-    if (parked || user_has_chosen() || pthread_attr_init(&attributes) != 0) return;
+    if (user_has_chosen()) return;
+    if (parked) { /* it has been let go, and has not gone yet */
+        set_wanted(1);
+        return;
+    }
+    if (pthread_attr_init(&attributes) != 0) return;
     team_threads = (spare > 0 ? spare : 0) + 2;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    wanted = 1;
+    set_wanted(1);
     parked = pthread_create(&leader, &attributes, lead_idle_team, NULL) == 0;
+    set_wanted(parked);
     pthread_attr_destroy(&attributes);
 }
 
-void acy_note_pass(int threads, long switches, int slow) {
-    int added = -1;
+void acy_note_pass(int threads, int held_up) {
     /* Another thread's pass is being noted: this one is worth no wait. */
     if (threads < 2 || pthread_mutex_trylock(&lock) != 0) return;
-    if ((slow && (switches > 0 || wanted)) || (!wanted && switches >= MANY_SWITCHES))
-        added = HELD_UP;
-    else if (wanted && switches >= FEW_SWITCHES)
-        added = DISTURBED;
-    disturbance += added;
-    if (disturbance < 0) disturbance = 0;
-    if (disturbance > MOST) disturbance = MOST;
-    if (disturbance >= ENOUGH && !wanted) park(threads);
-    if (disturbance == 0 && wanted) {
-        wanted = 0;
-        pthread_cond_signal(&let_go);
+    disturbance += held_up ? HELD_UP : -1;
+    if (disturbance < 0 || wanted) disturbance = 0;
+    if (disturbance >= ENOUGH) {
+        disturbance = 0;
+        park(threads);
     }
     pthread_mutex_unlock(&lock);
 }
 
-int acy_waits_briefly(void) { return __atomic_load_n(&parked, __ATOMIC_RELAXED); }
+void acy_wait_as_usual(void) {
+    if (pthread_mutex_trylock(&lock) != 0) return; /* a pass is being noted; there will be others */
+    set_wanted(0);
+    pthread_cond_signal(&let_go);
+    pthread_mutex_unlock(&lock);
+}
+
+int acy_waits_briefly(void) { return __atomic_load_n(&wanted, __ATOMIC_RELAXED); }
 
 #else
 
-void acy_note_pass(int threads, long switches, int slow) {
+void acy_note_pass(int threads, int held_up) {
     (void)threads;
-    (void)switches;
-    (void)slow;
+    (void)held_up;
 }
+
+void acy_wait_as_usual(void) {}
 
 int acy_waits_briefly(void) { return 0; }
 

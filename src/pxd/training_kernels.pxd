@@ -120,6 +120,10 @@ cdef extern from "kernels.h":
             const acy_norm *norm, const acy_pool_window *window, int relu, Py_ssize_t row_begin,
             Py_ssize_t row_end, float *scratch
         ) noexcept nogil
+        void (*norm_within_gradient)(
+            const acy_image *x, const acy_image *dy, const acy_image *dx, const acy_norm *norm,
+            int relu, Py_ssize_t row_begin, Py_ssize_t row_end, float *scratch
+        ) noexcept nogil
         double (*cross_entropy)(
             const float *z, Py_ssize_t n, Py_ssize_t label, double weight, double divisor, float *dz
         ) noexcept nogil

@@ -1,4 +1,5 @@
 """What a convolution learns: the gradients of its weights and bias, and its weights turned round."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_kernels, kernels_in
@@ -8,6 +9,7 @@ from training_kernels cimport (
 )
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
@@ -101,21 +103,33 @@ cdef class ConvWeightGradient(Bound):
         cdef int n_threads = threads_for(min(threads, n_tasks))
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        if self.x.shape[0] * self.x.shape[1] * self.e.shape[1] * self.e.shape[2]:
-            self.call.input = &self.x[0, 0, 0, 0]
-            self.call.e = &self.e[0, 0, 0, 0]
-        self.call.gradient = &self.gradient[0]
-        for task in prange(
-            n_tasks, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            self.run_task(task, parts, scratch + threadid() * scratch_floats)
+        cdef acy_conv_gradient block = self.call
+        block.gradient = &self.gradient[0]
+        # A piece is some of the images: the next one goes on with their sums.
+        cdef Py_ssize_t N = self.x.shape[0], first, piece = tasks_at_a_time(
+            N,
+            <double> N * block.out_height * block.out_width * self.e.shape[3] * block.depth,
+        )
+        for first in range(0, max(N, 1), piece):
+            block.images = min(piece, N - first)
+            block.accumulate = self.call.accumulate or first > 0
+            if block.images * self.x.shape[1] * block.out_height * block.out_width:
+                block.input = &self.x[first, 0, 0, 0]
+                block.e = &self.e[first, 0, 0, 0]
+            for task in prange(
+                n_tasks, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+            ):
+                self.run_task(&block, task, parts, scratch + threadid() * scratch_floats)
+            PyErr_CheckSignals()
         give_back(memory)
         return 0
 
-    cdef void run_task(self, Py_ssize_t task, Py_ssize_t parts, float *scratch) noexcept nogil:
+    cdef void run_task(
+        self, const acy_conv_gradient *block, Py_ssize_t task, Py_ssize_t parts, float *scratch
+    ) noexcept nogil:
         """One of `parts` ranges of the runs of one panel of one group."""
         cdef Py_ssize_t part = task % parts, group = task // parts // self.n_panels
-        cdef acy_conv_gradient call = self.call
+        cdef acy_conv_gradient call = block[0]
         call.input += group * self.group_channels
         call.e += group * call.out_channels
         call.gradient += group * (self.gradient.shape[0] // self.groups)

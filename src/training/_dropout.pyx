@@ -1,10 +1,12 @@
 """Inverted dropout whose masks are a function of a counter, and are never stored."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from kernels cimport acy_kernels, kernels_in
 from training_kernels cimport acy_training_of
 
+from alexnet_cy.kernels._pieces cimport COMPARE_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport threads_for
 
 
@@ -54,7 +56,11 @@ def dropout(
     cdef uint64_t threshold = <uint64_t> (p * 4294967296.0)
     cdef float scale = <float> (1.0 / (1.0 - p))
     cdef int n_threads = threads_for(min(threads, N))
-    for n in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
-        drop_image(
-            table, &x[n, 0], &y[n, 0], F, threshold, scale, step, images[n], seed, stream
-        )
+    cdef Py_ssize_t first, last, piece = tasks_at_a_time(N, <double> COMPARE_WORK * N * F)
+    for first in range(0, N, piece):
+        last = min(first + piece, N)
+        for n in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+            drop_image(
+                table, &x[n, 0], &y[n, 0], F, threshold, scale, step, images[n], seed, stream
+            )
+        PyErr_CheckSignals()

@@ -1,9 +1,11 @@
 """Softmax and cross entropy, and their gradient."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 
 from kernels cimport acy_kernels, kernels_in
 from training_kernels cimport acy_training_of
 
+from alexnet_cy.kernels._pieces cimport POWER_WORK, tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport threads_for
 
 from libc.stdint cimport int64_t
@@ -46,8 +48,12 @@ def cross_entropy(
         if not 0 <= labels[n] < F:
             raise ValueError(f"labels: got {labels[n]} for image {n}, need 0 to {F - 1}")
     cdef int n_threads = threads_for(min(threads, N))
-    for n in prange(N, nogil=True, num_threads=n_threads, schedule="static"):
-        weight = class_weights[labels[n]] if weighted else 1.0
-        losses[n] = acy_training_of(table).cross_entropy(
-            &z[n, 0], F, labels[n], weight, divisor, &dz[n, 0]
-        )
+    cdef Py_ssize_t first, last, piece = tasks_at_a_time(N, <double> POWER_WORK * N * F)
+    for first in range(0, N, piece):
+        last = min(first + piece, N)
+        for n in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+            weight = class_weights[labels[n]] if weighted else 1.0
+            losses[n] = acy_training_of(table).cross_entropy(
+                &z[n, 0], F, labels[n], weight, divisor, &dz[n, 0]
+            )
+        PyErr_CheckSignals()

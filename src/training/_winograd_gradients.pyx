@@ -1,4 +1,5 @@
 """The gradient of a Winograd convolution's weights: the adjoint of its three steps."""
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cython.parallel cimport prange
 from libc.stdlib cimport free
@@ -133,6 +134,7 @@ cdef class WinogradWeightGradient(Bound):
                 call.m = call.v + n_pairs * call.v_pair
                 accumulate = self.accumulate or first > 0
                 self.run_block(&call, group, accumulate, threads)
+                PyErr_CheckSignals()  # a block takes milliseconds
         give_back(memory)
         return 0
 

@@ -96,7 +96,7 @@ def test_unknown_variants_are_refused(accuracy, capsys):
 
 
 def test_points(capsys, monkeypatch):
-    points = script("winograd_points")
+    points = script("evidence/winograd_points")
     monkeypatch.setattr(points, "SIXTEENTHS", points.SIXTEENTHS[2::6])
     assert points.main(["--search"]) == 0
     out = capsys.readouterr().out
@@ -107,7 +107,7 @@ def test_points(capsys, monkeypatch):
 
 def test_amplification():
     """F(1, 1) is one product, F(2, 1) at 0 and infinity two side by side: nothing is amplified."""
-    points = script("winograd_points")
+    points = script("evidence/winograd_points")
     np.testing.assert_allclose(points.amplification([], 1, 1), [1])
     np.testing.assert_allclose(points.amplification([0], 2, 1), [1, 1])
     has_infinity, finite = tile_points(5, 3)

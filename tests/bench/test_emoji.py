@@ -8,7 +8,7 @@ import pytest
 
 from alexnet_cy import AlexNet
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "emoji.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "learning" / "emoji.py"
 IMAGES, WEIGHTS = (os.environ.get(f"ALEXNET_CY_{name}") for name in ("EMOJI", "TRUNK"))
 
 pytestmark = [

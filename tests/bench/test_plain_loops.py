@@ -14,6 +14,7 @@ CASES = [
     (Conv("conv", 6, (3, 2), relu=False), (4, 9, 9), 6, 1),
     (LRN("norm"), (7, 3, 4), 3, 2),
     (LRN("norm", size=4, alpha=0.1, beta=0.6, k=2.0, divide_alpha_by_size=False), (7, 3, 4), 3, 2),
+    (LRN("norm", size=3, alpha=0.1, region="within_channel"), (2, 7, 4), 7, 2),
     (MaxPool("pool"), (3, 8, 7), 3, 1),
     (MaxPool("pool", (3, 2), (2, 1), ((1, 0), (0, 1))), (3, 8, 7), 3, 1),
     (AdaptiveAvgPool("avgpool"), (3, 13, 4), 3, 1),
@@ -68,7 +69,7 @@ def test_the_time_is_scaled_to_the_whole_layer(monkeypatch):
     clock = iter([0.0, 0.5, 1.0, 1.25, 2.0, 3.0])
     monkeypatch.setattr(plain_loops, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(plain_loops, "STEPS", 1)
-    layer, shape = CASES[7][:2]
+    layer, shape = CASES[8][:2]
     timing = time_loops(layer, *arrays(layer, shape), layer.output_shape(shape), repeats=3)
     assert timing.computed == pytest.approx(1 / 5)
     assert timing.scaled_up

@@ -21,6 +21,7 @@ if not FOLDER.exists():
 sys.path.append(str(FOLDER))
 
 import bench_peers  # noqa: E402
+import bench_training  # noqa: E402
 from peers.interface import NetworkFolder  # noqa: E402
 from peers.registry import Peer, find_peer  # noqa: E402
 from side_by_side import schedule  # noqa: E402
@@ -275,3 +276,40 @@ def test_ctrl_c_leaves_what_is_complete(monkeypatch, capsys):
     data = json.loads(capsys.readouterr().out)
     assert data["reference"] == "numpy"
     assert data["speeds"][0]["median_ms"] == 10.0
+
+
+def test_training_steps_are_in_the_tables_and_in_the_json(comparison, monkeypatch):
+    args = bench_peers.parse(None, ["--train", "32,128", "--threads", "1"])
+
+    def compare(variant, batch, threads, rounds, *, pythons):
+        assert (variant, threads, rounds, pythons) == ("caffe", 1, 5, {})
+        row = {
+            "contender": "alexnet_cy",
+            "step_ms": 10.0 * batch,
+            "image_ms": 10.0,
+            "images_per_s": 100.0,
+            "peak_mb": 900.0,
+        }
+        return [row], {"torch": "ended; is it installed?"}
+
+    monkeypatch.setattr(bench_training, "compare", compare)
+    bench_peers.compare_training(comparison, args)
+    stream = io.StringIO()
+    print_comparison(comparison, "slow", Console(file=stream, width=200, markup=False))
+    assert "a training step, 1 thread, batch 128" in stream.getvalue()
+    assert "1280.0 ms a step" in stream.getvalue()
+    assert "torch, training step, 1 thread, batch 32: ended" in stream.getvalue()
+    found = comparison.as_json("slow")["training"]
+    assert [(row["batch"], row["image_ms"]) for row in found] == [(32, 10.0), (128, 10.0)]
+
+
+@pytest.mark.slow
+def test_a_training_step_of_a_contender_that_is_there_and_of_one_that_is_not(importable, tmp_path):
+    missing = tmp_path / "python"
+    missing.write_text("#!/bin/sh\nexit 1\n")
+    missing.chmod(0o755)
+    pythons = {"torch": str(missing)}
+    rows, gaps = bench_training.compare("torchvision", 1, 1, 1, pythons=pythons)
+    assert [row["contender"] for row in rows] == ["alexnet_cy"]
+    assert 0 < rows[0]["first_loss"] < 100
+    assert "ended" in gaps["torch"]

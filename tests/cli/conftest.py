@@ -120,7 +120,7 @@ def empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 if sys.platform == "win32":  # the signals below are POSIX's
-    collect_ignore = ["test_processes.py", "test_streams.py"]
+    collect_ignore = ["program/test_processes.py", "program/test_streams.py"]
 
 
 @pytest.fixture

@@ -78,6 +78,25 @@ def test_bad_image_is_skipped(run: Run, weights_of: WeightsOf, photographs: Path
     assert run(*arguments).status == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("classify", "none.jpg"), "none.jpg: No such file or directory\n"),
+        (("classify", "a.jpg", "b.jpg", "c.jpg"), "a.jpg: No such file or directory; nor are the"),
+        (("features", "x.h5::brick", "-o", "x.npz"), "x.h5::brick: No such file or directory\n"),
+        (("lpips", "none.png", "b.png"), "none.png: No such file or directory; nor are the"),
+        (("explain", "none.jpg"), "'none.jpg': No such file or directory\n"),
+    ],
+)
+def test_nothing_is_fetched_for_images_that_are_not_there(
+    run: Run, empty_caches: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = run(*arguments)
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"alexnet-cy: error: {message}")
+    assert "fetching" not in outcome.err
+
+
 def test_nothing_but_bad_images(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"")
     outcome = run("classify", tmp_path / "bad.jpg", "--weights", weights_of())

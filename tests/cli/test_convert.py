@@ -113,7 +113,7 @@ def test_failures(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("x.*"))
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".onnx"])
 def test_a_part(run: Run, weights_of: WeightsOf, tmp_path: Path, suffix: str) -> None:
     original, part = weights_of("torchvision", seed=3), tmp_path / f"part{suffix}"
     assert run("convert", original, part, "--until", "features.11").status == 0
@@ -124,6 +124,33 @@ def test_a_part(run: Run, weights_of: WeightsOf, tmp_path: Path, suffix: str) ->
     assert set(tensors) == {name for name in weights if name.startswith("conv")}
     for name, tensor in tensors.items():
         np.testing.assert_array_equal(tensor.read(), weights[name])
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".caffemodel"])
+@pytest.mark.parametrize("until", ["norm1", "conv5", "pool5", "fc6", "fc7"])
+def test_a_part_computes_what_the_whole_does(
+    run: Run, weights_of: WeightsOf, tmp_path: Path, until: str, suffix: str
+) -> None:
+    original, part = weights_of("caffe", seed=3), tmp_path / f"part{suffix}"
+    assert run("convert", original, part, "--until", until).status == 0
+    whole, net = AlexNet.load(original), AlexNet.load(part)
+    assert [layer.name for layer in net.variant.layers if layer.name != "prob"][-1] == until
+    images = np.random.default_rng(0).uniform(-99, 99, (1, 3, 227, 227)).astype(np.float32)
+    found, expected = net.forward(images, [until]), whole.forward(images, [until])
+    np.testing.assert_array_equal(found[until], expected[until])
+
+
+def test_onnx_runtime_runs_a_part(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    original, part = weights_of("caffe", seed=3), tmp_path / "part.onnx"
+    images = np.random.default_rng(0).uniform(-99, 99, (1, 3, 227, 227)).astype(np.float32)
+    for until in ("norm1", "conv5", "fc6"):
+        assert run("convert", original, part, "--until", until, "--overwrite").status == 0
+        session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {"data": images})
+        expected = AlexNet.load(original).forward(images, [until])[until]
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= 3e-5 * np.abs(expected).max()
 
 
 def test_a_part_that_there_is_not(run: Run, weights_of: WeightsOf, tmp_path: Path) -> None:

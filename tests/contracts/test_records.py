@@ -3,6 +3,7 @@
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
+from inspect import signature
 
 import pytest
 
@@ -78,10 +79,22 @@ def test_copies():
 
 
 def test_arguments_are_checked_as_always():
-    with pytest.raises(TypeError, match="missing 1 required positional argument: 'size'"):
+    with pytest.raises(TypeError, match=r"Other\(\) missing required argument: 'size'"):
         Other()
     with pytest.raises(TypeError, match="unexpected keyword argument 'width'"):
         Other(3, width=4)
+    with pytest.raises(TypeError, match="multiple values for argument 'size'"):
+        Other(3, size=4)
+    with pytest.raises(TypeError, match="takes at most 2 arguments, 3 given"):
+        Other(3, 1, 1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'area'"):
+        Window(3, area=9)
+
+
+def test_its_signature_is_that_of_a_dataclass():
+    names = [(p.name, p.default) for p in signature(Model).parameters.values()]
+    assert [(p.name, p.default) for p in signature(Other).parameters.values()] == names
+    assert list(signature(Window).parameters) == ["size", "stride", "names"]
 
 
 def test_it_must_be_frozen_with_slots():

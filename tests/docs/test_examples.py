@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,8 +19,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.closeness import assert_same_bits
 
 import alexnet_cy
+from alexnet_cy import AlexNet
+from alexnet_cy.images import find_images
 
 pytestmark = pytest.mark.slow  # every test starts a process
 
@@ -58,6 +63,12 @@ SCRIPTS = {
 
 SERVER = "classify_server.py"
 
+# Engines that run a script's work in processes of their own, and what they need.
+ENGINES = {
+    "features_on_dask.py": ("distributed",),
+    "features_on_spark.py": ("pyspark", "pandas", "pyarrow"),
+}
+
 NEEDS = {"cross_validation.py": "sklearn", "torch_dataloader.py": "torch"}
 
 
@@ -77,9 +88,9 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_is_left_out(repository: Path) -> None:
     folder = repository / "examples"
-    assert {script.name for script in folder.glob("*.py")} == {*SCRIPTS, SERVER}
+    assert {script.name for script in folder.glob("*.py")} == {*SCRIPTS, SERVER, *ENGINES}
     page = (folder / "README.md").read_text(encoding="utf-8")
-    assert [name for name in (*SCRIPTS, SERVER) if f"({name})" not in page] == []
+    assert [name for name in (*SCRIPTS, SERVER, *ENGINES) if f"({name})" not in page] == []
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -105,6 +116,62 @@ def test_an_unreadable_photograph_is_skipped(repository: Path, run_python: RunPy
     assert finished.returncode == 0
     assert "broken.png" in finished.stderr
     assert [line.partition(",")[0] for line in finished.stdout.splitlines()] == ["photo", "0.png"]
+
+
+@pytest.fixture
+def seven_images(photos: None) -> list[str]:
+    """A folder "classes" with a bad image among seven, in the order of its features."""
+    Path("classes/a/broken.png").write_bytes(b"no image")
+    return [str(path) for path in find_images("classes")]
+
+
+def run_on(engine: str, repository: Path, run_python: RunPython, *arguments: str) -> str:
+    """Run the script of an engine, which may say what it likes on stderr; return its output."""
+    for name in ENGINES[engine]:
+        pytest.importorskip(name)
+    finished = run_python(str(repository / "examples" / engine), *arguments, "--layer", "pool5")
+    assert finished.returncode == 0, finished.stderr
+    printed: str = finished.stdout
+    return printed
+
+
+def test_dask_writes_each_row_once(
+    repository: Path, run_python: RunPython, seven_images: list[str]
+) -> None:
+    arguments = ("features_on_dask.py", repository, run_python, "classes", "-o", "out.npz")
+    printed = run_on(*arguments, "--shards", "3", "--workers", "2")
+    written = sorted(Path().glob("out-*"))
+    assert [path.name for path in written] == [f"out-{i}-of-3.npz" for i in (1, 2, 3)]
+    expected = AlexNet.random().features(
+        [path for path in seven_images if "broken" not in path], "pool5"
+    )
+    rows = np.concatenate([np.load(path)["pool5"] for path in written])
+    assert np.concatenate([np.load(path)["files"] for path in written]).tolist() == seven_images
+    broken = [i for i, path in enumerate(seven_images) if "broken" in path]
+    assert np.isnan(rows[broken]).all()
+    assert_same_bits(np.delete(rows, broken, axis=0), expected)
+    assert printed.count("broken.png: ") == 1
+
+    contents = [path.read_bytes() for path in written]
+    written[1].unlink()
+    run_on(*arguments, "--shards", "3", "--workers", "2")
+    assert [path.read_bytes() for path in written] == contents
+
+
+def test_spark_writes_each_row_once(
+    repository: Path, run_python: RunPython, seven_images: list[str]
+) -> None:
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    arguments = ("classes", "-o", "out.parquet", "--partitions", "2")
+    printed = run_on("features_on_spark.py", repository, run_python, *arguments)
+    assert "out.parquet: 7 images, 1 of them could not be read" in printed
+    table = importlib.import_module("pyarrow.parquet").read_table("out.parquet").to_pydict()
+    rows = dict(zip(table["path"], zip(table["error"], table["pool5"], strict=True), strict=True))
+    assert sorted(rows) == sorted(seven_images)
+    expected = AlexNet.random().features(seven_images[:1], "pool5")
+    assert_same_bits(np.array(rows[seven_images[0]][1], np.float32), expected.ravel())
+    assert [path for path, (error, _) in rows.items() if error] == ["classes/a/broken.png"]
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from alexnet_cy.engine.winograd import (
     output_matrix,
     tile_cuts,
 )
-from alexnet_cy.kernels._winograd import WinogradShape
+from alexnet_cy.kernels.convolution._winograd import WinogradShape
 
 TAPS = range(1, LARGEST_KERNEL + 1)
 TILES = [(m, r) for r in TAPS for m in range(1, largest_tile(r) + 1)]

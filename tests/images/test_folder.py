@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tree, monkeypatch):
 def test_every_extension_is_of_a_format_that_is_read():
     from PIL import Image
 
-    from alexnet_cy.images.files import FORMATS
+    from alexnet_cy.images.decoding.files import FORMATS
 
     Image.init()
     formats = {Image.EXTENSION[extension] for extension in EXTENSIONS}

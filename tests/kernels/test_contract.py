@@ -8,7 +8,9 @@ import pytest
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _conv, _linear, _lrn, _pool, _runtime, _softmax, _winograd
+from alexnet_cy.kernels import _linear, _lrn, _pool, _runtime, _softmax
+from alexnet_cy.kernels.convolution import _conv, _winograd
+from alexnet_cy.kernels.training import _lrn_gradients
 
 
 def zeros(*shape):
@@ -145,6 +147,17 @@ def test_an_empty_image_has_no_average(kernels):
 def test_normalisation(kernels, x, y, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         _lrn.LocalResponseNorm(kernels, x, y, 5, 1.0, 0.75, 1.0).run(1)
+
+
+def test_normalisation_within_channels(kernels):
+    x = zeros(2, 5, 5, 3)
+    with pytest.raises(ValueError, match="x, y: within a channel they cannot be the same array"):
+        _lrn.LocalResponseNorm(kernels, x, x, 5, 1.0, 0.75, 1.0, True)
+    with pytest.raises(ValueError, match=r"size: need an odd number of pixels .*, got 4"):
+        _lrn.LocalResponseNorm(kernels, x, zeros(2, 5, 5, 3), 4, 1.0, 0.75, 1.0, True)
+    for same in (x, zeros(2, 5, 5, 3)):
+        with pytest.raises(ValueError, match=r"^(x|dy), dx: "):
+            _lrn_gradients.NormWithinGradient(kernels, x, same, same, 5, 1.0, 0.75, 1.0, False)
 
 
 def test_flat_rows(kernels):

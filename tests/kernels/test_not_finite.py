@@ -58,6 +58,21 @@ def test_local_response_norm(value, size, beta):
 
 
 @pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("size", [1, 3, 9])
+@pytest.mark.parametrize("beta", [0.75, 0.6])
+def test_local_response_norm_within_channels(value, size, beta):
+    for channels in (1, 5, 8, 17):
+        x = normal(0, channels, channels, 4, 7)
+        x[range(channels), range(channels), 1, 2] = value  # image c has it in channel c
+        settings = {"beta": beta, "region": "within_channel"}
+        y = ops.local_response_norm(x, size, **settings, threads=1)
+        exact = definitions.local_response_norm(x, size, **settings)
+        assert_same_kinds(y, exact)
+        np.testing.assert_allclose(y, exact, rtol=1e-5, atol=0)
+        assert np.isnan(exact).any()
+
+
+@pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("channels", [1, 5, 8, 17])
 def test_adaptive_avg_pool(value, channels):
     x = normal(0, channels, channels, 5, 7)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.networks import narrow, random_weights
 
 from alexnet_cy import AlexNet
 from alexnet_cy.machine.replace_file import move_into_place, replace_file, resolve_output
@@ -25,6 +26,10 @@ MEAN = np.ones((3, 2, 2), np.float32)
 def write_text(path: Path) -> None:
     with replace_file(path) as temporary:
         Path(temporary).write_text("new")
+
+
+def small_network() -> AlexNet:
+    return AlexNet(narrow(), random_weights(narrow()))
 
 
 def mode_of(path: Path) -> int:
@@ -99,7 +104,7 @@ def test_what_is_no_file_stays(no_file: Path) -> None:
     kind = stat.S_IFMT(no_file.stat().st_mode)
     with pytest.raises(FileExistsError, match="no file may replace it"):
         write_text(no_file)
-    for save in (AlexNet.random("caffe", num_classes=2).save, lambda path: write_mean(path, MEAN)):
+    for save in (small_network().save, lambda path: write_mean(path, MEAN)):
         with pytest.raises(FileExistsError, match="no file may replace it"):
             save(no_file)
     assert stat.S_IFMT(no_file.stat().st_mode) == kind

@@ -15,7 +15,8 @@ from alexnet_cy import AlexNet
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
 from alexnet_cy.engine.runner import KEPT_PLANS
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _runtime, _winograd
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.kernels.convolution import _winograd
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.machine.threads import available_processors, default_threads
 

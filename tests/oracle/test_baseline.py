@@ -42,6 +42,7 @@ LAYERS = [
     (Conv("conv", 6, (3, 3), relu=False), (4, 9, 9)),
     (LRN("norm"), (7, 3, 4)),
     (LRN("norm", size=4, alpha=0.1, beta=0.6, k=2.0, divide_alpha_by_size=False), (7, 3, 4)),
+    (LRN("norm", size=3, alpha=0.1, region="within_channel"), (5, 7, 4)),
     (MaxPool("pool"), (3, 8, 7)),
     (MaxPool("pool", ceil_mode=False), (3, 8, 7)),
     (MaxPool("pool", (3, 2), (2, 1), ((1, 0), (0, 1))), (3, 8, 7)),

@@ -194,6 +194,7 @@ def small(request):
     return variant, weights, normal(50, 3, 3, 15, 15), np.array([1, 4, 0])
 
 
+@pytest.mark.slow
 def test_a_whole_pass(small):
     variant, weights, x, labels = small
     kept = np.random.default_rng(5).random((3, 9)) < 0.5
@@ -222,7 +223,7 @@ def test_the_loss_is_that_of_the_forward_pass(small):
 
 def test_a_whole_pass_agrees_with_torch(small):
     torch = pytest.importorskip("torch")
-    from support.torch_network import torch_gradients
+    from support.gradients.torch_network import torch_gradients
 
     variant, weights, x, labels = small
     loss, gradients = loss_and_gradients(variant, weights, x, labels)

@@ -79,6 +79,7 @@ def test_images_of_several_sizes(metric):
     assert [m.shape for m in maps] == [(40, 40), (50, 41), (40, 40)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(33, 33), (200, 90), (99, 140)])
 def test_tiles_give_the_bits_of_the_whole(trunk, monkeypatch, size):
     """Without Winograd, whose tiles are cut by the size of the image."""

@@ -160,3 +160,20 @@ def test_the_layers_of_a_network_in_order():
     values = net.forward(x, ["conv1", "conv2", "conv5"])
     near, far = (compare(rdm(values["conv1"]), rdm(values[other])) for other in ("conv2", "conv5"))
     assert near > far
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [1e300, 1e-9, 1e-200, 1e-310])
+def test_the_scale_of_dissimilarities_does_not_matter(method, scale):
+    """Squares overflow or vanish at the ends."""
+    a, b = pairs_of(0, 45, ties=False)
+    assert compare(a * scale, b, method) == pytest.approx(compare(a, b, method), rel=1e-6)
+    uneven = square(np.abs(a)) * scale
+    uneven[0, 1] *= 2
+    with pytest.raises(ValueError, match="need a symmetric matrix"):
+        compare(uneven, b, method)
+
+
+def test_equal_tiny_differences():
+    a = np.array([1, 1, 1 + 2.3e-16])
+    assert compare(a, a, "pearson") == pytest.approx(1)

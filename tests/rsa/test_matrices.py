@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alexnet_cy.rsa import nearest, rdm
+from alexnet_cy.rsa import cka, nearest, rdm
 
 METRICS = ["correlation", "cosine", "euclidean"]
 
@@ -118,3 +118,20 @@ def test_rdm_refuses(x, metric, error, message):
 def test_nearest_refuses(arguments, settings, error, message):
     with pytest.raises(error, match=message):
         nearest(*arguments, **settings)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200, 1e-310])
+def test_numbers_whose_products_are_none(scale):
+    x = np.random.default_rng(0).normal(size=(4, 6)) * scale
+    for call in (rdm, nearest, lambda x: cka(x, x)):
+        with pytest.raises(ValueError, match="overflow or vanish"):
+            call(x)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_ends_of_float32(metric):
+    x = np.random.default_rng(0).normal(size=(4, 6))
+    for scale in (1e37, 1e-37):
+        scaled = rdm((x * scale).astype(np.float32), metric)
+        expected = rdm(x, metric) * (scale if metric == "euclidean" else 1)
+        np.testing.assert_allclose(scaled, expected, rtol=1e-4, atol=1e-6 * expected.max())

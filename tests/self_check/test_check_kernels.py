@@ -66,6 +66,7 @@ def with_result(case: Case, result: Float32Array) -> Case:
     return Case(case.operation, case.kernels, case.name, compute, case.exact, case.bound)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_a_wrong_kernel_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

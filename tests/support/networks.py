@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import prod, sqrt
 
 import numpy as np
@@ -14,6 +15,10 @@ from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.network import Linear, Variant, get_variant
 
 Weights = dict[str, NDArray[np.float32]]
+
+
+# 20 MB; a hundred tests draw the weights of a few narrow networks.
+MOST_KEPT_PARAMETERS = 5_000_000
 
 
 def narrow(name: str = "caffe", width: int = 40, classes: int = 11) -> Variant:
@@ -29,12 +34,21 @@ def narrow(name: str = "caffe", width: int = 40, classes: int = 11) -> Variant:
 
 
 def random_weights(variant: Variant, seed: int = 0) -> Weights:
-    """Draw He-normal weights, and biases that are not zero."""
+    """Draw He-normal weights, and biases that are not zero; the arrays are read-only."""
+    draw = _drawn_once if variant.parameter_count < MOST_KEPT_PARAMETERS else _drawn
+    return dict(draw(variant, seed))
+
+
+def _drawn(variant: Variant, seed: int) -> Weights:
     weights = {}
     for number, (key, shape) in enumerate(variant.parameter_shapes().items()):
         scale = sqrt(2 / prod(shape[1:])) if key.endswith("weight") else 0.1
         weights[key] = normal(1000 * seed + number, *shape) * np.float32(scale)
+        weights[key].flags.writeable = False
     return weights
+
+
+_drawn_once = lru_cache(maxsize=16)(_drawn)
 
 
 def images(variant: Variant, count: int = 1, seed: int = 1) -> NDArray[np.float32]:

@@ -63,6 +63,9 @@ OPERATIONS: dict[str, Operation] = {
     "local_response_norm of another power": Operation(
         partial(ops.local_response_norm, size=4, alpha=1.0, beta=0.5, k=2.0), (19, 5, 3)
     ),
+    "local_response_norm within channels": Operation(
+        partial(ops.local_response_norm, size=3, alpha=1.0, region="within_channel"), (19, 9, 5)
+    ),
     "linear": Operation(partial(ops.linear, relu=True), (130,), ((1050, 130), (1050,))),
     "softmax": Operation(ops.softmax, (23,)),
     "relu": Operation(ops.relu, (3000,)),

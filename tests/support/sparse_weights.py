@@ -8,13 +8,14 @@ from pathlib import Path
 
 from alexnet_cy.network import get_variant
 from alexnet_cy.network.random_weights import random_tensors
+from alexnet_cy.weights.writing import VARIANT_KEY
 
 
 def write_sparse(path: Path, seed: int = 0) -> Path:
     """Write safetensors with random convolutions and a head of zeros; return the path."""
     variant = get_variant("torchvision")
     shapes = variant.parameter_shapes()
-    header: dict[str, object] = {"__metadata__": {"variant": variant.name}}
+    header: dict[str, object] = {"__metadata__": {VARIANT_KEY: variant.name}}
     ends = [0]
     for name, shape in shapes.items():
         ends.append(ends[-1] + 4 * prod(shape))

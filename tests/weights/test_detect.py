@@ -101,6 +101,11 @@ def test_a_safetensors_header_may_have_any_length(tmp_path, detected):
         (b'<?xml version="1.0"?>\n<net name="alexnet">', "OpenVINO"),
         (b"7767517\n15 15\nInput data 0 1 data\n", "ncnn"),
         (b"(dp0\nS'conv1'\np1\n", "protocol 0"),
+        (b'model_checkpoint_path: "model.ckpt-9"\n', "a part of a TensorFlow checkpoint"),
+        (
+            bytes(600) + bytes.fromhex("57 fb 80 8b 24 75 47 db"),
+            "a part of a TensorFlow checkpoint .*tf.train.load_checkpoint",
+        ),
         (b'{"architectures": ["AlexNet"]}', "the weights are in the file beside it"),
         (bytes.fromhex("08 01 10 03 18 80 02 20 80 02 2a 80 80 30"), "a mean image"),
         (bytes.fromhex("3a 08 08 01 08 03 08 80 02 2a 80 80 30"), "a mean image"),
@@ -113,6 +118,13 @@ def test_a_safetensors_header_may_have_any_length(tmp_path, detected):
 def test_what_is_no_weight_file_is_named(detected, head, message):
     with pytest.raises(WeightsError, match=message):
         detected(head)
+
+
+def test_the_numbers_of_a_checkpoint_are_known_by_their_name_alone(tmp_path):
+    path = tmp_path / "alexnet_v2.ckpt.data-00000-of-00001"
+    path.write_bytes(b"\x9c" * 600)
+    with pytest.raises(WeightsError, match="a part of a TensorFlow checkpoint"):
+        open_network(path)
 
 
 def test_the_message_lists_the_formats(detected):

@@ -210,7 +210,7 @@ HOSTILE = {
     "space before the header": file_bytes(b' {"a": 1}'),
     "text behind the header": file_bytes(b'{} {"a": 1}'),
     "UTF-16": file_bytes('{"a": 1}'.encode("utf-16")),
-    "a header of 1 MiB and a byte": file_bytes(b"{}".ljust((1 << 20) + 1)),
+    "a header of 4 MiB and a byte": file_bytes(b"{}".ljust((1 << 22) + 1)),
 }
 
 

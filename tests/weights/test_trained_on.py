@@ -8,7 +8,7 @@ import pytest
 from support.networks import narrow, random_weights
 
 from alexnet_cy import AlexNet
-from alexnet_cy.contracts.trained_on import TrainedOn
+from alexnet_cy.contracts.trained_on import MeanImage, TrainedOn
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.trained_on import metadata_of, trained_on
 
@@ -35,11 +35,29 @@ def test_metadata_give_back_what_they_were_made_of():
         ("mean", "[1, 2]", "three numbers"),
         ("mean", '[1, 2, "3"]', "three numbers"),
         ("mean", "[1, 2, NaN]", "three numbers"),
+        ("mean", '{"shape": [1, 1, 2], "float32": "AAAA"}', "3 bytes for the shape"),
+        ("mean", '{"shape": [1, 1, 1], "float32": "?"}', "no base 64"),
+        ("mean", '{"shape": [1, 1, 1], "float32": "AADAfw=="}', "holds NaN"),
+        ("mean", '{"shape": [0, 1, 1], "float32": ""}', "0 bytes for the shape"),
+        ("mean", '{"shape": [1, 1], "float32": ""}', "three numbers or a mean image"),
     ],
 )
 def test_metadata_that_make_no_sense_are_refused(key, text, message):
     with pytest.raises(WeightsError, match=rf"'f'.*{message}"):
         trained_on("f", {f"alexnet_cy.{key}": text}, 3)
+
+
+def test_a_mean_image_on_its_way_through_a_file(tmp_path):
+    image = np.random.default_rng(0).uniform(0, 255, (3, 256, 256)).astype(np.float32)
+    trained = TrainedOn(("a", "b"), "caffe", MeanImage.of(image))
+    assert trained_on("f", metadata_of(trained), 2) == trained
+    variant = narrow(classes=2)
+    net = AlexNet(variant, random_weights(variant), trained_on=trained)
+    net.save(tmp_path / "net.safetensors")
+    loaded = AlexNet.load(tmp_path / "net.safetensors")
+    assert loaded.trained_on == trained
+    np.testing.assert_array_equal(loaded.preparation(input_size=227).mean, image)
+    assert pickle.loads(pickle.dumps(loaded)).trained_on == trained
 
 
 def test_a_network_must_have_as_many_outputs_as_names():

@@ -20,6 +20,7 @@ void check_max_pool(const acy_kernels *kernels);
 void check_adaptive_avg_pool(const acy_kernels *kernels);
 void check_local_response_norm(const acy_kernels *kernels);
 void check_norm_and_pool(const acy_kernels *kernels);
+void check_norm_within_channel(const acy_kernels *kernels);
 void check_relu(const acy_kernels *kernels);
 void check_softmax(const acy_kernels *kernels);
 void check_unit_distance(const acy_kernels *kernels);

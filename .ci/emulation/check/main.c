@@ -21,6 +21,7 @@ static const struct {
     {"adaptive_avg_pool", check_adaptive_avg_pool},
     {"local_response_norm", check_local_response_norm},
     {"norm_and_pool", check_norm_and_pool},
+    {"norm_within_channel", check_norm_within_channel},
     {"relu", check_relu},
     {"softmax", check_softmax},
     {"unit_distance", check_unit_distance},

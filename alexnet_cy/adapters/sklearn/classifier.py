@@ -20,7 +20,7 @@ from alexnet_cy.training.head.logistic import balanced_weights, make_problem
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
 
 __all__ = ["AlexNetClassifier"]
 
@@ -53,6 +53,9 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
     coef_, intercept_ : ndarray of float32, shape (classes, features) and (classes,)
     C_ : float
     """
+
+    # What partial_fit keeps: features, labels, and the parameters that the features depend on.
+    _seen: tuple[Float32Array, NDArray[Any], dict[str, Any]] | None = None
 
     def __init__(
         self,
@@ -96,7 +99,9 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             As of `AlexNetFeatures.transform`; the labels or a parameter do not fit.
         """
         labels = _labels(y)
-        return self._learn(self._features().transform(X), labels, np.unique(labels))
+        self._learn(self._features().transform(X), labels, np.unique(labels))
+        self._seen = None
+        return self
 
     def partial_fit(
         self, X: Any, y: ArrayLike, classes: ArrayLike | None = None
@@ -104,14 +109,14 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         """Learn from more images, besides all those before.
 
         The features of all images so far are kept, 16 KB an image for fc7, and the result is that
-        of `fit` to all of them.
+        of `fit` to all of them. The images of `fit` itself are not kept: it begins anew.
 
         Parameters
         ----------
         X, y
             As for `fit`.
         classes : array_like, shape (classes,), optional
-            All labels that will ever come; needed in the first call.
+            All labels that will ever come; needed in the first call, and in the first after `fit`.
 
         Returns
         -------
@@ -121,17 +126,25 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         Raises
         ------
         ImageError, TypeError, ValueError, WeightsError
-            As of `fit`; a label is none of the classes.
+            As of `fit`; a label is none of the classes; or the features are others than before.
         """
-        if classes is None and not hasattr(self, "classes_"):
+        seen = self._seen
+        if classes is None and seen is None:
             raise ValueError("classes: needed in the first call of partial_fit")
         known = self.classes_ if classes is None else np.unique(np.asarray(classes))
+        made_of = {name: getattr(self, name) for name in ("weights", "layer", "variant", "preset")}
+        for name, before in ({} if seen is None else seen[2]).items():
+            if made_of[name] != before:
+                raise ValueError(
+                    f"{name}: was {before!r} for the images before, whose features are kept, and "
+                    f"is {made_of[name]!r}; use fit"
+                )
         labels, values = _labels(y), self._features().transform(X)
-        if hasattr(self, "_seen"):
-            values = np.concatenate([self._seen[0], values])
-            labels = np.concatenate([self._seen[1], labels])
+        if seen is not None:
+            values = np.concatenate([seen[0], values])
+            labels = np.concatenate([seen[1], labels])
         self._learn(values, labels, known)
-        self._seen: tuple[Float32Array, NDArray[Any]] = values, labels
+        self._seen = values, labels, made_of
         return self
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -181,6 +194,9 @@ class AlexNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
             raise ValueError(f"C: need a number above 0, got {self.C!r}")
         if len(labels) != len(values):
             raise ValueError(f"y: need a label for each of {len(values)} images, got {len(labels)}")
+        finite = np.isfinite(values).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"X: the features of image {int(finite.argmin())} are not finite")
         if len(classes) < 2:
             raise ValueError(f"y: need at least two classes, got {classes.tolist()}")
         unknown = np.setdiff1d(labels, classes)

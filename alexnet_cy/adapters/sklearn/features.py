@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
     from alexnet_cy.images.preparation import Preparation
-    from alexnet_cy.images.presets import Preset
+    from alexnet_cy.images.preset import Preset
     from alexnet_cy.model import AlexNet
 
 __all__ = ["AlexNetFeatures"]

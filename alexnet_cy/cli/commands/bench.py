@@ -8,15 +8,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alexnet_cy.bench.settings import DEFAULT_REPEATS, Settings, make_settings
+from alexnet_cy.bench.settings import (
+    DEFAULT_REPEATS,
+    DEFAULT_TRAINING_BATCH,
+    DEFAULT_TRAINING_REPEATS,
+    Settings,
+    make_settings,
+)
 from alexnet_cy.cli.failures import CommandError, UsageError
-from alexnet_cy.cli.options import Subparsers, add_variant_option, argument, whole_number
+from alexnet_cy.cli.network import described_network
+from alexnet_cy.cli.options import (
+    Subparsers,
+    add_described_options,
+    argument,
+    number_of_threads,
+    whole_number,
+)
 from alexnet_cy.cli.output import print_json, stdout_console
 from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs
 from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
 from alexnet_cy.machine.replace_file import replace_file
-from alexnet_cy.machine.threads import default_threads, resolve_threads
-from alexnet_cy.network import get_variant
+from alexnet_cy.machine.threads import default_threads
 
 if TYPE_CHECKING:
     from alexnet_cy.bench.results import Report
@@ -26,7 +38,9 @@ __all__ = ["add_parser", "run"]
 DESCRIPTION = """\
 Time every layer of a network of random weights: median and minimum, speed, the share of the
 machine's limit that this is, NumPy's time for the same layer and the speed-up. Ours and NumPy run
-in turn; the limits, multiply-adds and reading memory, are measured in the same run.
+in turn; the limits, multiply-adds and reading memory, are measured in the same run. With --train
+it is a training step, and a row for each layer's forward pass, its gradients by what it reads
+("data") and by its weights, and its update.
 """
 
 STANDARD_OUTPUT = "-"
@@ -38,17 +52,21 @@ def add_parser(subparsers: Subparsers) -> None:
         "bench", help="time every layer, beside NumPy", description=DESCRIPTION
     )
     parser.set_defaults(run=run)
-    add_variant_option(parser, "the network", default="caffe")
+    add_described_options(parser)
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="time a training step: forward, gradients and update of every layer",
+    )
     parser.add_argument(
         "--batch",
         type=_list_of(whole_number(1)),
-        default=(1,),
         metavar="N[,N]",
-        help="images in a batch (default: 1)",
+        help=f"images in a batch (default: 1, with --train {DEFAULT_TRAINING_BATCH})",
     )
     parser.add_argument(
         "--threads",
-        type=argument(_list_of(lambda text: resolve_threads(int(text)))),
+        type=argument(_list_of(number_of_threads)),
         metavar="N[,N]",
         help="threads; -1 is all processors (default: OMP_NUM_THREADS, or all that may be used)",
     )
@@ -66,9 +84,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--repeats",
         type=whole_number(1),
-        default=DEFAULT_REPEATS,
         metavar="N",
-        help=f"passes that count (default: {DEFAULT_REPEATS})",
+        help=f"passes that count (default: {DEFAULT_REPEATS}, with --train "
+        f"{DEFAULT_TRAINING_REPEATS} steps)",
     )
     parser.add_argument(
         "--no-baseline", dest="baseline", action="store_false", help="leave NumPy out"
@@ -107,15 +125,16 @@ def _settings(args: argparse.Namespace) -> Settings:
     try:
         _check_places(args)
         return make_settings(
-            get_variant(args.variant),
-            args.batch,
+            described_network(args),
+            args.batch or ((DEFAULT_TRAINING_BATCH,) if args.train else (1,)),
             args.threads or (default_threads(),),
             level=args.isa,
             algorithm=args.algorithm,
-            repeats=args.repeats,
+            repeats=args.repeats or (DEFAULT_TRAINING_REPEATS if args.train else DEFAULT_REPEATS),
             with_baseline=args.baseline,
             with_loops=args.loops,
             tuned=args.tune,
+            training=args.train,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -134,9 +153,10 @@ def _check_places(args: argparse.Namespace) -> None:
 def _measure(settings: Settings) -> Report:
     from alexnet_cy.bench.measure import count_steps, measure
     from alexnet_cy.bench.progress import progress_bar
+    from alexnet_cy.bench.training.measure import measure_training
 
     with progress_bar(count_steps(settings)) as report:
-        return measure(settings, report)
+        return (measure_training if settings.training else measure)(settings, report)
 
 
 def _write(report: Report, args: argparse.Namespace) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from alexnet_cy.cli.failures import CommandError
 from alexnet_cy.cli.images import (
     Failure,
     add_image_arguments,
     chosen_preparation,
     find_paths,
     report_skipped,
+    require_images,
 )
 from alexnet_cy.cli.network import load_network, summary_of
 from alexnet_cy.cli.options import (
@@ -63,14 +63,13 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     paths, failures, _ = find_paths(args)
-    if not paths:
-        raise CommandError("no images to classify")
+    require_images(paths, " to classify")
     net = load_network(args)
     preparation = chosen_preparation(args, net)
     threads = resolve_threads(args.threads)
     started = perf_counter()
     batches = net.iter_predictions(
-        paths, args.top, preset=preparation, threads=threads, on_error="skip"
+        paths, args.top, preset=preparation, threads=args.threads, on_error="skip"
     )
     answers = _answers(batches, failures)
     if args.json:

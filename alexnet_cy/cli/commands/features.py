@@ -16,6 +16,7 @@ from alexnet_cy.cli.images import (
     chosen_preparation,
     find_paths,
     report_skipped,
+    require_images,
 )
 from alexnet_cy.cli.network import load_network, random_network, summary_of
 from alexnet_cy.cli.options import (
@@ -35,7 +36,8 @@ from alexnet_cy.cli.progress import progress_bar
 from alexnet_cy.extraction.form import DType, Pool
 from alexnet_cy.extraction.formats.choose import Format, format_of
 from alexnet_cy.extraction.items import collect
-from alexnet_cy.extraction.unfinished import read_progress, unfinished_folder
+from alexnet_cy.extraction.journal import read_progress
+from alexnet_cy.extraction.unfinished import unfinished_folder
 from alexnet_cy.extraction.write import RANDOM_NOTE, resolve_layers, shard_name
 
 if TYPE_CHECKING:
@@ -128,8 +130,7 @@ def run(args: argparse.Namespace) -> int:
     output = shard_name(args.output, args.shard)
     kind = _check_arguments(args, layers)
     paths, failures, left_out = find_paths(args)
-    if not paths:
-        raise CommandError("no images: nothing is written")
+    require_images(paths, ": nothing is written")
     if not kind.is_folder:
         _allow_files(args, kind.files(output), output, paths)
     net = load_network(args) if args.random is None else random_network(args)

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from alexnet_cy.cli.checkpoints import add_resume_options, refuse_kept_training
 from alexnet_cy.cli.commands.evaluate import add_confusion_option
 from alexnet_cy.cli.evaluations import evaluation_entries, print_evaluation
 from alexnet_cy.cli.failures import UsageError, note, warn
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from alexnet_cy.training import FineTuned
 
 __all__ = ["add_parser", "run"]
+
+WITH_LOOP = "with --trainable fc or all: "
 
 DESCRIPTION = """\
 Learn the classes of a folder, which has a folder of images for each, and write the network: a new
@@ -59,7 +62,14 @@ def add_parser(subparsers: Subparsers) -> None:
         help="what learns: the last layer, all fully connected ones, or every layer "
         "(default: head)",
     )
-    add_loop_options(parser, "with --trainable fc or all: ", "20", "0.001", "32")
+    add_loop_options(parser, WITH_LOOP, "20", "0.001", "32")
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help=f"{WITH_LOOP}save there after every epoch, and when Ctrl-C ends it",
+    )
+    add_resume_options(parser, "--checkpoints", WITH_LOOP)
     parser.add_argument(
         "--views",
         type=whole_number(1),
@@ -70,11 +80,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--no-flip", action="store_true", help="no mirror images among the views: for letters"
     )
-    parser.add_argument(
-        "--class-weight",
-        choices=("balanced",),
-        help="count all classes the same, however many images they have",
-    )
+    add_class_weight_option(parser)
     parser.add_argument(
         "--c",
         type=argument(_above_zero),
@@ -113,10 +119,19 @@ def add_split_options(parser: argparse.ArgumentParser) -> None:
         type=whole_number(0),
         default=0,
         metavar="N",
-        help="of the split and of the views (default: 0)",
+        help="of the split, and of all that is drawn in training (default: 0)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="end at the first image that cannot be read"
+    )
+
+
+def add_class_weight_option(parser: argparse.ArgumentParser) -> None:
+    """Add --class-weight."""
+    parser.add_argument(
+        "--class-weight",
+        choices=("balanced",),
+        help="count all classes the same, however many images they have",
     )
 
 
@@ -149,6 +164,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--output: need a name that ends in .safetensors, got {args.output}")
     outputs = [path for path in (args.output, args.confusion, args.curves) if path is not None]
     allow_outputs(outputs, weights_read(args.weights), overwrite=args.overwrite)
+    _check_loop_options(args)
+    if args.curves is not None:
+        _check_picture(args.curves)
     net = load_network(args)
     started = perf_counter()
     with parts_bar() as advance:
@@ -171,6 +189,9 @@ def run(args: argparse.Namespace) -> int:
             lr=args.lr,
             batch_size=args.batch,
             on_step=step_of(advance),
+            checkpoints=args.checkpoints,
+            resume=args.resume,
+            time_limit_s=args.time_limit,
         )
     seconds = perf_counter() - started
     failures = report_images(result, args)
@@ -184,6 +205,28 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_result(args.output, result, seconds)
     return 1 if failures else 0
+
+
+def _check_loop_options(args: argparse.Namespace) -> None:
+    """Refuse options that would do nothing, and a folder that holds another training."""
+    if args.trainable == "head":
+        for name in ("epochs", "lr", "batch", "checkpoints", "resume", "time_limit"):
+            if getattr(args, name) not in (None, False):
+                raise UsageError(f"--{name.replace('_', '-')}: only with --trainable fc or all")
+    if args.checkpoints is not None:
+        refuse_kept_training(args.checkpoints, resume=args.resume)
+    elif args.resume:
+        raise UsageError("--resume: needs --checkpoints FOLDER, where the training was saved")
+
+
+def _check_picture(path: Path) -> None:
+    """Refuse a picture that cannot be drawn, before anything is learnt."""
+    from alexnet_cy.bench.plot import check_format
+
+    try:
+        check_format(path)
+    except ValueError as error:
+        raise UsageError(f"--curves: {error}") from error
 
 
 def report_images(result: FineTuned[AlexNet], args: argparse.Namespace) -> list[Failure]:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from alexnet_cy.cli.failures import CommandError, UsageError, warn
-from alexnet_cy.cli.images import Failure, expand_folders
+from alexnet_cy.cli.failures import UsageError, warn
+from alexnet_cy.cli.images import Failure, expand_folders, require_images
 from alexnet_cy.cli.network import fetch_published
 from alexnet_cy.cli.options import Subparsers, add_json_option, add_threads_option
 from alexnet_cy.cli.output import print_json, printable, stdout_console
@@ -129,8 +129,7 @@ def _check_arguments(args: argparse.Namespace) -> None:
 def _inputs(args: argparse.Namespace) -> tuple[list[str], list[Failure]]:
     """Return every image that is read."""
     paths, failures, _ = expand_folders(args.images)
-    if not paths:
-        raise CommandError("no images to compare")
+    require_images(paths, " to compare")
     return paths, failures
 
 

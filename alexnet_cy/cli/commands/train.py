@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from time import perf_counter
 
+from alexnet_cy.cli.checkpoints import add_resume_options, refuse_kept_training
 from alexnet_cy.cli.commands.finetune import (
+    add_class_weight_option,
     add_loop_options,
     add_split_options,
     report_images,
     result_entries,
 )
 from alexnet_cy.cli.evaluations import print_evaluation
-from alexnet_cy.cli.failures import CommandError, note
+from alexnet_cy.cli.failures import note
 from alexnet_cy.cli.options import (
     Subparsers,
     add_image_options,
     add_json_option,
     add_threads_option,
     add_variant_option,
-    argument,
     whole_number,
 )
 from alexnet_cy.cli.output import print_json, printable, stdout_console
@@ -37,11 +37,10 @@ logs. Ctrl-C finishes the step and saves; --resume goes on with the same bits. F
 photographs finetune is better, and takes a thousandth of the time.
 """
 
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command to the command line."""
+    from alexnet_cy.training.data.augment import CROPS
     from alexnet_cy.training.loop.initial import INITIALISATIONS
     from alexnet_cy.training.loop.recipes import RECIPES
 
@@ -61,22 +60,35 @@ def add_parser(subparsers: Subparsers) -> None:
     of_recipe = "the recipe's"
     add_loop_options(parser, "", of_recipe, of_recipe, of_recipe)
     parser.add_argument(
+        "--warmup",
+        type=whole_number(0),
+        metavar="N",
+        help="steps in which the rate grows to its value (default: the recipe's)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=whole_number(1),
+        metavar="N",
+        help="end when the validation loss has not fallen below its best for N epochs",
+    )
+    add_class_weight_option(parser)
+    parser.add_argument(
         "--batch-block",
         type=whole_number(1),
         metavar="N",
         help="images whose activations are held at once, for less memory; the bits are the same",
     )
     parser.add_argument(
+        "--crop",
+        choices=CROPS,
+        help="what the network sees of an image: anything of its input's size, a part of random "
+        "size and shape resized to that, or the middle (default: the recipe's)",
+    )
+    parser.add_argument(
         "--no-flip", action="store_true", help="no mirror images: for letters, digits"
     )
     add_split_options(parser)
-    parser.add_argument("--resume", action="store_true", help="go on from the state in --output")
-    parser.add_argument(
-        "--time-limit",
-        type=argument(_seconds),
-        metavar="TIME",
-        help="save and end after so long: 90s, 30m, 2h, 1d",
-    )
+    add_resume_options(parser, "--output")
     add_image_options(parser)
     add_threads_option(parser)
     add_json_option(parser)
@@ -88,17 +100,19 @@ def run(args: argparse.Namespace) -> int:
 
     from alexnet_cy.cli.images import mean_option
     from alexnet_cy.training.loop.recipes import get_recipe
+    from alexnet_cy.training.loop.schedules import EarlyStopping
 
-    if (args.output / "last.state.safetensors").exists() and not args.resume:
-        raise CommandError(
-            f"{printable(args.output)}: holds a training; --resume goes on with it, another "
-            "folder takes a new one"
-        )
+    refuse_kept_training(args.output, resume=args.resume)
     recipe = get_recipe(args.recipe).changed(
-        lr=args.lr, epochs=args.epochs, batch_size=args.batch, init=args.init
+        lr=args.lr,
+        epochs=args.epochs,
+        batch_size=args.batch,
+        warmup=args.warmup,
+        init=args.init,
     )
-    if args.no_flip:
-        recipe = recipe.changed(augment=replace(recipe.augment, flip=False))
+    if args.no_flip or args.crop is not None:
+        flip, crop = not args.no_flip, args.crop or recipe.augment.crop
+        recipe = recipe.changed(augment=replace(recipe.augment, flip=flip, crop=crop))
     for name, value in recipe.settings().items():
         note(f"{name}: {value}")
     started = perf_counter()
@@ -108,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             variant=args.variant,
             recipe=recipe,
+            class_weight=args.class_weight,
+            early_stopping=None if args.patience is None else EarlyStopping(args.patience),
             val=args.val,
             val_folder=args.val_folder,
             group_by=args.group_by,
@@ -137,10 +153,3 @@ def run(args: argparse.Namespace) -> int:
             soft_wrap=True,
         )
     return 1 if failures else 0
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    if match is None:
-        raise ValueError(f"need a time such as 90s, 30m, 2h or 1d, got {text!r}")
-    return float(match.group(1)) * UNITS[match.group(2) or "s"]

@@ -13,10 +13,10 @@ from alexnet_cy.engine.packed.conv_packing import pack_conv
 from alexnet_cy.engine.packed.layer_weights import LayerWeights
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_of
 from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream, convolve_streamed
-from alexnet_cy.kernels import _conv, _winograd
 from alexnet_cy.kernels._bound import Bound, BoundLate
-from alexnet_cy.kernels._conv import PackedConv
-from alexnet_cy.kernels._winograd import PackedWinograd
+from alexnet_cy.kernels.convolution import _conv, _winograd
+from alexnet_cy.kernels.convolution._conv import PackedConv
+from alexnet_cy.kernels.convolution._winograd import PackedWinograd
 from alexnet_cy.network import Conv
 
 __all__ = ["ConvLayer"]

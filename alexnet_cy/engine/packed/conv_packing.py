@@ -7,7 +7,7 @@ from math import prod
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.engine.packed.rows import for_each_row_block
-from alexnet_cy.kernels._conv import PackedConv
+from alexnet_cy.kernels.convolution._conv import PackedConv
 
 __all__ = ["PART_FLOATS", "pack_array", "pack_conv"]
 

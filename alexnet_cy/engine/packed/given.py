@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from alexnet_cy.contracts.arrays import Float32Array, as_array, first_nonfinite
 from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
 from alexnet_cy.engine.arrays import as_float32
-from alexnet_cy.network import Variant
-from alexnet_cy.network.matching import compare_shapes, describe
+from alexnet_cy.network import VARIANTS, Variant
+from alexnet_cy.network.matching import compare_shapes, describe, fit_classes
 
 __all__ = ["given_tensors"]
 
@@ -61,7 +61,10 @@ def given_tensors(
             shapes[name] = tensors[name].shape
     mismatches = compare_shapes(wanted, shapes)
     if mismatches:
-        raise ValueError(f"weights do not fit variant {variant.name!r}: {describe(mismatches)}")
+        raise ValueError(
+            f"weights do not fit variant {variant.name!r}: {describe(mismatches)}"
+            f"{_advice(variant, shapes)}"
+        )
     if not allow_nonfinite:
         for name in wanted:
             if not isinstance(weights[name], TensorRef):
@@ -71,6 +74,21 @@ def given_tensors(
 
 def _shape(value: ArrayLike | TensorRef, name: str) -> tuple[int, ...]:
     return value.shape if isinstance(value, TensorRef) else as_array(value, name).shape
+
+
+def _advice(variant: Variant, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Say what else to call, where these weights are those of a network that could be had."""
+    resized = fit_classes(variant, shapes)
+    if resized is not variant and not compare_shapes(resized.parameter_shapes(), shapes):
+        known = f"VARIANTS[{variant.name!r}]" if variant.name in VARIANTS else "the variant"
+        n_classes = resized.num_classes
+        return f"\nThey have {n_classes} classes: pass {known}.with_num_classes({n_classes})."
+    if shapes and not shapes.keys() & variant.parameter_shapes().keys():
+        return (
+            "\nAlexNet.load(path) reads a file of these, and understands the names of other "
+            "frameworks, and files of the convolutions alone."
+        )
+    return ""
 
 
 def _check_finite(name: str, array: Float32Array) -> None:

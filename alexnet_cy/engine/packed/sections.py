@@ -12,9 +12,9 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.engine.packed.packed_weights import PackedWeights
 from alexnet_cy.engine.packed.winograd_packing import winograd_shape
 from alexnet_cy.engine.winograd import block_taps
-from alexnet_cy.kernels._conv import PackedConv
 from alexnet_cy.kernels._linear import PackedLinear
-from alexnet_cy.kernels._winograd import PackedWinograd
+from alexnet_cy.kernels.convolution._conv import PackedConv
+from alexnet_cy.kernels.convolution._winograd import PackedWinograd
 from alexnet_cy.network import Conv, Linear
 
 __all__ = ["PackedElsewhere", "adopt_sections", "sections_of"]

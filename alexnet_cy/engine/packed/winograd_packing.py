@@ -18,8 +18,8 @@ from alexnet_cy.engine.winograd import (
     output_coefficients,
     tile_points,
 )
-from alexnet_cy.kernels._conv import PackedConv
-from alexnet_cy.kernels._winograd import PackedWinograd, WinogradShape
+from alexnet_cy.kernels.convolution._conv import PackedConv
+from alexnet_cy.kernels.convolution._winograd import PackedWinograd, WinogradShape
 from alexnet_cy.network.windows import Pair
 
 __all__ = ["blocked_weight", "pack_winograd", "winograd_of", "winograd_shape"]

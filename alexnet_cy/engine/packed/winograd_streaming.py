@@ -14,7 +14,7 @@ from alexnet_cy.engine.packed.conv_packing import PART_FLOATS
 from alexnet_cy.engine.packed.rows import for_each_row_block
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, winograd_shape
 from alexnet_cy.kernels import _runtime
-from alexnet_cy.kernels._winograd_streaming import MOST_TILES, StreamedWinograd
+from alexnet_cy.kernels.convolution._winograd_streaming import MOST_TILES, StreamedWinograd
 from alexnet_cy.network.windows import Pair
 
 __all__ = ["Tiling", "can_stream", "convolve_streamed", "filters_at_a_time"]

@@ -102,8 +102,8 @@ def make_plan(
     trunk: list[Step] = []
     for i, shape in enumerate(shapes[:n_trunk]):
         source = activation
-        if not isinstance(shape.layer, LRN):
-            reader = next((s.layer for s in shapes[i + 1 :] if not isinstance(s.layer, LRN)), None)
+        if not _is_in_place(shape.layer):
+            reader = next((s.layer for s in shapes[i + 1 :] if not _is_in_place(s.layer)), None)
             activation = Activation(
                 shape.layer.name,
                 _hwc(shape.output_shape),
@@ -188,7 +188,9 @@ def _norm_to_join(step: Step, before: Sequence[Step]) -> LRN | None:
     if not (isinstance(step.layer, MaxPool) and before):
         return None
     layer = before[-1].layer
-    return layer if isinstance(layer, LRN) and not before[-1].features else None
+    if not isinstance(layer, LRN) or layer.within_channel or before[-1].features:
+        return None
+    return layer
 
 
 def _algorithm_of(
@@ -205,11 +207,18 @@ def _algorithm_of(
         problem = _problem(shape, layer, reads_images=reads_images)
         measured = tuned.get(layer.name)
         return choose_algorithm(problem, requested, exact=exact, level=level, tuned=measured)
+    if isinstance(layer, LRN) and layer.within_channel:
+        return "within channel"
     return _ALGORITHMS[type(layer)]
 
 
 def _problem(shape: LayerShapes, layer: Conv, *, reads_images: bool) -> ConvProblem:
     return ConvProblem.of(layer, shape.input_shape, shape.output_shape, reads_images=reads_images)
+
+
+def _is_in_place(layer: Layer) -> bool:
+    """Tell whether a layer writes over what it reads: a norm whose window is one pixel's."""
+    return isinstance(layer, LRN) and not layer.within_channel
 
 
 def _padding_for(reader: Layer | None) -> tuple[tuple[int, int], tuple[int, int]]:

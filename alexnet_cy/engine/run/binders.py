@@ -62,7 +62,7 @@ def _bind_conv(
 
 def _bind_norm(layer: LRN, _: Step, packed: PackedWeights, source: Buffer, target: Buffer) -> Bound:
     x, y = source.inside, target.inside
-    return _lrn.LocalResponseNorm(packed.kernels, x, y, *_norm_of(layer))
+    return _lrn.LocalResponseNorm(packed.kernels, x, y, *_norm_of(layer), layer.within_channel)
 
 
 def _bind_max_pool(

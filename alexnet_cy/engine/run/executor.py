@@ -17,6 +17,7 @@ from alexnet_cy.engine.run.workspace import BoundSteps, Workspace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import run_all
 from alexnet_cy.kernels._runtime import involuntary_switches
+from alexnet_cy.machine.threads import threads_now
 
 __all__ = ["Executor", "Take"]
 
@@ -54,14 +55,15 @@ class Executor:
         self._pace = Pace()
 
     def run(
-        self, images: Float32Array | PixelBatch, threads: int, clock: Clock | None = None
+        self, images: Float32Array | PixelBatch, threads: int | None, clock: Clock | None = None
     ) -> dict[str, Float32Array]:
         """Run the pass over a batch of any size.
 
         Parameters
         ----------
         images : ndarray of float32, shape (N, C, H, W), C-contiguous, or PixelBatch
-        threads : int
+        threads : int or None
+            None: as many as `machine.threads.threads_now` says.
         clock : callable, optional
             Called after every step of every block with its name and its seconds; the first step's
             have the layout of the images in them.
@@ -71,35 +73,39 @@ class Executor:
         dict of str to ndarray
             For every feature of the plan, (N, C, H, W) or (N, F).
         """
-        n_images = images.shape[0]
+        n_images, n_threads = images.shape[0], threads_now(threads)
         results = {name: np.empty((n_images, *shape), np.float32) for name, shape in self._outputs}
 
         def copy(feature: str, values: Float32Array, part: slice) -> None:
             if values.ndim == 4:
-                _layout.NhwcToNchw(values, results[feature][part]).run(threads)
+                _layout.NhwcToNchw(values, results[feature][part]).run(n_threads)
             else:
                 results[feature][part] = values
 
-        self.visit(images, threads, copy, clock)
+        self._visit(images, n_threads, copy, clock)
         return results
 
     def visit(
         self,
         images: Float32Array | PixelBatch,
-        threads: int,
+        threads: int | None,
         take: Take,
-        clock: Clock | None = None,
     ) -> None:
         """Run the pass, and show every feature where it lies before its memory is used again.
 
         Parameters
         ----------
-        images, threads, clock
+        images, threads
             As for `run`.
         take : callable
             See `Take`; up to `Plan.trunk_block` images at a time come out of the trunk, up to
             `Plan.head_block` out of the fully connected layers.
         """
+        self._visit(images, threads_now(threads), take, None)
+
+    def _visit(
+        self, images: Float32Array | PixelBatch, threads: int, take: Take, clock: Clock | None
+    ) -> None:
         plan, n_images = self.plan, images.shape[0]
         switches, began = involuntary_switches(), perf_counter()
         workspace = self._take_workspace(min(plan.trunk_block, n_images))

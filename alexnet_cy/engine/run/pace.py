@@ -1,38 +1,31 @@
-"""Whether passes are held up: the system then lets OpenMP's threads wait briefly."""
+"""Whether passes are held up by other programs."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
-from alexnet_cy.kernels._runtime import note_pass, waits_briefly
+from alexnet_cy.kernels._runtime import note_pass
 
 __all__ = ["Pace"]
 
 # A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
 SLOW = 1.5
-# While threads wait briefly every pass pays for sleeping and waking: on a quiet machine, one image
-# whose fully connected layers have 35 % of inputs took 4.9 ms for 3.2, 1.54 times. If that counted
-# as held up, it would never end.
-SLOW_WHILE_BRIEF = 1.65
+# Where all passes are slow, the fastest is no measure. A thread that spins on a processor that two
+# want loses it 125 times a second, at every other tick of Linux's 250; on a quiet machine a pass
+# loses it 30 times. Of a short pass a few are no sign.
+SWITCHES_PER_S = 100
+FEW_SWITCHES = 4
 
 
 class Pace:
-    """The fastest pass of every kind, as the measure of the others.
+    """The fastest pass of every kind, as the measure of the others."""
 
-    Parameters
-    ----------
-    long : bool
-        Whether passes take tens of milliseconds. On a quiet machine too they lose a processor
-        about once in 10 ms, which then means nothing unless the pass was slow.
-    """
-
-    def __init__(self, *, long: bool = False) -> None:
-        self._long = long
+    def __init__(self) -> None:
         self._fastest_s: dict[Hashable, float] = {}
 
     def note(self, kind: Hashable, threads: int, seconds: float, switches: int) -> None:
-        """Let OpenMP's threads wait briefly for one another while the machine is busy.
+        """Take note of a pass, and of whether the machine is busy: `machine.left_processors`.
 
         Parameters
         ----------
@@ -48,6 +41,5 @@ class Pace:
         fastest = self._fastest_s.setdefault(kind, seconds)
         if seconds < fastest:
             self._fastest_s[kind] = seconds
-        limit = SLOW_WHILE_BRIEF if waits_briefly() else SLOW
-        slow = seconds > limit * fastest
-        note_pass(threads, switches if slow or not self._long else 0, slow)
+        slow = switches > 0 and seconds > SLOW * fastest
+        note_pass(threads, slow or switches >= max(FEW_SWITCHES, SWITCHES_PER_S * seconds))

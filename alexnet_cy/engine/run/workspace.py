@@ -152,6 +152,11 @@ class Head:
     packed : PackedWeights
     n_images, features : int
         The shape of what goes in: a row in (C, H, W) order for every image.
+
+    Attributes
+    ----------
+    nbytes : int
+        Bytes of its activations.
     """
 
     def __init__(self, plan: Plan, packed: PackedWeights, n_images: int, features: int) -> None:
@@ -165,11 +170,7 @@ class Head:
             steps.append(BoundStep(step, (kernel,), y))
             vectors = y
         self.steps = BoundSteps(steps)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its activations."""
-        return self._vectors.nbytes + sum(step.last.result.nbytes for step in self.steps.single)
+        self.nbytes = self._vectors.nbytes + sum(step.result.nbytes for step in steps)
 
     def take(self, trunk: Trunk, first: int, threads: int) -> None:
         """Flatten what a trunk of this workspace has made of the images from `first` on."""

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from alexnet_cy.extraction.formats.finished import Finished, metadata_text
-from alexnet_cy.extraction.unfinished import JOURNAL, MANIFEST, write_whole
+from alexnet_cy.extraction.journal import JOURNAL
+from alexnet_cy.extraction.unfinished import MANIFEST, write_whole
 
 __all__ = ["FILE_NAMES", "METADATA_FILE", "check_names", "complete", "read_metadata"]
 

@@ -36,6 +36,6 @@ def write(finished: Finished, path: str) -> None:
 
 def read_metadata(path: str) -> dict[str, Any]:
     """Read the metadata alone."""
-    with np.load(path) as archive:
+    with open(path, "rb") as stream, np.load(stream) as archive:
         metadata: dict[str, Any] = json.loads(archive[METADATA_KEY].item())
         return metadata

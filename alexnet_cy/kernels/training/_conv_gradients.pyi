@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.kernels._conv import PackedConv
+from alexnet_cy.kernels.convolution._conv import PackedConv
 
 class ConvWeightGradient(Bound):
     def __new__(

@@ -19,6 +19,20 @@ class NormGradient(RowByRow):
         relu: bool,
     ) -> Self: ...
 
+class NormWithinGradient(Bound):
+    def __new__(
+        cls,
+        kernels: object,
+        x: NDArray[np.float32],
+        dy: NDArray[np.float32],
+        dx: NDArray[np.float32],
+        size: int,
+        alpha: float,
+        beta: float,
+        k: float,
+        relu: bool,
+    ) -> Self: ...
+
 class NormAndPoolWinners(Bound):
     def __new__(
         cls,

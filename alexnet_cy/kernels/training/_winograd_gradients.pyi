@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self
 
 from alexnet_cy.kernels._bound import Bound
-from alexnet_cy.kernels._winograd import WinogradShape
+from alexnet_cy.kernels.convolution._winograd import WinogradShape
 
 def transformed_floats(shape: WinogradShape) -> int: ...
 

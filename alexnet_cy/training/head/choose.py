@@ -15,7 +15,7 @@ from alexnet_cy.training.head.logistic import Layer, LogisticProblem
 __all__ = ["CANDIDATES", "FittedHead", "fit_head"]
 
 CANDIDATES = (10.0, 100.0, 1000.0)
-"""Values of C that are tried. On the emoji of benchmarks/emoji.py 1 learns too little."""
+"""Values of C that are tried. On the emoji of benchmarks/learning/emoji.py 1 learns too little."""
 
 
 @record(frozen=True, slots=True)

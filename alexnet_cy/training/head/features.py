@@ -87,15 +87,15 @@ def augmented_features(
     values: list[Float32Array] = []
     indices: list[int] = []
     skipped: list[SkippedImage] = []
-    height, width = preparation.preset.crop_size
-    squares = squares_preparation(preparation)
+    squares = squares_preparation(preparation, augment)
     for batch in read_batches(paths, squares, threads=threads, on_error="skip"):
         skipped += batch.skipped
-        pixels = np.asarray(batch.x.values)  # type: ignore[union-attr]  # the mean is 3 numbers
-        rows = np.empty((len(pixels), height, width, 3), np.uint8)
+        pixels = np.asarray(batch.x.values)  # type: ignore[union-attr]  # squares are pixels
+        rows = preparation.empty_rows(len(pixels))
         for view in range(views):
             for i, index in enumerate(batch.indices):
-                augment.view(pixels[i], rows[i], seed, view, index)
+                cut = augment.cut(pixels[i], preparation.preset.crop_size, seed, view, index)
+                preparation.fill_row(cut, rows[i])
             x = preparation.network_input(rows)
             found = net.forward(x, [layer], threads=threads)[layer]
             values.append(found.reshape(len(pixels), -1))

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 
+import numpy as np
+
+from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.errors import WeightsError
 
 __all__ = ["TrainingProgress"]
@@ -59,7 +62,34 @@ class TrainingProgress:
             raise WeightsError(f"{path!r}: is no state of a training: {error}") from error
         if not isinstance(values, Mapping) or set(values) != {one.name for one in fields(cls)}:
             raise WeightsError(f"{path!r}: is no state of a training of this version")
-        return cls(**values)
+        progress = cls(**values)
+        try:
+            progress._check()
+        except (TypeError, ValueError, AttributeError) as error:
+            raise WeightsError(f"{path!r}: is damaged: {error}") from error
+        return progress
+
+    def _check(self) -> None:
+        """Raise TypeError or ValueError if this is not how far a training can be."""
+        for name in ("epoch", "step", "total_steps", "correct", "seen"):
+            as_count(getattr(self, name), name, minimum=0)
+        as_count(self.best_epoch, "best_epoch", minimum=-1)
+        losses = {"loss_sum": [self.loss_sum], "recent_losses": self.recent_losses}
+        for name, numbers in {**losses, **self.history}.items():
+            if (
+                not isinstance(numbers, list)
+                or not np.isfinite([as_real(number, name) for number in numbers]).all()
+            ):
+                raise ValueError(f"{name}: need finite numbers")
+        if any(len(values) != self.epoch for values in self.history.values()):
+            raise ValueError(f"history: need a number for each of {self.epoch} epochs")
+        if (
+            not isinstance(self.settings, str)
+            or (self.step == 0 and self.seen > 0)
+            or self.best_epoch >= max(1, self.epoch)
+            or self.correct > self.seen
+        ):
+            raise ValueError("its numbers do not fit together")
 
     def begin_epoch(self) -> None:
         """Go to the next epoch."""

@@ -54,6 +54,7 @@ class Recipe:
         lr: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
+        warmup: int | None = None,
         init: str | None = None,
         augment: Augment | None = None,
     ) -> Recipe:
@@ -79,6 +80,7 @@ class Recipe:
             schedule=schedule,
             epochs=count,
             batch_size=self.batch_size if batch_size is None else as_count(batch_size, "batch"),
+            warmup=self.warmup if warmup is None else as_count(warmup, "warmup", minimum=0),
             init=self.init if init is None else init,
             augment=self.augment if augment is None else augment,
         )
@@ -99,7 +101,7 @@ class Recipe:
             "rates of layers": dict(self.sgd.lr_mult) or "all the same",
             "init": self.init,
             "dropout": self.dropout,
-            "crop": self.augment.crop,
+            "crop": self.augment.describe_crop(),
             "flip": self.augment.flip,
             "colour": self.augment.pca_color,
         }
@@ -154,7 +156,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 warmup=0,
                 init="torch",
                 dropout=0.5,
-                augment=Augment(),
+                augment=Augment(crop="resized"),
             ),
             Recipe(
                 name="finetune",

@@ -7,12 +7,14 @@ import io
 import json
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.training.loop.progress import TrainingProgress
 from alexnet_cy.training.loop.state_file import State, read_state, write_state
 from alexnet_cy.training.network import Network
+from alexnet_cy.training.report.curves import plot_history
 
 __all__ = ["RunFolder"]
 
@@ -21,7 +23,8 @@ class RunFolder:
     """The folder that a training writes to; it is made if it is not there.
 
     ``best.safetensors`` and ``last.safetensors`` are networks; ``last.state.safetensors`` is what
-    a training goes on from; ``log.jsonl`` and ``log.csv`` have a line for each epoch.
+    a training goes on from; ``log.jsonl`` and ``log.csv`` have a line for each epoch, which
+    ``curves.png`` shows where matplotlib is installed.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         _write_text(self._path / "log.csv", text.getvalue())
+        if rows and find_spec("matplotlib") is not None:
+            plot_history(history, self._path / "curves.png")
 
     @property
     def _state(self) -> Path:

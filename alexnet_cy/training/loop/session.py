@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -104,7 +105,9 @@ def pixel_data(
     OSError
         There is no room for the decoded images.
     """
-    squares = squares_preparation(preparation)
+    squares = squares_preparation(preparation, settings.recipe.augment)
+    if settings.folder is not None:
+        os.makedirs(settings.folder, exist_ok=True)
     pixels, indices, skipped = read_pixels(
         images.paths, squares, threads=settings.threads, folder=settings.folder, progress=progress
     )
@@ -114,7 +117,12 @@ def pixel_data(
     labels, paths = images.labels, images.paths
     train_rows, val_rows = (np.searchsorted(indices, part) for part in (parts.train, parts.val))
     train = PixelSource(
-        pixels, labels[parts.train], preparation, settings.recipe.augment, rows=train_rows
+        pixels,
+        labels[parts.train],
+        preparation,
+        settings.recipe.augment,
+        rows=train_rows,
+        threads=settings.threads,
     )
     measured = PixelSource(pixels, labels[parts.val], preparation, rows=val_rows)
     return Data(train, measured, [paths[i] for i in parts.val], parts, skipped)
@@ -166,7 +174,7 @@ def learn(
     linears = [layer.name for layer in variant.layers if isinstance(layer, Linear)]
     own = dict(weights)
     if settings.trainable == "fc":
-        own = {name: own[name] for name in own if name.partition(".")[0] in linears}
+        own = {name: own[name] for name in own if name.rpartition(".")[0] in linears}
     network = TrainingNetwork(
         variant,
         own,
@@ -192,6 +200,7 @@ def learn(
         early_stopping=settings.early_stopping,
         seed=settings.seed,
         make_network=lambda learnt: make_network({**weights, **learnt}),
+        conditions=_conditions(data, weights, linears, settings),
     )
     history = trainer.fit(
         data.train,
@@ -208,6 +217,31 @@ def learn(
     )
     known = history["accuracy"][-1] if history else float("nan")
     return Outcome({**weights, **network.weights()}, history, evaluation, known)
+
+
+def _conditions(
+    data: Data, weights: Mapping[str, Any], linears: list[str], settings: LoopSettings
+) -> str:
+    """Describe what decides the bits besides the loop's own settings: images, views, dropout.
+
+    Where the layers before the fully connected ones, `linears`, do not learn, also their weights.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for source in (data.train, data.val):
+        digest.update(np.asarray(source.labels, np.int64).tobytes())
+    for path in data.val_paths:
+        digest.update(os.path.basename(path).encode("utf-8", "surrogateescape"))
+    recipe = settings.recipe
+    parts = [f"images={len(data.train.labels)}+{len(data.val.labels)}", digest.hexdigest()]
+    if settings.trainable == "fc":
+        frozen = hashlib.blake2b(digest_size=8)
+        for name, tensor in weights.items():
+            if name.rpartition(".")[0] not in linears:
+                frozen.update(np.ascontiguousarray(tensor).data)
+        parts.append(f"trained on features of convolutions {frozen.hexdigest()}")
+    else:
+        parts.append(repr(recipe.augment))
+    return ", ".join([*parts, f"dropout={recipe.dropout}", f"class_weight={settings.class_weight}"])
 
 
 def _probabilities(network: TrainingNetwork, source: Source) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.images.batches import SkippedImage, read_batches
-from alexnet_cy.images.preparation import NetworkInput, Preparation
+from alexnet_cy.images.preparation import NetworkInput, Preparation, Rows
 from alexnet_cy.training.data.augment import Augment, Pixels
 
 __all__ = ["FeatureSource", "PixelSource", "Source", "read_pixels"]
@@ -40,6 +41,8 @@ class PixelSource:
         How views differ; without, each image is its middle.
     rows : ndarray of int, shape (rows,), optional
         Which of the pixels these images are; all if left out.
+    threads : int
+        That cut views.
     """
 
     def __init__(
@@ -50,7 +53,9 @@ class PixelSource:
         augment: Augment | None = None,
         *,
         rows: NDArray[np.intp] | None = None,
+        threads: int = 1,
     ) -> None:
+        self._threads = threads
         self._pixels = pixels
         self._rows = np.arange(len(pixels)) if rows is None else rows
         self.labels = np.asarray(labels, np.int64)
@@ -59,10 +64,21 @@ class PixelSource:
 
     def batch(self, rows: NDArray[np.intp], seed: int, epoch: int) -> NetworkInput:
         """Return views of some images; see `Source`."""
-        height, width = self._preparation.preset.crop_size
-        views = np.empty((len(rows), height, width, 3), np.uint8)
-        for view, row in zip(views, rows.tolist(), strict=True):
-            self._augment.view(self._pixels[self._rows[row]], view, seed, epoch, row)
+        size = self._preparation.preset.crop_size
+        views = self._preparation.empty_rows(len(rows))
+
+        def cut(out: Rows, row: int) -> None:
+            image = self._pixels[self._rows[row]]
+            self._preparation.fill_row(self._augment.cut(image, size, seed, epoch, row), out)
+
+        # Python's threads pay only where Pillow works without its lock.
+        threads = self._threads if self._augment.crop == "resized" else 1
+        if min(threads, len(rows)) > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(cut, list(views), rows.tolist()))
+        else:
+            for view, row in zip(views, rows.tolist(), strict=True):
+                cut(view, row)
         return self._preparation.network_input(views)
 
 
@@ -101,7 +117,7 @@ def read_pixels(
     ----------
     paths : sequence of str
     preparation : Preparation
-        With one view, and one mean for each channel.
+        As `squares_preparation` returns it.
     threads : int
     folder : path-like, optional
         Where the file is; the system's folder for temporary files if left out.
@@ -125,7 +141,7 @@ def read_pixels(
     for batch in read_batches(paths, preparation, threads=threads, on_error="skip"):
         first = len(indices)
         indices += batch.indices
-        pixels[first : len(indices)] = batch.x.values  # type: ignore[union-attr]  # 3 means
+        pixels[first : len(indices)] = batch.x.values  # type: ignore[union-attr]  # squares
         skipped += batch.skipped
         if progress is not None:
             progress("images", len(indices) + len(skipped), len(paths))

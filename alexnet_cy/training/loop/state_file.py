@@ -58,6 +58,8 @@ def read_state(path: str | os.PathLike[str]) -> State:
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
+    if os.path.exists(name) and not os.path.isfile(name):  # safetensors would wait for a FIFO
+        raise WeightsError(f"{name!r}: is no state of a training: it is no regular file")
     weights: dict[str, Float32Array] = {}
     velocities: dict[str, Float32Array] = {}
     try:

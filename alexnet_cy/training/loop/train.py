@@ -75,6 +75,7 @@ def train(
         raise ValueError(f"class_weight: need None or 'balanced', got {class_weight!r}")
     images = TrainingImages(folder, arguments.val_folder, group_by=arguments.group_by)
     variant = variant.with_num_classes(len(images.classes))
+    trained = trained_on(images.classes, preparation, variant)
     seed = as_count(arguments.seed, "seed", minimum=0)
     recipe, deviation = arguments.recipe, 1.0
     if recipe.init == "he" and preparation.preset.subtracts_mean_only:
@@ -94,12 +95,9 @@ def train(
         arguments.time_limit_s,
         on_step,
     )
-    if arguments.out is not None:
-        os.makedirs(arguments.out, exist_ok=True)
     data = pixel_data(
         images, preparation, settings, arguments.val, strict=arguments.strict, progress=progress
     )
-    trained = trained_on(images.classes, preparation)
 
     def make(learnt: Mapping[str, Any]) -> AnyNetwork:
         return make_network(variant, learnt, trained)

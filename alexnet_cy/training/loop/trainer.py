@@ -67,6 +67,8 @@ class Trainer:
         With `reduce`, which of how many processes this is; it computes its share of each batch.
     make_network : callable, optional
         Makes what checkpoints save of weights by name; without it there are no weight files.
+    conditions : str
+        What else must be the same for a `resume`, in words: the images, their views.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Trainer:
         reduce: Reduce | None = None,
         worker: tuple[int, int] = (0, 1),
         make_network: Callable[[Mapping[str, Any]], Network] | None = None,
+        conditions: str = "",
     ) -> None:
         self.network = network
         self._sgd = sgd.check(name.rpartition(".")[0] for name in network.parameters)
@@ -102,7 +105,7 @@ class Trainer:
         if not 0 <= self._rank < self._n_workers <= self._batch_size:
             raise ValueError(f"worker: need (number, count) of a batch's workers, got {worker!r}")
         self._make_network = make_network
-        self.progress = TrainingProgress(settings=self._settings())
+        self.progress = TrainingProgress(settings=self._settings(conditions))
         self.best_weights: dict[str, Float32Array] | None = None
 
     def fit(
@@ -152,7 +155,7 @@ class Trainer:
         epochs = as_count(epochs, "epochs")
         run = None if folder is None else RunFolder(folder)
         if run is not None and resume and run.has_state:
-            self._take(run.read_state())
+            self._take(run.read_state(), len(train.labels))
         ends_at = None if time_limit_s is None else monotonic() + time_limit_s
         clock = Teller(on_step)
         with stop_requests() as request:
@@ -269,13 +272,26 @@ class Trainer:
             run.write_last(self._make_network(weights))
         run.write_logs(self.progress)
 
-    def _take(self, state: State) -> None:
+    def _take(self, state: State, n_images: int) -> None:
         """Go on from a state."""
         if state.progress.settings != self.progress.settings:
             raise WeightsError(
                 "resume: the state in the folder is of a training with other settings: "
                 f"{state.progress.settings}; these are {self.progress.settings}"
             )
+        if state.progress.step > -(-n_images // self._batch_size):
+            raise WeightsError(
+                f"resume: the state is damaged: step {state.progress.step} of an epoch of "
+                f"{n_images} images"
+            )
+        for kind, arrays in (("weights", state.weights), ("velocities", state.velocities)):
+            if missing := sorted(set(self.network.parameters) - set(arrays)):
+                raise WeightsError(f"resume: the state has no {kind} of {', '.join(missing)}")
+            for name, array in arrays.items():
+                if array.dtype != np.float32 or not np.isfinite(array).all():
+                    raise WeightsError(
+                        f"resume: the state is damaged: the {kind} of {name} are no finite float32"
+                    )
         try:
             self.network.set_weights(state.weights)
             self.network.set_velocities(state.velocities)
@@ -283,12 +299,13 @@ class Trainer:
             raise WeightsError(f"resume: the state does not fit the network: {error}") from error
         self.progress = state.progress
 
-    def _settings(self) -> str:
+    def _settings(self, conditions: str) -> str:
         """Return what decides the bits, for `resume` to compare."""
-        return (
+        own = (
             f"{self._sgd!r}, {self._schedule!r}, warmup={self._warmup}, "
             f"batch_size={self._batch_size}, seed={self._seed}"
         )
+        return f"{own}, {conditions}" if conditions else own
 
     def _is_over(self) -> bool:
         stopping = self._early_stopping

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from alexnet_cy.machine.replace_file import replace_file
+
 __all__ = ["plot_history"]
 
 
@@ -27,6 +29,9 @@ def plot_history(history: Mapping[str, list[float]], path: str | os.PathLike[str
     """
     from matplotlib.figure import Figure
 
+    kind = os.path.splitext(os.fsdecode(path))[1].removeprefix(".").lower()
+    if not kind:
+        raise ValueError(f"path: need a name that ends in .png, .pdf or .svg, got {str(path)!r}")
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     for name, values in history.items():
@@ -44,4 +49,5 @@ def plot_history(history: Mapping[str, list[float]], path: str | os.PathLike[str
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    figure.savefig(path, dpi=120)
+    with replace_file(path) as temporary:
+        figure.savefig(temporary, dpi=120, format=kind)

@@ -13,6 +13,7 @@ from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.kernels.training._dropout import dropout
 from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
 from alexnet_cy.network import Linear, Variant
+from alexnet_cy.training.step.trunk import Clock
 from alexnet_cy.training.step.weights.linear_weights import LinearWeights
 
 __all__ = ["Draws", "Head", "check_dropout", "default_dropout"]
@@ -99,7 +100,9 @@ class Head:
         """The gradient by `inputs`."""
         return self._gradients[0]
 
-    def forward(self, draws: Draws | None, count: int, threads: int) -> Float32Array:
+    def forward(
+        self, draws: Draws | None, count: int, threads: int, clock: Clock | None = None
+    ) -> Float32Array:
         """Return the logits of the first `count` images, (count, classes).
 
         Parameters
@@ -108,12 +111,15 @@ class Head:
             None: nothing is dropped.
         count : int
         threads : int
+        clock : callable, optional
         """
         for i, layer in enumerate(self._layers):
             x, y = self._values[i][:count], self._values[i + 1][:count]
             if draws is not None:
                 self._drop(i, x, draws, threads)
             layer.bind_forward(x, y).run(threads)
+            if clock is not None:
+                clock(f"{layer.layer.name} forward")
         return self._values[-1][:count]
 
     def backward(

@@ -33,6 +33,8 @@ def lay_out(
     block = (1, 1) if stage.conv is None else stage.conv.block
     layer = stage.layer
     (top, _), (left, _) = layer.padding if isinstance(layer, Conv) else ((0, 0), (0, 0))
+    if isinstance(images, PixelBatch) and len(images.channels) != 3:
+        images = images.as_floats()  # grey
     if isinstance(images, PixelBatch):
         _layout.pixels_to_depth(
             images.values, images.channels, images.table, whole, block, (top, left), threads

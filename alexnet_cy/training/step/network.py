@@ -126,6 +126,8 @@ class TrainingNetwork:
     ) -> BatchLoss:
         """Compute the loss of some images, and add its gradients to those that there are.
 
+        Whatever ends it halfway, such as Ctrl-C, clears the gradients.
+
         Parameters
         ----------
         x : array_like of float, shape (N, 3, H, W), PixelBatch, or with `start` (N, F)
@@ -168,7 +170,8 @@ class TrainingNetwork:
     ) -> BatchLoss:
         """Do `accumulate` and `update` in one, with less memory; the bits are the same.
 
-        If the loss is not finite, nothing is updated, and gradients are cleared.
+        If the loss is not finite, nothing is updated, and gradients are cleared. Whatever ends it
+        halfway, such as Ctrl-C, may leave layers that have been updated and others that have not.
 
         Parameters
         ----------
@@ -196,9 +199,7 @@ class TrainingNetwork:
         result = self._passes.forward(images, checked, draws, clock)
         if np.isfinite(result.loss):
             self._passes.backward(images, draws, clock, rates=rates)
-            self._layers.update_convs(rates, self.threads)
-            if clock is not None:
-                clock("conv update")
+            self._layers.update_convs(rates, self.threads, clock)
         return result
 
     def update(self, rates: Mapping[str, Rate]) -> None:
@@ -289,17 +290,21 @@ class TrainingNetwork:
         parts = []
         if self._to_the_input:
             self._input_gradient = np.empty(images.shape, np.float32)
-        for part in blocks_of(len(images), self._block_of(len(images))):
-            draws = Draws(self._seed, epoch, labels.indices[part])
-            parts.append(self._passes.forward(images[part], labels[part], draws, clock))
-            self._passes.backward(
-                images[part],
-                draws,
-                clock,
-                accumulate=self._has_gradients,
-                input_gradient_of=self._part_of_input_gradient(part),
-            )
-            self._has_gradients = True
+        try:
+            for part in blocks_of(len(images), self._block_of(len(images))):
+                draws = Draws(self._seed, epoch, labels.indices[part])
+                parts.append(self._passes.forward(images[part], labels[part], draws, clock))
+                self._passes.backward(
+                    images[part],
+                    draws,
+                    clock,
+                    accumulate=self._has_gradients,
+                    input_gradient_of=self._part_of_input_gradient(part),
+                )
+                self._has_gradients = True
+        except BaseException:
+            self.clear()  # a part of the batch is in some of them
+            raise
         return join_losses(parts, labels.divisor)
 
     def _part_of_input_gradient(self, part: slice) -> Float32Array | None:

@@ -90,15 +90,12 @@ class Passes:
         rows = head.inputs[: len(images)]
         if self._layers.has_trunk:
             trunk = self._trunk_for(images)
-            self._layers.refresh(self._threads)
+            self._layers.refresh(self._threads, clock)
             trunk.forward(images, rows, self._threads, clock)
         else:
             assert isinstance(images, np.ndarray)
             rows[:] = images
-        logits = head.forward(draws, len(images), self._threads)
-        if clock is not None:
-            clock("fc forward")
-        return logits
+        return head.forward(draws, len(images), self._threads, clock)
 
     def backward(
         self,

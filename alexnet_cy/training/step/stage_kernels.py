@@ -26,7 +26,7 @@ def bind_forward(stage: Stage, memory: TrunkMemory, images: slice, kernels: obje
     if stage.conv is not None:
         return stage.conv.bind_forward(whole, y)
     if isinstance(layer, LRN):
-        return _lrn.LocalResponseNorm(kernels, inside, y, *_settings(layer))
+        return _lrn.LocalResponseNorm(kernels, inside, y, *_settings(layer), layer.within_channel)
     if isinstance(layer, AdaptiveAvgPool):
         return _pool.AdaptiveAvgPool2d(kernels, inside, y)
     assert isinstance(layer, MaxPool)
@@ -98,6 +98,8 @@ def _norm_backward(
     assert isinstance(stage.layer, LRN)
     _, x = memory.activation(stage.source, images)
     settings, relu = _settings(stage.layer), stage.source.relu
+    if stage.layer.within_channel:
+        return (_lrn_gradients.NormWithinGradient(kernels, x, dy, dx, *settings, relu),)
     return (_lrn_gradients.NormGradient(kernels, x, dy, dx, *settings, relu),)
 
 

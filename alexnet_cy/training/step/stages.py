@@ -142,7 +142,7 @@ def make_stages(
 
 
 def _join_norms(shapes: list[LayerShapes]) -> list[tuple[LRN | None, LayerShapes]]:
-    """Put a normalisation and the max pooling after it together."""
+    """Put a normalisation across channels and the max pooling after it together."""
     joined: list[tuple[LRN | None, LayerShapes]] = []
     for shape in shapes:
         before = joined[-1] if joined else None
@@ -151,6 +151,7 @@ def _join_norms(shapes: list[LayerShapes]) -> list[tuple[LRN | None, LayerShapes
             and before is not None
             and before[0] is None
             and isinstance(before[1].layer, LRN)
+            and not before[1].layer.within_channel
         ):
             joined[-1] = (before[1].layer, shape)
         else:

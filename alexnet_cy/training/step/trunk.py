@@ -14,6 +14,7 @@ from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import Bound, run_all
 from alexnet_cy.kernels._runtime import involuntary_switches, spread_threads
 from alexnet_cy.kernels.training import _pool_gradients
+from alexnet_cy.machine.threads import threads_now
 from alexnet_cy.training.step.batch import blocks_of
 from alexnet_cy.training.step.image_input import Images, lay_out
 from alexnet_cy.training.step.stage_kernels import bind_backward, bind_forward
@@ -49,7 +50,7 @@ class Trunk:
         self.n_images = n_images
         self._block = min(block, n_images)
         self._kernels = kernels
-        self._pace = Pace(long=True)
+        self._pace = Pace()
         for stage in stages:
             if stage.conv is not None and stage.passes_on:
                 stage.conv.prepare_data_gradient()
@@ -142,10 +143,11 @@ class Trunk:
             accumulate = True
 
     def _note(self, what: str, part: slice, threads: int, began: float, switches: int) -> None:
-        """Let OpenMP's threads wait briefly while the machine is busy; a block counts as a pass."""
+        """Take note of whether the machine is busy; a block counts as a pass."""
         kind = what, part.stop - part.start, threads
         lost = involuntary_switches() - switches
         self._pace.note(kind, threads, perf_counter() - began, lost)
+        threads_now(threads)  # finds out when it is quiet again
 
     def _take_gradient(self, rows: Float32Array, part: slice, threads: int) -> None:
         """Lay the gradient by the last value out, in front of its ReLU."""
@@ -177,10 +179,10 @@ class Trunk:
             run_all(tuple(kernel for step in steps for part in step for kernel in part), threads)
             return
         for stage, (weights, data) in zip(reversed(self.stages), steps, strict=False):
-            run_all(weights, threads)
-            clock(f"{stage.name} weights")
-            run_all(data, threads)
-            clock(f"{stage.name} data")
+            for what, kernels in (("weights", weights), ("data", data)):
+                if kernels:
+                    run_all(kernels, threads)
+                    clock(f"{stage.name} {what}")
 
 
 def input_gradient(dx: Float32Array, stage: Stage, shape: tuple[int, int, int]) -> Float32Array:

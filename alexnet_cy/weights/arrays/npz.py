@@ -1,7 +1,8 @@
 """Reader and writer of ``.npz``: tensorpack's names and order of axes, ours, or torchvision's.
 
 An ``.npz`` file is a zip file with an ``.npy`` file for each array, stored or deflated. tensorpack
-has ``conv1/W`` in (H, W, I, O) and ``fc6/W`` with four axes, (6, 6, 256, 4096).
+has ``conv1/W`` in (H, W, I, O) and ``fc6/W`` with four axes, (6, 6, 256, 4096). Arrays without
+names are named by their order.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from alexnet_cy.weights.arrays.stored_arrays import (
     Block,
     StoredArray,
     check_element_type,
+    is_counter,
     network_file,
 )
+from alexnet_cy.weights.arrays.unnamed import named_in_order
 from alexnet_cy.weights.files import as_weights_error, open_file
 from alexnet_cy.weights.writing import checked_tensors, file_metadata, noted_network
 from alexnet_cy.weights.zip_members import MemberSource, read_members
@@ -78,8 +81,12 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     _check_members(file, members)
     metadata = _read_metadata(file, members.pop(_METADATA_MEMBER, None))
     variant, network = noted_network(file.path, metadata)
-    arrays = {name.removesuffix(".npy"): _stored(file, member) for name, member in members.items()}
-    return network_file("npz", arrays, variant, metadata, network)
+    found = {name.removesuffix(".npy"): _stored(file, member) for name, member in members.items()}
+    arrays = {name: array for name, array in found.items() if array is not None}
+    if not arrays:
+        raise WeightsError(f"{file.path!r}: a zip file without any arrays of weights")
+    named = named_in_order(file.path, arrays)
+    return network_file("npz", named, variant, metadata, network)
 
 
 def write(
@@ -125,8 +132,8 @@ def _read_metadata(file: WeightsFile, member: Member | None) -> dict[str, str]:
     raise WeightsError(f"{file.path!r}: the metadata must map strings to strings")
 
 
-def _stored(file: WeightsFile, member: Member) -> StoredArray:
-    """Read the header of one array and compare it with the member's size."""
+def _stored(file: WeightsFile, member: Member) -> StoredArray | None:
+    """Read the header of one array and compare it with the member's size; None for a counter."""
     what = f"{file.path!r}: {member.name[:80]!r}"
     head = bytearray(min(member.size_bytes, MAX_HEAD_BYTES))
     MemberSource(file, member)(memoryview(head))
@@ -134,6 +141,8 @@ def _stored(file: WeightsFile, member: Member) -> StoredArray:
     with as_weights_error(what):
         shape, fortran_order, dtype = read_header(stream)
     header_bytes = stream.tell()
+    if is_counter(dtype, shape):
+        return None
     check_element_type(what, dtype, shape)
     numbers_bytes = member.size_bytes - header_bytes
     block = None

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.arrays.dicts import flatten, kind_of, stored_array
 from alexnet_cy.weights.arrays.payloads import extract_payloads
-from alexnet_cy.weights.arrays.stored_arrays import network_file
+from alexnet_cy.weights.arrays.stored_arrays import is_counter, network_file
 from alexnet_cy.weights.arrays.unpickler import PickledArray, load_arrays
 from alexnet_cy.weights.files import as_weights_error, open_file
-from alexnet_cy.weights.naming.derived import ScaledTensor
+from alexnet_cy.weights.graphs.derived import Computed
 from alexnet_cy.weights.network_file import NetworkFile
 
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ def read_region(file: WeightsFile, format_name: str, start: int, end: int) -> Ne
         for name, value in flatten(what, root, MAX_DEPTH)
         if isinstance(value, PickledArray) and not _is_counter(value)
     }
-    is_paddles = _PADDLE_KEY in root or values.keys() >= _PADDLE_LAYERS
+    is_alexnet = values.keys() >= _PADDLE_LAYERS
     arrays = {name: stored_array(f"{what}: {name!r}", value) for name, value in values.items()}
     if not arrays:
         raise WeightsError(f"{what}: a pickle without any NumPy arrays")
-    found = network_file(format_name, arrays, None, {}, transposed_linear=is_paddles)
-    return _halved(found) if is_paddles else found
+    found = network_file(
+        format_name, arrays, None, {}, transposed_linear=is_alexnet or _PADDLE_KEY in root
+    )
+    return _halved(found) if is_alexnet else found
 
 
 def _is_counter(array: PickledArray) -> bool:
-    return not array.shape or (
-        array.dtype is not None and array.dtype.kind != "f" and len(array.shape) < 2
-    )
+    return not array.shape or (array.dtype is not None and is_counter(array.dtype, array.shape))
 
 
 def _halved(found: NetworkFile) -> NetworkFile:
@@ -101,6 +101,8 @@ def _halved(found: NetworkFile) -> NetworkFile:
     tensors = dict(found.tensors)
     for name in _PADDLE_HALVED:
         if name in tensors:
-            tensors[name] = ScaledTensor(tensors[name], 0.5)
+            whole = tensors[name]  # a power of two, which changes no bit of the fractions
+            tensors[name] = Computed(whole.shape, lambda array: array * 0.5, whole)
     metadata = {**found.metadata, "halved": ", ".join(_PADDLE_HALVED)}
-    return NetworkFile(found.format, tensors, found.variant, metadata)
+    # The names are those of Paddle's class, whose settings are torchvision's.
+    return NetworkFile(found.format, tensors, "torchvision", metadata)

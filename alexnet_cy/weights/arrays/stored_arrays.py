@@ -16,11 +16,9 @@ import numpy as np
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.key_names import canonical_names
 from alexnet_cy.weights.layouts import Layout, as_stored, in_out, tensorflow_layout
-from alexnet_cy.weights.naming.assemble import left_out
-from alexnet_cy.weights.naming.beside import without_buffers
-from alexnet_cy.weights.naming.finish import finish
+from alexnet_cy.weights.naming.assemble import assemble, has_names_of, name_tensors
+from alexnet_cy.weights.naming.finish import EPSILON, TENSORFLOW_EPSILON, finish
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.stored_floats import STORED_TYPES, BlockTensor, fill_view
 
@@ -40,6 +38,7 @@ __all__ = [
     "StoredArray",
     "as_tensor",
     "check_element_type",
+    "is_counter",
     "network_file",
 ]
 
@@ -91,6 +90,11 @@ class StoredArray:
         return prod(self.shape) * self.dtype.itemsize
 
 
+def is_counter(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bool:
+    """Tell whether an array is no parameter: a single number, or a row of whole numbers."""
+    return not shape or (dtype.kind in "iub" and len(shape) < 2)
+
+
 def check_element_type(what: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
     """Refuse what cannot be a weight: other element types, too many axes, empty or huge arrays.
 
@@ -117,6 +121,7 @@ def network_file(
     network: Variant | None = None,
     *,
     transposed_linear: bool = False,
+    epsilon: float | None = None,
 ) -> NetworkFile:
     """Give named arrays their canonical names, shapes and layouts.
 
@@ -129,35 +134,53 @@ def network_file(
     variant : str or None
         The variant that the file names; if it names none, the names of the tensors may tell.
     metadata : mapping of str to str
-        Handed on, as is `network`.
+        Handed on.
+    network : Variant, optional
+        The network that the file describes; its names are taken if the arrays have them.
     transposed_linear : bool
         Whether fully connected layers are (in, out), with inputs in the order C, H, W.
+    epsilon : float, optional
+        What is added to the variances of batch normalisations; left out, what is usual with the
+        names that they have.
 
     Raises
     ------
     WeightsError
         Two names mean the same tensor.
     """
-    plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
-    kept, beside = without_buffers(plain)
-    shapes = {name: tensor.shape for name, tensor in kept.items()}
-    if transposed_linear:
-        shapes = {k: shape[::-1] if len(shape) == 2 else shape for k, shape in shapes.items()}
-    names = canonical_names(shapes)
-    by_name = {canonical: arrays[name] for name, canonical in names.canonical.items()}
-    conv5 = by_name.get("conv5.weight")
-    image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
-    tensors = {}
-    for name, array in by_name.items():
-        shape: tuple[int, ...] = array.shape
-        layout: Layout = as_stored
-        if names.tensorflow_layout:
+    if network is not None:
+        plain = {name: as_tensor(array, array.shape, as_stored) for name, array in arrays.items()}
+        if has_names_of(network, plain):
+            assembled = assemble(plain, network=network)
+            noted = {**metadata, **assembled.metadata}
+            return NetworkFile(format_name, assembled.tensors, variant, noted, network)
+    stored = {}
+    for name, array in arrays.items():
+        if transposed_linear and len(array.shape) == 2:
+            stored[name] = as_tensor(array, array.shape[::-1], in_out)
+        else:
+            stored[name] = as_tensor(array, array.shape, as_stored)
+    named = name_tensors(stored)
+    tensors = {canonical: stored[name] for canonical, name in named.stored.items()}
+    if named.tensorflow_layout:
+        found = {canonical: arrays[name] for canonical, name in named.stored.items()}
+        conv5 = found.get("conv5.weight")
+        image_channels = conv5.shape[-1] if conv5 is not None and conv5.shape else 0
+        for name, array in found.items():
             shape, layout = tensorflow_layout(name, array.shape, image_channels)
-        elif transposed_linear and len(shape) == 2:
-            shape, layout = shape[::-1], in_out
-        tensors[name] = as_tensor(array, shape, layout)
-    noted = {**metadata, **beside, **left_out(kept, names.canonical)}
-    return NetworkFile(format_name, finish(tensors), variant or names.variant, noted, network)
+            tensors[name] = as_tensor(array, shape, layout)
+    noted = {**metadata, **named.metadata}
+    if epsilon is None:
+        is_tensorflows = any(name.endswith("moving_mean") for name in arrays)
+        epsilon = TENSORFLOW_EPSILON if is_tensorflows else EPSILON
+    return NetworkFile(
+        format_name,
+        finish(tensors, epsilon),
+        variant or named.variant,
+        noted,
+        network,
+        is_guess=variant is None,
+    )
 
 
 def as_tensor(array: StoredArray, shape: tuple[int, ...], layout: Layout) -> TensorRef:

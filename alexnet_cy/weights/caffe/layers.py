@@ -18,6 +18,18 @@ __all__ = ["CaffeLayer", "LayerGraph", "clip", "list_layers"]
 MAX_LAYERS = 1000  # an AlexNet snapshot has about 25
 _MAX_PATH = 100  # layers between the image and the last one
 
+_SETTINGS = {
+    "BatchNorm": "batch_norm_param",
+    "Convolution": "convolution_param",
+    "InnerProduct": "inner_product_param",
+    "LRN": "lrn_param",
+    "Pooling": "pooling_param",
+    "Power": "power_param",
+    "ReLU": "relu_param",
+    "Scale": "scale_param",
+}
+_WITH_SETTINGS = frozenset({"Convolution", "Pooling"})
+
 # They change nothing at inference, or nothing but the shape.
 _IDENTITIES = frozenset({"Dropout", "Flatten", "Split"})
 
@@ -54,9 +66,15 @@ class CaffeLayer:
         """What errors call the layer."""
         return f"layer {clip(self.name)}"
 
-    def settings(self, name: str) -> Any | None:
-        """Return the settings message called `name`, None if the layer has none."""
-        return getattr(self.message, name) if self.message.HasField(name) else None
+    @property
+    def settings(self) -> Any:
+        """The settings of its type, with Caffe's defaults for what it does not state."""
+        return getattr(self.message, _SETTINGS[self.type]) if self.type in _SETTINGS else None
+
+    @property
+    def lacks_settings(self) -> bool:
+        """Whether it states none where every file that has any does: it may be anything."""
+        return self.type in _WITH_SETTINGS and not self.message.HasField(_SETTINGS[self.type])
 
 
 def list_layers(net: Any, path: str) -> list[CaffeLayer]:
@@ -96,8 +114,8 @@ def list_layers(net: Any, path: str) -> list[CaffeLayer]:
             "layer), which is not read; convert it with Caffe's upgrade_net_proto_binary"
         )
     return [
-        CaffeLayer(layer.name, _type_name(layer.type), tuple(layer.bottom), tuple(layer.top), layer)
-        for layer in (net.layers or net.layer)
+        CaffeLayer(x.name, _type_name(x.type), tuple(x.bottom), tuple(x.top), x)
+        for x in (net.layers or net.layer)
     ]
 
 
@@ -140,13 +158,14 @@ class LayerGraph:
             has more than one thing, so that there is no single path, or if the path has more than
             100 layers.
         """
-        backwards = [*self._in_place_after(layer), layer]
+        backwards = [x for blob in layer.tops for x in reversed(self._in_place.get(blob, []))]
+        backwards.append(layer)
         for _ in range(_MAX_PATH):
             if len(layer.bottoms) != 1:
                 return ()
             (blob,) = layer.bottoms
             backwards += reversed(self._in_place.get(blob, []))
-            makers = [maker for maker in self._producers.get(blob, []) if maker.bottoms]
+            makers = [m for m in self._producers.get(blob, []) if not self._makes_data(m)]
             if not makers:
                 forwards = reversed(backwards)
                 return tuple(step for step in forwards if step.type not in _IDENTITIES)
@@ -158,17 +177,15 @@ class LayerGraph:
 
     def ends(self) -> list[CaffeLayer]:
         """Return the layers whose results no other layer computes with."""
-        return [layer for layer in self._computing if not self._is_read(layer)]
+        read = {blob for layer in self._computing for blob in layer.bottoms}
+        return [layer for layer in self._computing if read.isdisjoint(layer.tops)]
 
-    def _is_read(self, layer: CaffeLayer) -> bool:
-        return any(
-            blob in other.bottoms and not other.is_in_place
-            for blob in layer.tops
-            for other in self._computing
+    def _makes_data(self, layer: CaffeLayer) -> bool:
+        """Tell whether a layer reads images, or parts pairs of them (of siamese networks)."""
+        return not layer.bottoms or (
+            layer.type == "Slice"
+            and not any(maker.bottoms for maker in self._producers.get(layer.bottoms[0], []))
         )
-
-    def _in_place_after(self, layer: CaffeLayer) -> list[CaffeLayer]:
-        return [step for blob in layer.tops for step in reversed(self._in_place.get(blob, []))]
 
 
 def _only_looks(layer: CaffeLayer) -> bool:

@@ -3,8 +3,8 @@
 Field numbers from BVLC/caffe, ``src/caffe/proto/caffe.proto``; those of ``raw_data`` and
 ``raw_data_type`` from opencv/opencv, ``modules/dnn/src/caffe/opencv-caffe.proto``, which took them
 from NVIDIA's Caffe. A pool has one kernel size, stride and pad in BVLC's Caffe and a list of each
-in some forks; declared as lists, both are read. What is not listed here is skipped: gradients
-(``diff``), fillers, data settings.
+in some forks; declared as lists, both are read. Defaults are Caffe's, and differ from AlexNet's.
+What is not listed here is skipped: gradients (``diff``), fillers, data settings.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CAFFE = Schema(
             Field("num_output", 1, "int64"),
             Field("pad", 3, "int64", repeated=True),
             Field("kernel_size", 4, "int64", repeated=True),
-            Field("group", 5, "int64"),
+            Field("group", 5, "int64", default=1),
             Field("stride", 6, "int64", repeated=True),
             Field("pad_h", 9, "int64"),
             Field("pad_w", 10, "int64"),
@@ -57,27 +57,23 @@ CAFFE = Schema(
             Field("round_mode", 13, "int64"),
         ),
         "LRNParameter": (
-            Field("local_size", 1, "int64"),
-            Field("alpha", 2, "float"),
-            Field("beta", 3, "float"),
+            Field("local_size", 1, "int64", default=5),
+            Field("alpha", 2, "float", default=1.0),
+            Field("beta", 3, "float", default=0.75),
             Field("norm_region", 4, "int64"),
-            Field("k", 5, "float"),
+            Field("k", 5, "float", default=1.0),
         ),
         "InnerProductParameter": (
             Field("num_output", 1, "int64"),
-            Field("axis", 5, "int64"),
+            Field("axis", 5, "int64", default=1),
             Field("transpose", 6, "bool"),
         ),
         "ReLUParameter": (Field("negative_slope", 1, "float"),),
-        "BatchNormParameter": (Field("eps", 3, "float"),),
-        "ScaleParameter": (
-            Field("axis", 1, "int64"),
-            Field("num_axes", 2, "int64"),
-            Field("bias_term", 4, "bool"),
-        ),
+        "BatchNormParameter": (Field("eps", 3, "float", default=1e-5),),
+        "ScaleParameter": (Field("axis", 1, "int64", default=1),),
         "PowerParameter": (
-            Field("power", 1, "float"),
-            Field("scale", 2, "float"),
+            Field("power", 1, "float", default=1.0),
+            Field("scale", 2, "float", default=1.0),
             Field("shift", 3, "float"),
         ),
         "InputParameter": (Field("shape", 1, "BlobShape", repeated=True),),
@@ -140,6 +136,7 @@ V1_TYPES = {
     23: "TanH",
     24: "WindowData",
     26: "Power",
+    33: "Slice",
 }
 """V1LayerParameter.LayerType: the numbers of the types that are found around an AlexNet, with the
 names that ``upgrade_proto.cpp`` gives them."""

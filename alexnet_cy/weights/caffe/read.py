@@ -14,15 +14,9 @@ from typing import TYPE_CHECKING
 
 from alexnet_cy.weights.caffe.layers import LayerGraph, list_layers
 from alexnet_cy.weights.caffe.messages import CAFFE
-from alexnet_cy.weights.caffe.roles import (
-    WEIGHTED_TYPES,
-    by_name,
-    check_names,
-    check_order,
-    path_to_the_end,
-)
-from alexnet_cy.weights.caffe.steps import as_step, parameters
-from alexnet_cy.weights.caffe.variant import told_variant
+from alexnet_cy.weights.caffe.roles import ROLES, check_names, check_order, path_to_the_end
+from alexnet_cy.weights.caffe.steps import as_step
+from alexnet_cy.weights.caffe.unconnected import by_name, told_variant
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.graphs.build import build
 from alexnet_cy.weights.network_file import NetworkFile
@@ -30,10 +24,6 @@ from alexnet_cy.weights.protobuf.wire import read_message
 
 if TYPE_CHECKING:
     import os
-
-    from alexnet_cy.contracts.tensors import TensorRef
-    from alexnet_cy.weights.caffe.layers import CaffeLayer
-    from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["read"]
 
@@ -69,30 +59,18 @@ def read(path: str | os.PathLike[str], head: str | None = None) -> NetworkFile:
     check_names(layers, file.path)
     metadata = {"name": net.name, "encoding": "layers" if net.layers else "layer"}
     steps = path_to_the_end(layers, graph, file.path, head)
-    if not steps:
-        return _without_graph(file, layers, graph, metadata)
-    built = build(file.path, [as_step(file, layer) for layer in steps])
-    weighted = [layer for layer in steps if layer.type in WEIGHTED_TYPES]
-    check_order(list(built.sources), weighted, file.path)
-    for role, layer in zip(built.sources, weighted, strict=True):
-        if layer.name != role:
-            metadata[f"layer.{role}"] = layer.name
-    metadata |= built.metadata
-    return NetworkFile("caffemodel", built.tensors, built.network.name, metadata, built.network)
-
-
-def _without_graph(
-    file: WeightsFile, layers: list[CaffeLayer], graph: LayerGraph, metadata: dict[str, str]
-) -> NetworkFile:
-    """Read the layers that have an AlexNet's names, in a file that does not connect them."""
-    roles = by_name(layers, file.path)
-    tensors: dict[str, TensorRef] = {}
-    for role, layer in roles.items():
-        weight, bias = parameters(file, layer)
-        tensors[f"{role}.weight"] = weight
-        if bias is not None:
-            tensors[f"{role}.bias"] = bias
-        if layer.name != role:
-            metadata[f"layer.{role}"] = layer.name
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    return NetworkFile("caffemodel", tensors, told_variant(shapes, layers, graph), metadata)
+    variant: str | None
+    if steps:
+        built = build(file.path, [as_step(file, layer) for layer in steps])
+        names = dict.fromkeys(name.partition(".")[0] for name in built.tensors)
+        weighted = (layer for layer in steps if layer.type in ROLES.values())
+        roles = dict(zip(names, weighted, strict=True))
+        check_order(roles, file.path)
+        tensors, variant, network = built.tensors, built.network.name, built.network
+        metadata |= built.metadata
+    else:
+        roles, tensors = by_name(file, layers)
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        variant, network = told_variant(layers, shapes), None
+    metadata |= {f"layer.{role}": x.name for role, x in roles.items() if x.name != role}
+    return NetworkFile("caffemodel", tensors, variant, metadata, network)

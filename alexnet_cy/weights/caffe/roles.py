@@ -1,9 +1,8 @@
-"""Which layers of a Caffe file run, in what order, and which is conv1, which fc8.
+"""Which layers of a Caffe file run, and in what order.
 
 The path through the network tells it, whatever the layers are called and in whatever order they
 are stored. Where a file does not say what feeds what, its order does, as Caffe lists layers in the
-order in which they run; and where it has no settings either, the names do: the classifier, which
-fine-tuning renames, is then the one inner product that is left over and takes what fc7 gives.
+order in which they run.
 """
 
 from __future__ import annotations
@@ -11,25 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.caffe.blobs import blob_shape
 from alexnet_cy.weights.caffe.layers import CaffeLayer, LayerGraph, clip
-from alexnet_cy.weights.caffe.settings import file_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["WEIGHTED_TYPES", "by_name", "check_names", "check_order", "path_to_the_end"]
+__all__ = ["ROLES", "check_names", "check_order", "path_to_the_end"]
 
-CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
-INNER_PRODUCTS = ("fc6", "fc7", "fc8")
-_ROLES = CONVOLUTIONS + INNER_PRODUCTS
-_TYPES = ("Convolution",) * len(CONVOLUTIONS) + ("InnerProduct",) * len(INNER_PRODUCTS)
+ROLES = dict.fromkeys(("conv1", "conv2", "conv3", "conv4", "conv5"), "Convolution")
+ROLES |= dict.fromkeys(("fc6", "fc7", "fc8"), "InnerProduct")
+"""The layers of an AlexNet that have weights, and their types."""
 
-WEIGHTED_TYPES = frozenset(_TYPES)
-"""The types of layer with a weight and a bias."""
-
-# What states its settings in every file that has any.
-_WITH_SETTINGS = ("Convolution", "Pooling")
 # What does not run, or changes nothing at inference.
 _PASSIVE = frozenset({"Accuracy", "Data", "Dropout", "Flatten", "ImageData", "Input", "Split"})
 
@@ -68,12 +59,11 @@ def path_to_the_end(
             names = ", ".join(clip(end.name) for end in graph.ends()[:20])
             raise WeightsError(f"{path!r}: no way to a layer {clip(head)}; the ends are {names}")
         return steps
-    if any(layer.type in _WITH_SETTINGS and not file_settings(layer, path) for layer in layers):
+    if any(layer.lacks_settings for layer in layers):
         return ()
     if not any(layer.bottoms for layer in layers):
         runs = [x for x in layers if x.type not in _PASSIVE and not x.type.endswith("Loss")]
-        has_settings = any(layer.type in _WITH_SETTINGS for layer in runs)
-        return tuple(runs) if has_settings and any(x.type == "ReLU" for x in runs) else ()
+        return tuple(runs) if {"Convolution", "ReLU"} <= {x.type for x in runs} else ()
     paths = [graph.path_to(layer) for layer in graph.ends()]
     paths = [steps for steps in paths if any(step.type == "Convolution" for step in steps)]
     return _choose(paths, path) if paths else ()
@@ -84,7 +74,7 @@ def _choose(paths: Sequence[tuple[CaffeLayer, ...]], path: str) -> tuple[CaffeLa
     if len(paths) == 1:
         return paths[0]
     last = [
-        next((step for step in reversed(steps) if step.type in WEIGHTED_TYPES), steps[-1])
+        next((step for step in reversed(steps) if step.type in ROLES.values()), steps[-1])
         for steps in paths
     ]
     named = [steps for steps, layer in zip(paths, last, strict=True) if layer.name == "fc8"]
@@ -112,59 +102,10 @@ def check_names(layers: list[CaffeLayer], path: str) -> None:
             seen.add(layer.name)
 
 
-def check_order(roles: Sequence[str], layers: Sequence[CaffeLayer], path: str) -> None:
+def check_order(roles: Mapping[str, CaffeLayer], path: str) -> None:
     """Check that none of five convolutions and what follows has another one's name."""
     if "conv5" not in roles or "conv6" in roles:
         return
-    for role, layer in zip(roles, layers, strict=True):
-        if layer.name in _ROLES and layer.name != role:
+    for role, layer in roles.items():
+        if layer.name in ROLES and layer.name != role:
             raise WeightsError(f"{path!r}: {layer.label} stands where an AlexNet has {role}")
-
-
-def by_name(layers: list[CaffeLayer], path: str) -> dict[str, CaffeLayer]:
-    """Assign the layers that have an AlexNet's names, and the classifier by what it takes.
-
-    Raises
-    ------
-    WeightsError
-        There is none; one with weights is neither a convolution nor an inner product, or not what
-        its name says; there are several classifiers and none is called fc8.
-    """
-    weighted = [layer for layer in layers if layer.message.blobs]
-    for layer in weighted:
-        if layer.type not in _TYPES:
-            raise WeightsError(
-                f"{path!r}: {layer.label} has the type {clip(layer.type)} and weights; in an "
-                "AlexNet only convolutions and inner products have them"
-            )
-    roles = {layer.name: layer for layer in weighted if layer.name in _ROLES}
-    for role, needed in zip(_ROLES, _TYPES, strict=True):
-        if role in roles and roles[role].type != needed:
-            raise WeightsError(f"{path!r}: {roles[role].label} is no {needed}")
-    if "fc8" not in roles and "fc7" in roles:
-        width = _features(roles["fc7"], path)[0]
-        heads = [
-            layer
-            for layer in weighted
-            if layer.type == "InnerProduct"
-            and layer.name not in _ROLES
-            and _features(layer, path)[1] == width
-        ]
-        if len(heads) > 1:
-            names = ", ".join(clip(head.name) for head in heads[:20])
-            raise WeightsError(f"{path!r}: several classifiers ({names}), and none is called fc8")
-        if heads:
-            roles["fc8"] = heads[0]
-    if not roles:
-        raise WeightsError(f"{path!r}: a Caffe network without any layer of an AlexNet")
-    return roles
-
-
-def _features(layer: CaffeLayer, path: str) -> tuple[int, int]:
-    """Return how many numbers an inner product gives and takes."""
-    shape = blob_shape(layer.message.blobs[0], f"{path!r}: {layer.label}: weight")
-    settings = layer.settings("inner_product_param")
-    out_features, in_features = (1, *shape)[-2:]
-    if settings is not None and settings.transpose:
-        return in_features, out_features
-    return out_features, in_features

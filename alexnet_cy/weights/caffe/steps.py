@@ -1,54 +1,44 @@
-"""The layers of a Caffe network in the terms of weights.graphs.
-
-A layer that states no setting has Caffe's defaults, and these differ from AlexNet's: stride 1, no
-padding, one group, LRN's alpha 1.
-"""
+"""The layers of a Caffe network in the terms of weights.graphs."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.caffe.blobs import blob_array, blob_shape, parameter_ref
 from alexnet_cy.weights.caffe.layers import clip
-from alexnet_cy.weights.caffe.settings import file_settings
 from alexnet_cy.weights.graphs.steps import (
+    MAX_CHANNELS,
     Affine,
     AveragePool,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
+    batch_norm,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from alexnet_cy.contracts.tensors import TensorRef
+    from alexnet_cy.network.norm_region import Region
+    from alexnet_cy.network.windows import Padding, Pair
     from alexnet_cy.weights.caffe.layers import CaffeLayer
     from alexnet_cy.weights.files import WeightsFile
 
-__all__ = ["PARAMETER_AXES", "as_step", "parameters"]
+__all__ = ["as_step", "parameters"]
 
-MAX_CHANNELS = 100_000
+_WEIGHT_AXES = {"Convolution": 4, "InnerProduct": 2}
 
-PARAMETER_AXES = {"Convolution": 4, "InnerProduct": 2}
-"""The axes of the weight of each type of layer that has one."""
-
-# caffe.proto, LRNParameter; a layer may leave all of them out.
-_NORM_DEFAULTS: Mapping[str, Any] = {
-    "local_size": 5,
-    "alpha": 1.0,
-    "beta": 0.75,
-    "k": 1.0,
-    "norm_region": "ACROSS_CHANNELS",
-}
+# Enumerations of caffe.proto.
+_MAX, _AVERAGE = 0, 1
+_POOL_METHODS = {_MAX: "MAX", _AVERAGE: "AVE", 2: "STOCHASTIC"}
+_CEIL, _FLOOR = 0, 1
+_NORM_REGIONS: tuple[Region, ...] = ("across_channels", "within_channel")
 
 
 def as_step(file: WeightsFile, layer: CaffeLayer) -> Step:
@@ -66,74 +56,85 @@ def as_step(file: WeightsFile, layer: CaffeLayer) -> Step:
         sound. The message names layer and setting.
     """
     try:
+        if layer.lacks_settings:
+            raise ValueError(f"{layer.label} states no settings")
         return _step(file, layer)
     except (ValueError, TypeError) as error:
         raise WeightsError(f"{file.path!r}: {error}") from error
 
 
 def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
-    settings: dict[str, Any] = file_settings(layer, file.path)
+    label, settings = layer.label, layer.settings
     match layer.type:
         case "Convolution":
             weight, bias = parameters(file, layer)
-            _expect(file, layer, settings, "dilation", (1, 1))
-            (down, across), shape = settings["pad"], weight.shape
-            spec = Conv(
-                layer.label,
-                shape[0],
-                (shape[2], shape[3]),
-                settings["stride"],
-                ((down, down), (across, across)),
-                settings["group"],
-                relu=False,
+            _expect(layer, "dilation", _both(layer, "dilation", 1), (1, 1))
+            channels, _, *kernel = weight.shape
+            stride, padding = _stride_and_padding(layer)
+            conv = Conv(
+                label, channels, (kernel[0], kernel[1]), stride, padding, settings.group, relu=False
             )
-            return Weighted(layer.label, spec, weight, bias)
+            return Weighted(label, conv, weight, bias)
         case "InnerProduct":
-            _expect(file, layer, settings, "axis", 1)
+            _expect(layer, "axis", settings.axis, 1)
             weight, bias = parameters(file, layer)
-            linear = Linear(layer.label, weight.shape[0], relu=False)
-            return Weighted(layer.label, linear, weight, bias)
+            return Weighted(label, Linear(label, weight.shape[0], relu=False), weight, bias)
         case "Pooling":
-            return _pooling(file, layer, settings)
+            return _pooling(layer)
         case "LRN":
-            settings = settings or dict(_NORM_DEFAULTS)
-            _expect(file, layer, settings, "norm_region", "ACROSS_CHANNELS")
-            size = settings["local_size"]
-            if size % 2 == 0:
-                raise WeightsError(f"{file.path!r}: {layer.label}: local_size is {size}, not odd")
-            numbers = (settings[name] for name in ("alpha", "beta", "k"))
-            return Plain(layer.label, LRN(layer.label, size, *numbers))
+            return _norm(label, settings)
         case "ReLU":
-            _expect(file, layer, settings, "negative_slope", 0.0)
-            return Relu(layer.label)
-        case "BatchNorm":
-            return _batch_norm(file, layer)
+            _expect(layer, "negative_slope", settings.negative_slope, 0.0)
+            return Relu(label)
+        case "BatchNorm":  # sums, and what to divide them by
+            mean, variance, (total,) = _vectors(file, layer, 3)
+            with np.errstate(over="ignore", invalid="ignore"):  # `build` refuses what comes of it
+                factor = 1 / total if total else 0.0
+                return batch_norm(label, mean * factor, variance * factor, settings.eps)
         case "Scale":
-            return _scale(file, layer)
-        case "Power":
-            return _power(file, layer)
+            _expect(layer, "axis", settings.axis, 1)
+            factors, *shifts = _vectors(file, layer, 1, 2)
+            return Affine(label, factors, shifts[0] if shifts else np.zeros(1))
+        case "Power":  # (shift + scale * x) ** power
+            _expect(layer, "power", settings.power, 1)
+            return Affine(label, np.array([settings.scale]), np.array([settings.shift]))
         case "Softmax":
-            return SoftmaxStep(layer.label)
+            return Softmax(label)
         case other:
-            raise WeightsError(
-                f"{file.path!r}: {layer.label} is of type {clip(other)}, which no AlexNet has"
-            )
+            raise ValueError(f"{label} is of type {clip(other)}, which no AlexNet has")
 
 
-def _pooling(file: WeightsFile, layer: CaffeLayer, settings: dict[str, Any]) -> Step:
-    kernel, stride = settings["kernel_size"], settings["stride"]
-    down, across = settings["pad"]
-    padding = (down, down), (across, across)
-    ceil_mode = settings["round_mode"] == "CEIL"
-    if settings["pool"] == "MAX" and not settings["global_pooling"]:
-        return Plain(layer.label, MaxPool(layer.label, kernel, stride, padding, ceil_mode))
-    if settings["pool"] != "AVE":
-        raise WeightsError(f"{file.path!r}: {layer.label}: pool is {settings['pool']}")
-    if settings["global_pooling"]:
-        return AveragePool(layer.label, None)
-    if min(kernel) < 1 or min(stride) < 1:
-        raise WeightsError(f"{file.path!r}: {layer.label}: kernel_size is {kernel}")
-    return AveragePool(layer.label, kernel, stride, padding, ceil_mode)
+def _norm(label: str, settings: Any) -> Step:
+    size, k = settings.local_size, settings.k
+    if not 0 <= settings.norm_region < len(_NORM_REGIONS):
+        raise ValueError(f"{label}: norm_region is {settings.norm_region}, not ACROSS_CHANNELS")
+    region = _NORM_REGIONS[settings.norm_region]
+    if size % 2 == 0:
+        raise ValueError(f"{label}: local_size is {size}, not odd")
+    if region == "within_channel" and k != 1:
+        raise ValueError(
+            f"{label}: k is {k:g} within channels; Caffe ignores it there, but not through cuDNN, "
+            "and the file does not say which it was trained with"
+        )
+    return LRN(label, size, settings.alpha, settings.beta, k, region=region)
+
+
+def _pooling(layer: CaffeLayer) -> Step:
+    label, settings = layer.label, layer.settings
+    kernel = _pair(layer, "kernel_size", "kernel", 0)
+    stride, padding = _stride_and_padding(layer)
+    ceil_mode = settings.round_mode == _CEIL
+    if not ceil_mode and settings.round_mode != _FLOOR:
+        raise ValueError(f"{label}: round_mode is {settings.round_mode}, neither CEIL nor FLOOR")
+    if settings.pool == _MAX and not settings.global_pooling:
+        return MaxPool(label, kernel, stride, padding, ceil_mode)
+    if settings.pool != _AVERAGE:
+        raise ValueError(f"{label}: pool is {_POOL_METHODS.get(settings.pool, settings.pool)}")
+    if settings.global_pooling:
+        return AveragePool(label, None)
+    if min(*kernel, *stride) < 1:
+        raise ValueError(f"{label}: kernel_size is {kernel}")
+    return AveragePool(label, kernel, stride, padding)
 
 
 def parameters(file: WeightsFile, layer: CaffeLayer) -> tuple[TensorRef, TensorRef | None]:
@@ -145,23 +146,20 @@ def parameters(file: WeightsFile, layer: CaffeLayer) -> tuple[TensorRef, TensorR
         Its arrays are not these, or contradict their shapes or the settings.
     """
     where = f"{file.path!r}: {layer.label}"
-    axes, settings = PARAMETER_AXES[layer.type], file_settings(layer, file.path)
-    blobs = layer.message.blobs
+    axes, settings, blobs = _WEIGHT_AXES[layer.type], layer.settings, layer.message.blobs
     if len(blobs) not in (1, 2):
         raise WeightsError(f"{where}: {len(blobs)} arrays; a weight and a bias are needed")
-    stated = layer.settings("inner_product_param")
-    weight = parameter_ref(
-        file,
-        blobs[0],
-        f"{where}: weight",
-        axes=axes,
-        transposed=axes == 2 and stated is not None and stated.transpose,
-    )
-    shown: dict[str, Any] = {"num_output": weight.shape[0], "kernel_size": weight.shape[2:]}
-    for name, value in shown.items():
-        if name in settings and settings[name] != value:
+    is_transposed = axes == 2 and settings.transpose
+    weight = parameter_ref(file, blobs[0], f"{where}: weight", axes=axes, transposed=is_transposed)
+    stated: dict[str, tuple[object, object]] = {}
+    if settings.HasField("num_output"):
+        stated["num_output"] = settings.num_output, weight.shape[0]
+    if axes == 4 and (len(settings.kernel_size) or settings.HasField("kernel_h")):
+        stated["kernel_size"] = _pair(layer, "kernel_size", "kernel", 0), weight.shape[2:]
+    for name, (value, needed) in stated.items():
+        if value != needed:
             raise WeightsError(
-                f"{where}: {name} is {settings[name]}, but its weight has shape {weight.shape}"
+                f"{where}: {name} is {value}, but its weight has shape {weight.shape}"
             )
     bias = parameter_ref(file, blobs[1], f"{where}: bias", axes=1) if len(blobs) == 2 else None
     if bias is not None and bias.shape != weight.shape[:1]:
@@ -169,65 +167,47 @@ def parameters(file: WeightsFile, layer: CaffeLayer) -> tuple[TensorRef, TensorR
     return weight, bias
 
 
-def _batch_norm(file: WeightsFile, layer: CaffeLayer) -> Affine:
-    """Y = (x - m / f) / sqrt(v / f + eps): Caffe keeps sums, and what to divide them by."""
-    mean, variance, total = _vectors(file, layer, 3)
-    settings = layer.settings("batch_norm_param")
-    epsilon = settings.eps if settings is not None and settings.HasField("eps") else 1e-5
-    factor = 1 / total[0] if total[0] else 0.0
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factors = 1 / np.sqrt(variance * factor + epsilon)
-        return _finite(file, Affine(layer.label, factors, -mean * factor * factors))
-
-
-def _scale(file: WeightsFile, layer: CaffeLayer) -> Affine:
-    settings = layer.settings("scale_param")
-    if settings is not None and settings.HasField("axis") and settings.axis != 1:
-        raise WeightsError(f"{file.path!r}: {layer.label}: axis is {settings.axis}, not 1")
-    vectors = _vectors(file, layer, len(layer.message.blobs))
-    if len(vectors) not in (1, 2):
-        raise WeightsError(f"{file.path!r}: {layer.label}: {len(vectors)} arrays; one or two")
-    shifts = vectors[1] if len(vectors) == 2 else np.zeros(1)
-    return _finite(file, Affine(layer.label, vectors[0], shifts))
-
-
-def _power(file: WeightsFile, layer: CaffeLayer) -> Affine:
-    """Y = (shift + scale * x) ** power."""
-    settings = layer.settings("power_param")
-    values = {"power": 1.0, "scale": 1.0, "shift": 0.0}
-    for name in values:
-        if settings is not None and settings.HasField(name):
-            values[name] = getattr(settings, name)
-    if values["power"] != 1:
-        raise WeightsError(f"{file.path!r}: {layer.label}: power is {values['power']}, not 1")
-    factors, shifts = np.array([values["scale"]]), np.array([values["shift"]])
-    return _finite(file, Affine(layer.label, factors, shifts))
-
-
-def _vectors(file: WeightsFile, layer: CaffeLayer, count: int) -> list[NDArray[np.float64]]:
+def _vectors(file: WeightsFile, layer: CaffeLayer, *counts: int) -> list[NDArray[np.float64]]:
     """Read the arrays of a layer that have a number for each channel."""
     where = f"{file.path!r}: {layer.label}"
     blobs = layer.message.blobs
-    if len(blobs) != count:
-        raise WeightsError(f"{where}: {len(blobs)} arrays; {count} are needed")
+    if len(blobs) not in counts:
+        needed = " or ".join(map(str, counts))
+        raise WeightsError(f"{where}: {len(blobs)} arrays; {needed} are needed")
     vectors = []
     for blob in blobs:
         shape = blob_shape(blob, where)
-        if max(shape) > MAX_CHANNELS or np.prod(shape, dtype=float) != max(shape):
+        if max(shape) > MAX_CHANNELS or prod(shape) != max(shape):
             raise WeightsError(f"{where}: shape {shape}; one number for a channel is needed")
         vectors.append(blob_array(file, blob, where).reshape(-1).astype(np.float64))
     return vectors
 
 
-def _finite(file: WeightsFile, affine: Affine) -> Affine:
-    if not (np.isfinite(affine.factors).all() and np.isfinite(affine.shifts).all()):
-        raise WeightsError(f"{file.path!r}: {affine.where}: its numbers must be finite")
-    return affine
+def _stride_and_padding(layer: CaffeLayer) -> tuple[Pair, Padding]:
+    down, across = _pair(layer, "pad", "pad", 0)
+    return _pair(layer, "stride", "stride", 1), ((down, down), (across, across))
 
 
-def _expect(
-    file: WeightsFile, layer: CaffeLayer, settings: dict[str, Any], name: str, wanted: object
-) -> None:
-    found = settings.get(name, wanted)
+def _pair(layer: CaffeLayer, both: str, each: str, default: int) -> Pair:
+    """Return a setting that is one number, two, or two fields for height and width."""
+    settings = layer.settings
+    sides = [f"{each}_h", f"{each}_w"]
+    if not any(settings.HasField(side) for side in sides):
+        return _both(layer, both, default)
+    down, across = (
+        getattr(settings, side) if settings.HasField(side) else default for side in sides
+    )
+    return down, across
+
+
+def _both(layer: CaffeLayer, name: str, default: int) -> Pair:
+    """Return one value for both axes of an image, or one for each."""
+    values = tuple(getattr(layer.settings, name)) or (default,)
+    if len(values) > 2:
+        raise ValueError(f"{layer.label}: {name} has more than two values; an image has two axes")
+    return values[0], values[-1]
+
+
+def _expect(layer: CaffeLayer, name: str, found: object, wanted: object) -> None:
     if found != wanted:
-        raise WeightsError(f"{file.path!r}: {layer.label}: {name} is {found}, not {wanted}")
+        raise ValueError(f"{layer.label}: {name} is {found}, not {wanted}")

@@ -14,7 +14,6 @@ from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.variants import get_variant
 from alexnet_cy.weights.caffe.messages import CAFFE
-from alexnet_cy.weights.caffe.settings import caffe_padding
 from alexnet_cy.weights.protobuf.wire import encode_key, encode_varint
 from alexnet_cy.weights.writing import checked_tensors
 
@@ -33,6 +32,7 @@ __all__ = ["write"]
 _LAYER, _BLOBS, _DATA = 100, 7, 5
 _FLOOR = 1  # PoolingParameter.RoundMode
 _AVERAGE = 1  # PoolingParameter.PoolMethod
+_WITHIN_CHANNEL = 1  # LRNParameter.NormRegion
 
 
 def write(
@@ -49,10 +49,11 @@ def write(
     Raises
     ------
     WeightsError
-        The variant pads more at one end than at the other, which Caffe cannot be told.
+        The variant pads more at one end than at the other, or normalises within channels with
+        another k than 1, which Caffe cannot be told.
     """
     network = get_variant(variant)
-    arrays = checked_tensors(tensors)
+    arrays = checked_tensors(tensors, network)
     noted = metadata or {}
     layers = list(_layers(network, arrays, noted.get("layer.fc8", "fc8")))
     net = CAFFE.message_class("NetParameter")(name=noted.get("name", network.title))
@@ -79,22 +80,13 @@ def _layers(
             continue
         name = classifier if spec.name == "fc8" else spec.name
         layer = new_layer(name=name, bottom=[blob], top=[name])
-        parameters = _parameters(spec, arrays) if isinstance(spec, Conv | Linear) else ()
+        kinds = ("weight", "bias") if isinstance(spec, Conv | Linear) else ()
+        parameters = tuple(arrays[f"{spec.name}.{kind}"] for kind in kinds)
         _describe(layer, spec, parameters)
         yield layer, parameters
         blob = name
         if isinstance(spec, Conv | Linear) and spec.relu:
             yield new_layer(name=f"relu_{name}", type="ReLU", bottom=[blob], top=[blob]), ()
-
-
-def _parameters(
-    spec: Conv | Linear, arrays: Mapping[str, NDArray[np.float32]]
-) -> tuple[NDArray[np.float32], ...]:
-    names = (f"{spec.name}.weight", f"{spec.name}.bias")
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise ValueError(f"tensors has no {' and no '.join(missing)}")
-    return tuple(arrays[name] for name in names)
 
 
 def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ...]) -> None:
@@ -124,6 +116,12 @@ def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ..
             layer.lrn_param.alpha = spec.ops_alpha
             layer.lrn_param.beta = spec.beta
             layer.lrn_param.k = spec.k
+            if spec.within_channel:
+                if spec.k != 1:
+                    raise WeightsError(
+                        f"{spec.name}: k is {spec.k:g}; within channels Caffe computes with 1"
+                    )
+                layer.lrn_param.norm_region = _WITHIN_CHANNEL
         case Linear():
             layer.type = "InnerProduct"
             layer.inner_product_param.num_output = len(parameters[0])
@@ -133,15 +131,15 @@ def _describe(layer: Any, spec: Layer, parameters: tuple[NDArray[np.float32], ..
 
 def _set_window(settings: Any, spec: Conv | MaxPool, kernel_size: tuple[int, ...]) -> None:
     """Set kernel, stride and padding, which convolutions and pools have alike."""
-    padding = caffe_padding(spec)
-    if padding is None:
+    (top, bottom), (left, right) = spec.padding
+    if (top, left) != (bottom, right):
         raise WeightsError(
             f"{spec.name}: padding {spec.padding} differs from end to end; in a .caffemodel it "
             "cannot"
         )
     settings.kernel_h, settings.kernel_w = kernel_size
     settings.stride_h, settings.stride_w = spec.stride
-    settings.pad_h, settings.pad_w = padding
+    settings.pad_h, settings.pad_w = top, left
 
 
 def _write_layer(stream: BinaryIO, layer: Any, parameters: tuple[NDArray[np.float32], ...]) -> None:

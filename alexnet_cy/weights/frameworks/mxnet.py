@@ -74,7 +74,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         raise WeightsError(f"{file.path!r}: two arrays have the same name")
     found = {name: tensor for name, tensor in zip(names, tensors, strict=True) if tensor}
     named = assemble(found)
-    return NetworkFile("mxnet", named.tensors, named.variant, named.metadata)
+    return NetworkFile("mxnet", named.tensors, named.variant, named.metadata, is_guess=True)
 
 
 class _Numbers:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-__all__ = ["TORCH_TAR_MEMBERS", "UNREAD", "Sniff"]
+__all__ = ["CHECKPOINT", "TORCH_TAR_MEMBERS", "UNREAD", "Sniff"]
 
 Sniff: TypeAlias = Callable[[bytes], bool]
 """Looks at the first bytes of a file."""
@@ -20,6 +20,12 @@ TORCH_TAR_MEMBERS = (b"sys_info\0", b"pickle\0", b"tensors\0", b"storages\0")
 """The members of the tar files that torch.save wrote until 2016 (torch/serialization.py)."""
 
 _TAR_MAGIC_OFFSET = 257
+
+CHECKPOINT = (
+    "a part of a TensorFlow checkpoint (of TF-slim, for example); read it with "
+    "tf.train.load_checkpoint, and save its variables by name with numpy.savez"
+)
+"""What to say of TensorFlow's checkpoints, which nothing at their beginning tells."""
 
 
 def _starts(*magics: bytes) -> Sniff:
@@ -154,6 +160,7 @@ UNREAD: tuple[tuple[Sniff, str], ...] = (
         "a pickle of protocol 0, as old Python 2 programs wrote it; load it where you trust it, "
         "and write it again with pickle.dump(arrays, file, protocol=2)",
     ),
+    (_begins_text(b"model_checkpoint_path:"), CHECKPOINT),
     (
         _begins_text(b"{"),
         "a JSON text (a config.json has no weights); the weights are in the file beside it, .bin "

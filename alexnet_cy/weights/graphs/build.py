@@ -15,23 +15,20 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor, TensorRef
+from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
-from alexnet_cy.network.bounds import MAX_LAYERS
 from alexnet_cy.network.recognition import recognise
-from alexnet_cy.network.specs import AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed, scaled
 from alexnet_cy.weights.graphs.input_arithmetic import take_in
 from alexnet_cy.weights.graphs.layer_names import named
 from alexnet_cy.weights.graphs.steps import (
     Affine,
     AveragePool,
     Flatten,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
 )
@@ -46,7 +43,6 @@ Size: TypeAlias = tuple[int | None, int | None]
 
 # What networks have been trained at, and then every size up to the largest of them.
 _USUAL_SIZES = (227, 224, 256, 299, 320, 384, 448, 512, 32, 64, 96, 128)
-_MOST_STEPS = 4 * MAX_LAYERS
 
 
 class Built(NamedTuple):
@@ -60,14 +56,11 @@ class Built(NamedTuple):
         As `network.parameter_shapes` names and shapes them.
     metadata : dict of str to str
         How images are prepared, where the graph says something about it.
-    sources : dict of str to str
-        What the file calls each layer with weights, by its name here.
     """
 
     network: Variant
     tensors: dict[str, TensorRef]
     metadata: dict[str, str]
-    sources: dict[str, str]
 
 
 def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
@@ -87,8 +80,6 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
     WeightsError
         The steps make no network: the message names the one that does not fit, and why.
     """
-    if len(steps) > _MOST_STEPS:
-        raise WeightsError(f"{path!r}: {len(steps)} steps; at most {_MOST_STEPS} are read")
     folded, metadata = _fold(path, steps)
     weighted = [step for step in folded if isinstance(step, Weighted)]
     if not weighted or not isinstance(weighted[0].spec, Conv):
@@ -105,12 +96,9 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
             tensors[f"{name}.weight"] = _in_shape(step, shape, channels)
         except ValueError as error:
             raise WeightsError(f"{path!r}: {step.where}: {error}") from error
+        tensors[f"{name}.bias"] = step.biases()
         channels = shape[0]
-        zeros = ArrayTensor(np.zeros(shape[0], np.float32)) if step.bias is None else step.bias
-        tensors[f"{name}.bias"] = zeros
-    recognised = recognise(network, any_size=None in size)
-    sources = dict(zip(names, (step.where for step in weighted), strict=True))
-    return Built(recognised, tensors, metadata, sources)
+    return Built(recognise(network, any_size=None in size), tensors, metadata)
 
 
 def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]:
@@ -121,6 +109,11 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
     for step in steps:
         last = folded[-1] if folded else None
         if isinstance(step, Affine):
+            if not (np.isfinite(step.factors).all() and np.isfinite(step.shifts).all()):
+                raise WeightsError(
+                    f"{path!r}: {step.where}: its numbers must be finite, no divisor zero and no "
+                    "variance negative"
+                )
             if last is None:
                 before = step if before is None else _composed(before, step)
             elif isinstance(last, Weighted) and not last.spec.relu:
@@ -133,9 +126,9 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
         elif isinstance(step, Relu):
             _rectify(path, folded, step)
         elif before is not None and isinstance(step, Weighted):
-            prepared = take_in(path, before, step)
-            folded.append(prepared.first)
-            metadata, before = prepared.metadata, None
+            first, metadata = take_in(path, before, step)
+            folded.append(first)
+            before = None
         else:
             folded.append(step)
     return folded, metadata
@@ -144,7 +137,8 @@ def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]
 def _composed(first: Affine, second: Affine) -> Affine:
     """B (a x + s) + t = (b a) x + (b s + t)."""
     factors = first.factors * second.factors
-    return Affine(second.where, factors, first.shifts * second.factors + second.shifts)
+    shifts = first.shifts * second.factors + second.shifts
+    return Affine(second.where, factors, shifts, first.averaged or second.averaged)
 
 
 def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
@@ -154,18 +148,8 @@ def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
         raise WeightsError(f"{path!r}: {arithmetic.where}: needs {channels} numbers")
     factors = np.broadcast_to(arithmetic.factors, (channels,))
     shifts = np.broadcast_to(arithmetic.shifts, (channels,))
-
-    def scaled(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        changed = np.array(array)
-        for output, factor in zip(changed, factors, strict=True):
-            output[...] = output.astype(np.float64) * factor
-        return changed
-
-    weight = step.weight
-    if (factors != 1).any():
-        weight = Changed(step.weight, step.weight.shape, scaled)
-    bias = ArrayTensor(np.zeros(channels, np.float32)) if step.bias is None else step.bias
-    bias = Changed(bias, (channels,), lambda b: b * factors + shifts)
+    weight = scaled(step.weight, lambda: factors) if (factors != 1).any() else step.weight
+    bias = Computed((channels,), lambda b: b * factors + shifts, step.biases())
     return step._replace(weight=weight, bias=bias)
 
 
@@ -175,20 +159,16 @@ def _rectify(path: str, folded: list[Step], relu: Relu) -> None:
     The largest of some values and their ReLU may change places. What is not negative already, the
     poolings and normalisations of values behind a ReLU, stays as it is.
     """
+    may_swap = True
     for place in reversed(range(len(folded))):
         step = folded[place]
         if isinstance(step, Weighted):
-            between = folded[place + 1 :]
-            if not step.spec.relu:
-                if not all(_is_max_pool(other) or isinstance(other, Flatten) for other in between):
-                    break
-                folded[place] = step._replace(spec=replace(step.spec, relu=True))
+            if not (step.spec.relu or may_swap):
+                break
+            folded[place] = step._replace(spec=replace(step.spec, relu=True))
             return
+        may_swap &= isinstance(step, MaxPool | Flatten)
     raise WeightsError(f"{path!r}: {relu.where}: not behind a convolution or fully connected layer")
-
-
-def _is_max_pool(step: Step) -> bool:
-    return isinstance(step, Plain) and isinstance(step.spec, MaxPool)
 
 
 def _at_a_size(path: str, steps: Sequence[Step], in_channels: int, declared: Size) -> Variant:
@@ -218,15 +198,15 @@ def _network(steps: Sequence[Step], in_channels: int, size: int) -> Variant:
         match step:
             case Weighted(spec=Conv() as conv) if flat_at_last and _is_head(conv, image):
                 layer = Linear("fc", conv.out_channels, conv.relu)
-            case Weighted(spec=spec) | Plain(spec=spec):
-                layer = spec
+            case Weighted():
+                layer = step.spec
+            case LRN() | MaxPool() | AdaptiveAvgPool() | Softmax():
+                layer = step
             case AveragePool():
                 adaptive = _adaptive(step, image)
                 if adaptive is None:
                     continue
                 layer = adaptive
-            case SoftmaxStep():
-                layer = Softmax("prob")
             case _:
                 continue
         if isinstance(step, Weighted):
@@ -263,20 +243,17 @@ def _check_inputs(step: Weighted, image: tuple[int, ...], layer: Layer) -> None:
 
 def _adaptive(pool: AveragePool, image: tuple[int, ...]) -> AdaptiveAvgPool | None:
     """Return an average as one over equal squares; None if each is one pixel."""
-    size = image[1:]
-    if pool.kernel_size is None:
-        return None if size == (1, 1) else AdaptiveAvgPool("avgpool", (1, 1))
-    if pool.kernel_size == pool.stride == (1, 1) and pool.padding == NO_PADDING:
-        return None
-    squares = tuple(pixels // kernel for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    fills = all(pixels % kernel == 0 for pixels, kernel in zip(size, pool.kernel_size, strict=True))
-    one = squares == (1, 1)
-    if not fills or pool.padding != NO_PADDING or (pool.stride != pool.kernel_size and not one):
+    height, width = image[1:]
+    kernel = pool.kernel_size or (height, width)
+    counts = height // kernel[0], width // kernel[1]
+    fills = (counts[0] * kernel[0], counts[1] * kernel[1]) == (height, width)
+    is_side_by_side = pool.stride == kernel or counts == (1, 1)
+    if not (fills and is_side_by_side) or pool.padding != NO_PADDING:
         raise ValueError(
-            f"{pool.where}: averages over windows of {pool.kernel_size} pixels of {size}, which "
+            f"{pool.where}: averages over windows of {kernel} pixels of {(height, width)}, which "
             "do not fill the image side by side"
         )
-    return AdaptiveAvgPool("avgpool", (squares[0], squares[1]))
+    return None if counts == (height, width) else AdaptiveAvgPool("avgpool", counts)
 
 
 def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRef:
@@ -285,7 +262,7 @@ def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRe
         return _channels_first(step.weight, channels)
     if step.weight.shape == shape:
         return step.weight
-    return Changed(step.weight, shape, lambda array: array.reshape(shape))
+    return Computed(shape, lambda array: array.reshape(shape), step.weight)
 
 
 def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
@@ -306,4 +283,4 @@ def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
         reordered: NDArray[np.float32] = images.transpose(0, 3, 1, 2)
         return reordered.reshape(out_features, in_features)
 
-    return Changed(weight, weight.shape, change)
+    return Computed(weight.shape, change, weight)

@@ -3,21 +3,21 @@
 A network here takes images that are prepared. So a mean in the graph becomes part of the first
 convolution where that is exact: not if it pads, as the zeros of the padding come after the mean.
 There it becomes the mean that goes with the weights, and is subtracted from images as a preset's
-mean is. A factor can always become part of the weights.
+mean is; and so does the average of a mean of every pixel, as no bias differs from pixel to pixel.
+A factor can always become part of the weights.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Conv
 from alexnet_cy.network.windows import NO_PADDING
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed
 from alexnet_cy.weights.trained_on import MEAN_KEY, PRESET_KEY
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.graphs.steps import Affine, Weighted
 
-__all__ = ["Prepared", "take_in"]
+__all__ = ["NOTE_KEY", "take_in"]
+
+NOTE_KEY = "images_note"
+"""What users must hear of the images that a graph takes, in the metadata."""
 
 # pytorch/vision: torchvision/transforms/_presets.py, of pixels from 0 to 1.
 _TORCHVISION_MEAN = (0.485, 0.456, 0.406)
@@ -37,21 +40,7 @@ _TOLERANCE = 1e-5
 _LARGEST_UNIT_MEAN = 1.0
 
 
-class Prepared(NamedTuple):
-    """The first convolution, and how the images for it are prepared.
-
-    Attributes
-    ----------
-    first : Weighted
-    metadata : dict of str to str
-        Preset and mean, where the graph says something about them.
-    """
-
-    first: Weighted
-    metadata: dict[str, str]
-
-
-def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
+def take_in(path: str, arithmetic: Affine, first: Weighted) -> tuple[Weighted, dict[str, str]]:
     """Make arithmetic on pixels part of what follows it.
 
     Parameters
@@ -61,6 +50,13 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
     arithmetic : Affine
     first : Weighted
         The convolution behind it.
+
+    Returns
+    -------
+    Weighted
+        The first convolution.
+    dict of str to str
+        Preset and mean of the images, as metadata, where the graph says something about them.
 
     Raises
     ------
@@ -80,16 +76,16 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
     mean = -shifts / factors
     is_rgb = mean[0] > mean[-1]  # ImageNet's means rise from blue to red
     if _is_torchvisions(mean, factors):
-        return Prepared(first, {PRESET_KEY: "torchvision"})
+        return first, {PRESET_KEY: "torchvision"}
     if 0 < np.abs(mean).max() <= _LARGEST_UNIT_MEAN:
         raise WeightsError(
             f"{where}: subtracts the mean {_listed(mean)}, so the images are not pixels from 0 to "
             "255, and torchvision's mean and deviation are others; save the network without it"
         )
-    weight = Changed(first.weight, first.weight.shape, lambda w: w * _per_input(factors))
+    weight = Computed(first.weight.shape, lambda w: w * factors[:, None, None], first.weight)
     bias = first.bias
-    if mean.any() and first.spec.padding == NO_PADDING:
-        bias = _shifted_bias(first.weight, first.bias, shifts)
+    if mean.any() and first.spec.padding == NO_PADDING and not arithmetic.averaged:
+        bias = _shifted_bias(first.weight, first.biases(), shifts)
         mean = np.zeros(channels)
     metadata = {}
     if channels == 3:
@@ -97,7 +93,17 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> Prepared:
             PRESET_KEY: "caffe-rgb" if is_rgb else "caffe",
             MEAN_KEY: json.dumps([float(value) for value in mean]),
         }
-    return Prepared(first._replace(weight=weight, bias=bias), metadata)
+    elif mean.any():
+        raise WeightsError(
+            f"{where}: subtracts the mean {_listed(mean)} from images of {channels} channels, "
+            "which cannot become part of the weights; save the network without it"
+        )
+    if arithmetic.averaged:
+        metadata[NOTE_KEY] = (
+            f"{arithmetic.where} subtracts a mean of its own from every pixel; its averages, "
+            f"{_listed(mean)}, are subtracted in their place, so results differ a little"
+        )
+    return first._replace(weight=weight, bias=bias), metadata
 
 
 def _is_torchvisions(mean: NDArray[np.float64], factors: NDArray[np.float64]) -> bool:
@@ -108,22 +114,14 @@ def _is_torchvisions(mean: NDArray[np.float64], factors: NDArray[np.float64]) ->
     )
 
 
-def _shifted_bias(
-    weight: TensorRef, bias: TensorRef | None, shifts: NDArray[np.float64]
-) -> TensorRef:
+def _shifted_bias(weight: TensorRef, bias: TensorRef, shifts: NDArray[np.float64]) -> TensorRef:
     """bias'[o] = bias[o] + sum over c, y, x of weight[o, c, y, x] shifts[c], in float64."""
 
     def shifted(array: NDArray[np.float32]) -> NDArray[np.float64]:
         sums: NDArray[np.float64] = weight.read().astype(np.float64).sum(axis=(2, 3)) @ shifts
         return array + sums
 
-    if bias is None:
-        bias = ArrayTensor(np.zeros(weight.shape[0], np.float32))
-    return Changed(bias, bias.shape, shifted)
-
-
-def _per_input(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return factors[:, None, None]
+    return Computed(bias.shape, shifted, bias)
 
 
 def _listed(values: NDArray[np.float64]) -> str:

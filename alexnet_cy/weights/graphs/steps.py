@@ -4,25 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+import numpy as np
+
+from alexnet_cy.network.bounds import MAX_LAYERS
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
+from alexnet_cy.weights.graphs.derived import Filled
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.network.windows import Padding, Pair
 
 __all__ = [
+    "MAX_CHANNELS",
+    "MAX_STEPS",
     "Affine",
     "AveragePool",
     "Flatten",
-    "Plain",
     "Relu",
-    "SoftmaxStep",
     "Step",
     "Weighted",
+    "batch_norm",
 ]
+
+MAX_CHANNELS = 1 << 15
+"""The most channels that a graph has arithmetic for; AlexNet's widest layers have 4096."""
+
+MAX_STEPS = 4 * MAX_LAYERS
+"""The most steps of a graph: each layer with a ReLU and some arithmetic."""
 
 
 class Weighted(NamedTuple):
@@ -47,12 +57,9 @@ class Weighted(NamedTuple):
     bias: TensorRef | None
     channels_last: bool = False
 
-
-class Plain(NamedTuple):
-    """A normalisation or a max pooling; its name does not matter."""
-
-    where: str
-    spec: LRN | MaxPool
+    def biases(self) -> TensorRef:
+        """Return the bias, zeros if there is none."""
+        return Filled(self.weight.shape[:1], 0.0) if self.bias is None else self.bias
 
 
 class AveragePool(NamedTuple):
@@ -62,7 +69,6 @@ class AveragePool(NamedTuple):
     kernel_size: Pair | None
     stride: Pair = (1, 1)
     padding: Padding = ((0, 0), (0, 0))
-    ceil_mode: bool = False
 
 
 class Relu(NamedTuple):
@@ -74,14 +80,6 @@ class Relu(NamedTuple):
 class Flatten(NamedTuple):
     """From images to vectors."""
 
-    where: str
-
-
-class SoftmaxStep(NamedTuple):
-    """Probabilities of the classes."""
-
-    where: str
-
 
 class Affine(NamedTuple):
     """``y[c] = factors[c] * x[c] + shifts[c]``, channel by channel.
@@ -90,11 +88,30 @@ class Affine(NamedTuple):
     ----------
     where : str
     factors, shifts : ndarray of float64, shape (C,) or (1,)
+    averaged : bool
+        Whether each shift is the average of those of all pixels, which differ.
     """
 
     where: str
     factors: NDArray[np.float64]
     shifts: NDArray[np.float64]
+    averaged: bool = False
 
 
-Step: TypeAlias = Weighted | Plain | AveragePool | Relu | Flatten | SoftmaxStep | Affine
+def batch_norm(
+    where: str,
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    epsilon: float,
+    scale: NDArray[np.float64] | float = 1.0,
+    shift: NDArray[np.float64] | float = 0.0,
+) -> Affine:
+    """``y = (x - mean) * scale / sqrt(variance + epsilon) + shift``, in float64."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # `build` refuses these
+        factors = scale / np.sqrt(variance + epsilon)
+        return Affine(where, factors, shift - mean * factors)
+
+
+Step: TypeAlias = (
+    Weighted | AveragePool | Relu | Flatten | Affine | LRN | MaxPool | AdaptiveAvgPool | Softmax
+)

@@ -6,27 +6,25 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.naming.derived import (
-    BatchNorm,
-    FoldedBias,
-    FoldedWeight,
-    NormedWeight,
-    PrunedWeight,
-)
+from alexnet_cy.weights.graphs.derived import Computed, Filled, scaled
+from alexnet_cy.weights.naming.derived import BatchNorm, normed, pruned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alexnet_cy.contracts.tensors import TensorRef
 
-__all__ = ["EPSILON", "finish"]
+__all__ = ["EPSILON", "TENSORFLOW_EPSILON", "finish"]
 
 EPSILON = 1e-5
 """What torch.nn.BatchNorm2d adds to the variance unless told otherwise; no state dict has it."""
 
+TENSORFLOW_EPSILON = 1e-3
+"""What keras.layers.BatchNormalization and TF-slim's batch_norm add."""
+
 
 def finish(
-    tensors: Mapping[str, TensorRef], epsilons: Mapping[str, float] | None = None
+    tensors: Mapping[str, TensorRef], epsilons: Mapping[str, float] | float = EPSILON
 ) -> dict[str, TensorRef]:
     """Turn the tensors of a file, by canonical names, into weights and biases.
 
@@ -36,8 +34,9 @@ def finish(
         ``conv1.weight``, or ``conv1.weight_orig`` and ``conv1.weight_mask``, or ``conv1.weight_g``
         and ``conv1.weight_v``; ``conv1.running_mean``, ``running_var``, ``norm_weight`` and
         ``norm_bias`` of the batch normalisation behind it; other names are handed on.
-    epsilons : mapping of str to float, optional
-        Of the batch normalisation behind each layer; `EPSILON` if left out.
+    epsilons : mapping of str to float, or float
+        Of the batch normalisation behind each layer, `EPSILON` for a layer that is left out; or of
+        all of them.
 
     Returns
     -------
@@ -52,7 +51,8 @@ def finish(
     finished = dict(tensors)
     for layer in _layers(finished):
         _join_weight(finished, layer)
-        _fold_norm(finished, layer, (epsilons or {}).get(layer, EPSILON))
+        epsilon = epsilons if isinstance(epsilons, float) else epsilons.get(layer, EPSILON)
+        _fold_norm(finished, layer, epsilon)
     return finished
 
 
@@ -69,12 +69,12 @@ def _join_weight(tensors: dict[str, TensorRef], layer: str) -> None:
         whole, mask = tensors.get(f"{name}_orig"), tensors.get(f"{name}_mask")
         if whole is not None and mask is not None:
             _check_same(f"{name}_mask", mask.shape, whole.shape)
-            tensors[name] = PrunedWeight(whole, mask)
+            tensors[name] = pruned(whole, mask)
             del tensors[f"{name}_orig"], tensors[f"{name}_mask"]
         length, direction = tensors.get(f"{name}_g"), tensors.get(f"{name}_v")
         if length is not None and direction is not None:
             _check_same(f"{name}_g", (prod(length.shape),), direction.shape[:1])
-            tensors[name] = NormedWeight(length, direction)
+            tensors[name] = normed(length, direction)
             del tensors[f"{name}_g"], tensors[f"{name}_v"]
 
 
@@ -93,8 +93,9 @@ def _fold_norm(tensors: dict[str, TensorRef], layer: str, epsilon: float) -> Non
     if bias is not None:
         _check_same(f"{layer}.bias", bias.shape, weight.shape[:1])
     norm = BatchNorm(mean, variance, scale, shift, epsilon)
-    tensors[f"{layer}.weight"] = FoldedWeight(weight, norm)
-    tensors[f"{layer}.bias"] = FoldedBias(bias, norm)
+    tensors[f"{layer}.weight"] = scaled(weight, norm.factors)
+    bias = Filled(weight.shape[:1], 0.0) if bias is None else bias
+    tensors[f"{layer}.bias"] = Computed(bias.shape, norm.fold, bias)
 
 
 def _check_same(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:

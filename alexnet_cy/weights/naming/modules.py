@@ -11,7 +11,8 @@ __all__ = ["KINDS", "TENSORFLOW_KINDS", "Module", "in_natural_order", "modules_o
 
 # The endings that occur: ours and PyTorch's; tensorpack's and loadcaffe's; TensorFlow's and
 # caffe-tensorflow's; flax's and Keras's; Caffe's own, the number of the blob in its layer; what
-# torch.nn.utils.prune and weight_norm make of a weight; batch normalisation's.
+# torch.nn.utils.prune and weight_norm make of a weight; batch normalisation's, torch's
+# and TensorFlow's.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "weight": "weight",
@@ -31,6 +32,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "weight_v": "weight_v",
         "running_mean": "running_mean",
         "running_var": "running_var",
+        "gamma": "weight",
+        "beta": "bias",
+        "moving_mean": "running_mean",
+        "moving_variance": "running_var",
     }
 )
 """The canonical kind of each ending."""

@@ -47,18 +47,40 @@ def names_by_order(stored: Mapping[str, tuple[int, ...]]) -> dict[str, str] | No
     Raises
     ------
     WeightsError
-        They are, but with a batch normalisation that is not right behind a layer.
+        They are, but with a batch normalisation that is not right behind a layer; or they are
+        several.
     """
     modules = modules_of(stored)
     if modules is None:
         return None
     modules = [module for module in modules if not _is_beside(module)]
+    misplaced: WeightsError | None = None
     for ordered in (modules, in_natural_order(modules)):
         layers = [module for module in ordered if not _is_norm(module)]
         roles = _roles(layers)
         if roles is not None:
-            return _names(ordered, roles)
+            try:
+                return _names(ordered, roles)
+            except WeightsError as error:
+                misplaced = misplaced or error
+    if misplaced is not None:
+        raise misplaced
+    _refuse_two(modules)
     return None
+
+
+def _refuse_two(modules: Sequence[Module]) -> None:
+    """Refuse two networks side by side, such as the halves of contrastive multiview coding."""
+    groups: dict[str, list[Module]] = {}
+    for module in modules:
+        if not _is_norm(module):
+            groups.setdefault(module.path.partition(".")[0], []).append(module)
+    whole = [f"{name[:80]}." for name, layers in groups.items() if _roles(layers) is not None]
+    if len(whole) > 1:
+        found = ", ".join(map(repr, whole))
+        raise WeightsError(
+            f"there is a network under each of the prefixes {found}; save the tensors of one alone"
+        )
 
 
 def _roles(layers: Sequence[Module]) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alexnet_cy.weights.graphs.steps import Affine
+from alexnet_cy.weights.graphs.steps import MAX_CHANNELS, Affine, batch_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
-__all__ = ["batch_norm", "constant_arithmetic"]
+__all__ = ["constant_arithmetic", "normalisation"]
 
 
-def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) -> Affine:
+MAX_MEAN = 1 << 20  # 3 x 512 x 512 is less
+MIN_MEAN_PIXELS = 32 * 32
+
+
+def constant_arithmetic(
+    graph: Graph, node: Node, value: str, channels_at: int, *, of_pixels: bool
+) -> Affine:
     """Return what an Add, Sub, Mul or Div of a value and a constant computes.
 
     Parameters
@@ -29,21 +35,27 @@ def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) 
         The one that is no constant.
     channels_at : int
         The axis of the channels, counted from the last.
+    of_pixels : bool
+        Whether the value is the image itself, so that the constant may be a mean of every pixel.
 
     Raises
     ------
     WeightsError
-        The other one is no constant, or has not one finite number for a channel.
+        The other one is no constant, or has not one number for a channel.
     """
     index = 1 - node.inputs.index(value)
-    found = graph.floats(node, node.inputs[index])
+    found = graph.floats(node.inputs[index], MAX_MEAN if of_pixels else MAX_CHANNELS)
     if found is None:
         raise node.error("its op is not part of any AlexNet, except with a constant")
-    if found.size != 1 and ((1,) * 4 + found.shape)[channels_at] != found.size:
+    channels = 1 if found.size == 1 else ((1,) * 4 + found.shape)[channels_at]
+    averaged = found.size != channels
+    may_be_mean = of_pixels and node.op in ("Add", "Sub") and found.ndim in (3, 4)
+    if averaged and not (may_be_mean and found.size >= channels * MIN_MEAN_PIXELS):
         raise node.error(f"its numbers have shape {found.shape}; expected one for a channel")
-    numbers: NDArray[np.float64] = found.reshape(-1)
+    by_channel = np.moveaxis(found, channels_at, 0) if averaged else found
     one, zero = np.ones(1), np.zeros(1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):  # `build` refuses what is not finite
+        numbers: NDArray[np.float64] = by_channel.reshape(channels, -1).mean(axis=1)
         match node.op, index:
             case "Add", _:
                 affine = Affine(node.label, one, numbers)
@@ -57,32 +69,23 @@ def constant_arithmetic(graph: Graph, node: Node, value: str, channels_at: int) 
                 affine = Affine(node.label, 1 / numbers, zero)
             case _:
                 raise node.error("a constant divided by an image")
-    return _finite(node, affine)
+    return affine._replace(averaged=averaged)
 
 
-def batch_norm(graph: Graph, node: Node) -> Affine:
+def normalisation(graph: Graph, node: Node) -> Affine:
     """Return what a BatchNormalization of images computes at inference.
-
-    ``y = (x - mean) * scale / sqrt(variance + epsilon) + shift``, in float64.
 
     Raises
     ------
     WeightsError
-        It is that of training, or its inputs are no finite constants of one number for a channel.
+        It is that of training, or its inputs are no constants of one number for a channel.
     """
     if node.integer("training_mode", 0) or len(node.inputs) < 5:
         raise node.error("it is that of training")
-    parts = [graph.floats(node, name) for name in node.inputs[1:5]]
+    parts = [graph.floats(name, MAX_CHANNELS) for name in node.inputs[1:5]]
     known = [part.reshape(-1) for part in parts if part is not None]
     if len(known) != 4 or len({len(part) for part in known}) != 1:
         raise node.error("its four inputs are not constants of one number for each channel")
     scale, shift, mean, variance = known
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        factors = scale / np.sqrt(variance + node.number("epsilon", 1e-5))
-        return _finite(node, Affine(node.label, factors, shift - mean * factors))
-
-
-def _finite(node: Node, affine: Affine) -> Affine:
-    if not (np.isfinite(affine.factors).all() and np.isfinite(affine.shifts).all()):
-        raise node.error("its numbers must be finite, no divisor zero and no variance negative")
-    return affine
+    epsilon = node.number("epsilon", 1e-5)
+    return batch_norm(node.label, mean, variance, epsilon, scale, shift)

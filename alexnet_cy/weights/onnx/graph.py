@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.onnx.external import ExternalFiles
-from alexnet_cy.weights.onnx.integers import evaluate
+from alexnet_cy.weights.graphs.derived import Filled
+from alexnet_cy.weights.onnx.constants import MAX_RANK, Constant, tensor_constant
+from alexnet_cy.weights.onnx.integers import Integers
 from alexnet_cy.weights.onnx.messages import DATA_TYPES
 from alexnet_cy.weights.onnx.node import Node, quoted
-from alexnet_cy.weights.onnx.parameters import FilledTensor, Parameter
-from alexnet_cy.weights.onnx.tensors import MAX_RANK, OnnxTensor, describe_tensor
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from alexnet_cy.contracts.tensors import TensorRef
     from alexnet_cy.weights.files import WeightsFile
 
 __all__ = ["Graph"]
 
 # From a tensor of the file to the node that takes it: Identity, Cast, Reshape, Transpose.
 _MAX_CHANGES = 8
-_MAX_CONCATENATED = 8
-MAX_CHANNELS = 100_000
 MAX_FILLED = 1 << 26  # fc6 has 38 million
-_SHAPE_CHANGES = ("Identity", "Cast", "Reshape", "Transpose", "Unsqueeze")
+_SHAPE_CHANGES = ("Identity", "Cast", "Reshape", "Transpose")
 _EXACT_CASTS = (1, 11)  # TensorProto.DataType: FLOAT, DOUBLE
 
 
@@ -66,8 +65,8 @@ class Graph:
         self.file = file
         self.nodes = [Node(file, node) for node in message.node]
         self.output_names = {output.name for output in message.output}
-        self._beside = ExternalFiles(file)
         self._tensors: dict[str, Any] = {}
+        self._integers = Integers(self)
         self._producers: dict[str, Node] = {}
         self._consumers: dict[str, list[Node]] = {}
         for tensor in message.initializer:
@@ -81,20 +80,12 @@ class Graph:
         """Return the nodes that compute with a value; those that only ask its shape do not."""
         return [node for node in self._consumers.get(value, ()) if node.op != "Shape"]
 
-    def parameter(self, node: Node, index: int) -> Parameter | None:
-        """Return a weight or bias that a node takes.
+    def producer(self, value: str) -> Node | None:
+        """Return the node that makes a value; None for an input or a tensor of the file."""
+        return self._producers.get(value)
 
-        Parameters
-        ----------
-        node : Node
-            The node.
-        index : int
-            Which of its inputs.
-
-        Returns
-        -------
-        Parameter or None
-            None if the node has no such input.
+    def parameter(self, node: Node, index: int) -> Constant | None:
+        """Return a weight or bias that a node takes as one of its inputs, None if it takes none.
 
         Raises
         ------
@@ -103,96 +94,82 @@ class Graph:
         """
         if index >= len(node.inputs) or not node.inputs[index]:
             return None
-        return self.constant(node, node.inputs[index])
+        constant = self.constant(node.inputs[index])
+        if constant is None:
+            raise node.error(f"its input {quoted(node.inputs[index])} is not a constant")
+        return constant
 
-    def constant(self, node: Node, value: str) -> Parameter:
-        """Return the constant that a value is; errors name the node that takes it."""
-        name, changes = self._base(value)
-        tensor = self._filled(name) or self.tensor(name)
-        if tensor is None:
-            raise node.error(f"its input {quoted(value)} is not a constant")
-        parameter = Parameter(tensor, tensor.shape)
-        for change in reversed(changes):
-            parameter = self._change(change, parameter)
-        return parameter
-
-    def reshape_target(self, node: Node) -> list[int | None]:
-        """Return the shape that a Reshape asks for; None for each part that is computed.
-
-        Raises
-        ------
-        WeightsError
-            The shape is longer than that of any tensor, or not sound.
-        """
-        if len(node.inputs) < 2:  # opset 1 to 4
-            return list(node.integers("shape", ()))
-        name = self._base(node.inputs[1])[0]
-        known = evaluate(self, name)
-        if known is not None:
-            return list(known.reshape(-1).tolist())
-        maker = self._producers.get(name)
-        parts = [name]
-        if maker is not None and maker.op == "Concat":
-            parts = [self._base(part)[0] for part in maker.inputs[:_MAX_CONCATENATED]]
-        target: list[int | None] = []
-        for part in parts:
-            target.extend(self.known(part))
-        return target
-
-    def known(self, value: str) -> list[int | None]:
-        """Return a constant of a few integers; None for what is computed."""
-        numbers = evaluate(self, value)
-        return [None] if numbers is None else [*numbers.reshape(-1).tolist()]
-
-    def producer(self, value: str) -> Node | None:
-        """Return the node that makes a value; None for an input or a tensor of the file."""
-        return self._producers.get(value)
-
-    def tensor(self, value: str) -> OnnxTensor | None:
+    def tensor(self, value: str) -> Constant | None:
         """Return a tensor of the file; None if the value is none."""
         message = self._tensors.get(value)
-        return None if message is None else describe_tensor(self.file, message, self._beside)
+        return None if message is None else tensor_constant(self.file, message)
 
-    def floats(self, node: Node, value: str) -> NDArray[np.float64] | None:
-        """Read a constant of floating-point numbers that a node takes.
+    def constant(self, value: str, depth: int = _MAX_CHANGES) -> Constant | None:
+        """Return the constant that a value is, None if it is none.
 
-        Returns
-        -------
-        ndarray of float64, or None
-            In its shape; None if the value is no constant.
+        It is a tensor of the file, or filled in by ConstantOfShape, behind some changes of its
+        shape. Errors are as of `parameter`.
+        """
+        node = self._producers.get(value)
+        if value in self._tensors or node is None or not node.inputs or not depth:
+            return self.tensor(value)
+        if node.op == "ConstantOfShape":
+            return self._filled(node)
+        if node.op not in _SHAPE_CHANGES:
+            return None
+        source = self.constant(node.inputs[0], depth - 1)
+        return None if source is None else self._change(node, source)
+
+    def floats(self, value: str, most: int) -> NDArray[np.float64] | None:
+        """Read a constant of floating-point numbers, in its shape; None if the value is none.
 
         Raises
         ------
         WeightsError
-            It has too many numbers, or cannot be read.
+            It has more numbers than `most`, or cannot be read.
         """
-        name, _ = self._base(value)
-        if name not in self._tensors and self._filled(name) is None:
+        constant = self.constant(value)
+        if constant is None:
             return None
-        parameter = self.constant(node, value)
-        if prod(parameter.shape) > MAX_CHANNELS:
-            raise node.error(
-                f"a constant of shape {parameter.shape}; a number for a channel is read. A mean "
-                "for every pixel goes to mean=, not into the network"
+        if prod(constant.shape) > most:
+            raise WeightsError(
+                f"{constant.where}: a constant of shape {constant.shape}; at most {most} numbers "
+                "are read here"
             )
-        return parameter.reference().read().astype(np.float64)
+        return constant.tensor().read().astype(np.float64)
 
-    def _filled(self, name: str) -> FilledTensor | None:
+    def integers(self, node: Node, name: str, index: int) -> list[int | None]:
+        """Return integers that are an attribute of a node until some opset, and then an input.
+
+        None stands for those that are computed from the image; empty if there are none.
+        """
+        listed = node.integers(name, ())
+        if listed or index >= len(node.inputs) or not node.inputs[index]:
+            return [*listed]
+        value = node.inputs[index]
+        maker = self._producers.get(value)
+        parts: tuple[str, ...] = (value,)
+        if maker is not None and maker.op == "Concat" and len(maker.inputs) <= MAX_RANK:
+            parts = maker.inputs
+        found: list[int | None] = []
+        for part in parts:
+            numbers = self._integers.evaluate(part)
+            found += [None] if numbers is None else numbers.reshape(-1).tolist()
+        return found
+
+    def _filled(self, node: Node) -> Constant:
         """Return what a ConstantOfShape makes."""
-        node = self._producers.get(name)
-        if node is None or node.op != "ConstantOfShape" or len(node.inputs) != 1:
-            return None
-        shape = evaluate(self, node.inputs[0])
+        shape = self._integers.evaluate(node.inputs[0])
         if shape is None or shape.ndim != 1 or len(shape) > MAX_RANK or (shape < 1).any():
             raise node.error("its shape is not constant, or not positive")
         sizes = tuple(shape.tolist())
         if prod(sizes) > MAX_FILLED:
             raise node.error(f"shape {sizes}; at most {MAX_FILLED} numbers are filled in")
-        value = node.tensor("value")
-        if value is None:
-            return FilledTensor(sizes, 0.0)
-        numbers = describe_tensor(self.file, value, self._beside).as_weight((1,)).read()
-        return FilledTensor(sizes, float(numbers[0]))
+        message = node.tensor("value")
+        value = 0.0
+        if message is not None:
+            value = float(tensor_constant(self.file, message).reshaped((1,)).tensor().read()[0])
+        return Constant(node.label, sizes, partial(_filled_tensor, value))
 
     def _define(self, name: str) -> None:
         if name in self._tensors or name in self._producers:
@@ -238,32 +215,25 @@ class Graph:
             )
         return image.name, dims or [None] * 4
 
-    def _base(self, name: str) -> tuple[str, list[Node]]:
-        """Follow a constant back to its tensor, over the nodes that change only its shape."""
-        changes: list[Node] = []
-        while name not in self._tensors and len(changes) < _MAX_CHANGES:
-            node = self._producers.get(name)
-            if node is None or not node.inputs or node.op not in _SHAPE_CHANGES:
-                break
-            changes.append(node)
-            name = node.inputs[0]
-        return name, changes
-
-    def _change(self, node: Node, parameter: Parameter) -> Parameter:
+    def _change(self, node: Node, constant: Constant) -> Constant:
         """Apply one node to a constant."""
         if node.op == "Identity":
-            return parameter
+            return constant
         if node.op == "Cast" and node.integer("to", 0) in _EXACT_CASTS:
-            return parameter
+            return constant
         if node.op == "Transpose" and node.integers("perm", (1, 0)) == (1, 0):
-            if len(parameter.shape) == 2:
-                return parameter.transposed()
+            if len(constant.shape) == 2:
+                return constant.transposed()
         if node.op == "Reshape":
-            target = self.reshape_target(node)
+            target = self.integers(node, "shape", 1)
             known = [size for size in target if size is not None]
             try:
                 if len(known) == len(target):
-                    return parameter.reshaped(known, allow_zero=bool(node.integer("allowzero", 0)))
+                    return constant.reshaped(known, allow_zero=bool(node.integer("allowzero", 0)))
             except ValueError as error:
                 raise node.error(str(error)) from error
-        raise node.error(f"this change of a weight of shape {parameter.shape} is not understood")
+        raise node.error(f"this change of a weight of shape {constant.shape} is not understood")
+
+
+def _filled_tensor(value: float, shape: tuple[int, ...], *, transposed: bool) -> TensorRef:
+    return Filled(shape[::-1] if transposed else shape, value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alexnet_cy.weights.onnx.tensors import describe_tensor
+from alexnet_cy.weights.onnx.constants import tensor_constant
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,58 +14,74 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
-__all__ = ["evaluate"]
+__all__ = ["Integers"]
 
 _MAX_DEPTH = 12
 _MAX_NUMBERS = 32
 _INT64 = 7  # TensorProto.DataType
 
 
-def evaluate(graph: Graph, value: str, depth: int = _MAX_DEPTH) -> NDArray[np.int64] | None:
-    """Compute a value of a few integers.
+class Integers:
+    """The values of a graph that are a few integers, each computed once.
 
     Parameters
     ----------
     graph : Graph
-    value : str
-    depth : int
-        How many nodes there may be behind one another.
-
-    Returns
-    -------
-    ndarray of int64, or None
-        None if it depends on an image, or on an op that no exporter uses for this.
-
-    Raises
-    ------
-    WeightsError
-        A tensor of the file is not sound.
     """
-    tensor = graph.tensor(value)
-    if tensor is not None:
-        if tensor.dtype != "I64":
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._known: dict[str, NDArray[np.int64] | None] = {}
+
+    def evaluate(self, value: str, depth: int = _MAX_DEPTH) -> NDArray[np.int64] | None:
+        """Compute a value.
+
+        Parameters
+        ----------
+        value : str
+        depth : int
+            How many nodes there may be behind one another.
+
+        Returns
+        -------
+        ndarray of int64, or None
+            None if it depends on an image, or on an op that no exporter uses for this.
+
+        Raises
+        ------
+        WeightsError
+            A tensor of the file is not sound.
+        """
+        if value not in self._known:
+            self._known[value] = self._compute(value, depth)
+        return self._known[value]
+
+    def _compute(self, value: str, depth: int) -> NDArray[np.int64] | None:
+        tensor = self._graph.tensor(value)
+        if tensor is not None:
+            if tensor.integers is None:
+                return None
+            return np.array(tensor.integers, np.int64).reshape(tensor.shape)
+        node = self._graph.producer(value)
+        if node is None or depth == 0 or len(node.inputs) > _MAX_NUMBERS:
             return None
-        return np.array(tensor.read_integers(), np.int64).reshape(tensor.shape)
-    node = graph.producer(value)
-    if node is None or depth == 0 or len(node.inputs) > _MAX_NUMBERS:
-        return None
-    if node.op == "Constant":
-        listed = node.integers("value_ints", ())
-        return np.array(listed[:_MAX_NUMBERS], np.int64) if listed else None
-    if node.op not in _OPS:
-        return None
-    filler = node.tensor("value") if node.op == "ConstantOfShape" else None
-    if filler is not None and any(describe_tensor(graph.file, filler).read_integers()):
-        return None
-    inputs = [evaluate(graph, name, depth - 1) for name in node.inputs]
-    known = [array for array in inputs if array is not None]
-    if not known or len(known) < len(inputs):
-        return None
-    try:
-        result: NDArray[np.int64] = _apply(node, known)
-    except (ValueError, TypeError, IndexError):  # the numbers do not go together
-        return None
-    return result if result.size <= _MAX_NUMBERS else None
+        if node.op == "Constant":
+            listed = node.integers("value_ints", ())
+            return np.array(listed[:_MAX_NUMBERS], np.int64) if listed else None
+        if node.op not in _OPS:
+            return None
+        filler = node.tensor("value") if node.op == "ConstantOfShape" else None
+        if filler is not None and any(tensor_constant(self._graph.file, filler).integers or (1,)):
+            return None
+        inputs = [self.evaluate(name, depth - 1) for name in node.inputs]
+        known = [array for array in inputs if array is not None]
+        if not known or len(known) < len(inputs):
+            return None
+        try:
+            result: NDArray[np.int64] = _apply(node, known)
+        except (ValueError, TypeError, IndexError):  # the numbers do not go together
+            return None
+        return result if result.size <= _MAX_NUMBERS else None
 
 
 _OPS = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.errors import WeightsError
@@ -16,42 +17,36 @@ _MAX_CHARACTERS = 80
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 
+_WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+
 # What the ops of an AlexNet may be told, in any opset from 1 on. A setting that is not listed might
 # change what the node does, so it is refused.
-_KNOWN_ATTRIBUTES = {
-    "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
-    "Relu": ("consumed_inputs",),
-    "LRN": ("alpha", "beta", "bias", "size"),
-    "MaxPool": (
-        *("auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order"),
-        "strides",
-    ),
-    "AveragePool": (
-        *("auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads"),
-        "strides",
-    ),
-    "Gemm": ("alpha", "beta", "broadcast", "transA", "transB"),
-    "MatMul": (),
+_KNOWN_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), ("axis", "broadcast", "consumed_inputs")),
+    "AveragePool": (*_WINDOW, "ceil_mode", "count_include_pad"),
     "BatchNormalization": (
         *("consumed_inputs", "epsilon", "is_test", "momentum", "spatial", "training_mode"),
     ),
-    "com.microsoft.FusedConv": (
-        *("activation", "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
-    ),
-    "com.microsoft.FusedGemm": ("activation", "alpha", "beta", "transA", "transB"),
-    "GlobalAveragePool": (),
-    "ReduceMean": ("axes", "keepdims", "noop_with_empty_axes"),
-    "Squeeze": ("axes",),
-    "Split": ("axis", "num_outputs", "split"),
+    "Cast": ("saturate", "to"),
     "Concat": ("axis",),
+    "Conv": (*_WINDOW, "group"),
+    "Flatten": ("axis",),
+    "Gemm": ("alpha", "beta", "broadcast", "transA", "transB"),
+    "GlobalAveragePool": (),
+    "LRN": ("alpha", "beta", "bias", "size"),
+    "MatMul": (),
+    "MaxPool": (*_WINDOW, "ceil_mode", "storage_order"),
     "Pad": ("mode", "pads", "value"),
     "Pow": ("axis", "broadcast"),
-    "Softmax": ("axis",),
-    "Flatten": ("axis",),
+    "ReduceMean": ("axes", "keepdims", "noop_with_empty_axes"),
+    "Relu": ("consumed_inputs",),
     "Reshape": ("allowzero", "consumed_inputs", "shape"),
+    "Softmax": ("axis",),
+    "Split": ("axis", "num_outputs", "split"),
+    "Squeeze": ("axes",),
     "Transpose": ("perm",),
-    "Cast": ("saturate", "to"),
+    "com.microsoft.FusedConv": (*_WINDOW, "activation", "group"),
+    "com.microsoft.FusedGemm": ("activation", "alpha", "beta", "transA", "transB"),
 }
 
 

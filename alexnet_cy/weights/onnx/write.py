@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from alexnet_cy.network.specs import Layer
@@ -54,7 +55,7 @@ def write(
     conv1 before its ReLU.
     """
     network = get_variant(variant)
-    arrays = _arrays(network, checked_tensors(tensors))
+    arrays = checked_tensors(tensors, network)
     model = ONNX.message_class("ModelProto")(ir_version=IR_VERSION, producer_name="alexnet_cy")
     model.opset_import.add(domain="", version=OPSET_VERSION)
     for key, value in file_metadata(network, metadata).items():
@@ -62,7 +63,7 @@ def write(
     graph_start = ONNX.message_class("GraphProto")(name=network.title)
     graph_start.node.extend(_nodes(network, arrays))
     parts = [graph_start.SerializeToString()]
-    for name, array in arrays.items():
+    for name, array in {**_norm_constants(network), **arrays}.items():
         tensor = _tensor_start(name, array)
         length = len(tensor) + array.nbytes
         parts += [encode_key(_INITIALIZER) + encode_varint(length) + tensor, array.data.cast("B")]
@@ -73,17 +74,6 @@ def write(
         stream.writelines(parts)
 
 
-def _arrays(
-    variant: Variant, tensors: Mapping[str, NDArray[np.float32]]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the tensors of the variant, in its order."""
-    names = variant.parameter_shapes()
-    missing = [name for name in names if name not in tensors]
-    if missing:
-        raise ValueError(f"tensors has no {' and no '.join(missing)}")
-    return {name: tensors[name] for name in names}
-
-
 def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Iterator[Any]:
     """Yield the nodes in order; each value is called after the layer that makes it."""
     value = _INPUT
@@ -92,20 +82,49 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
         layer = step.layer
         if isinstance(layer, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
-        operation = _operation(layer, arrays)
+        if isinstance(layer, LRN) and layer.within_channel:
+            yield from _norm_within_channel(layer, value)
+            value = layer.name
+            continue
+        op, attributes = _operation(layer, arrays)
         if isinstance(layer, Linear) and not flat:
             yield _node("Flatten", [value], "flat", {"axis": 1})
             value, flat = "flat", True
-        op, attributes = operation
-        has_weights = isinstance(layer, Conv | Linear)
-        parameters = [f"{layer.name}.weight", f"{layer.name}.bias"] if has_weights else []
-        if isinstance(layer, Conv | Linear) and layer.relu:
-            before_relu = f"{layer.name}_pre"
-            yield _node(op, [value, *parameters], before_relu, attributes)
-            yield _node("Relu", [before_relu], layer.name, {})
-        else:
-            yield _node(op, [value, *parameters], layer.name, attributes)
+        inputs, output = [value], layer.name
+        if isinstance(layer, Conv | Linear):
+            inputs += [f"{layer.name}.weight", f"{layer.name}.bias"]
+            output = f"{layer.name}_pre" if layer.relu else layer.name
+        yield _node(op, inputs, output, attributes)
+        if output != layer.name:
+            yield _node("Relu", [output], layer.name, {})
         value = layer.name
+
+
+def _norm_constants(variant: Variant) -> dict[str, NDArray[np.float32]]:
+    """Return the numbers of normalisations within channels, by the names that their nodes take."""
+    return {
+        f"{layer.name}.{setting}": np.array([value], np.float32)
+        for layer in variant.layers
+        if isinstance(layer, LRN) and layer.within_channel
+        for setting, value in (("alpha", layer.ops_alpha), ("beta", layer.beta), ("k", layer.k))
+    }
+
+
+def _norm_within_channel(layer: LRN, value: str) -> Iterator[Any]:
+    """Yield y = x / (k + alpha * mean of x^2 over the window) ^ beta: there is no op for it."""
+    name, half = layer.name, layer.size // 2
+    window: dict[str, _Attribute] = {
+        "count_include_pad": 1,
+        "kernel_shape": (layer.size, layer.size),
+        "pads": (half,) * 4,
+        "strides": (1, 1),
+    }
+    yield _node("Mul", [value, value], f"{name}_squares", {})
+    yield _node("AveragePool", [f"{name}_squares"], f"{name}_mean", window)
+    yield _node("Mul", [f"{name}_mean", f"{name}.alpha"], f"{name}_scaled", {})
+    yield _node("Add", [f"{name}_scaled", f"{name}.k"], f"{name}_sum", {})
+    yield _node("Pow", [f"{name}_sum", f"{name}.beta"], f"{name}_power", {})
+    yield _node("Div", [value, f"{name}_power"], name, {})
 
 
 def _operation(

@@ -26,6 +26,7 @@ _ATTACKS = frozenset(
         "cProfile profile doctest pydoc pip ensurepip venv operator _operator"
     ).split()
 )
+_OF_DUMPED_TENSORS = "torch.storage._load_from_bytes"
 _BUILTINS = frozenset(("builtins", "__builtin__"))
 _HARMLESS_BUILTINS = frozenset(
     (
@@ -97,9 +98,15 @@ class ForeignNames:
             return known
         full = f"{module}.{name}"
         if _is_attack(module, name):
+            why = (
+                "pickle.dump writes it with PyTorch's tensors; torch.save(net.state_dict(), path) "
+                "writes a file that is read"
+                if full == _OF_DUMPED_TENSORS
+                else "the file is not what it says"
+            )
             raise pickle.UnpicklingError(
                 f"it names {full[:80]!r}, which runs programs and belongs in no file of weights; "
-                "the file is not what it says"
+                f"{why}"
             )
         if len(full) > MAX_NAME_CHARACTERS or len(self._classes) >= MAX_NAMES:
             raise pickle.UnpicklingError(

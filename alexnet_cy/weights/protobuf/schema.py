@@ -44,6 +44,8 @@ class Field(NamedTuple):
         Whether the field is a list; a payload always is.
     packed : bool
         How a repeated number is written: as one block, or one by one. Both are read.
+    default : int, float or None
+        What a message without the field has there, if that is not zero.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Field(NamedTuple):
     kind: str
     repeated: bool = False
     packed: bool = False
+    default: float | None = None
 
     @property
     def is_message(self) -> bool:
@@ -130,3 +133,5 @@ def _add_field(message: Any, field: Field, package: str) -> None:
         declared.type = FieldDescriptorProto.Type.Value(f"TYPE_{kind.upper()}")
     if field.packed:
         declared.options.packed = True
+    if field.default is not None:
+        declared.default_value = str(field.default)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pickles.inert import Foreign
 
-__all__ = ["children", "is_module", "settings", "tensors_of"]
+__all__ = ["children", "is_module", "own_tensors", "settings", "tensors_of"]
 
 MAX_MODULES = 1000
 MAX_DEPTH = 16
@@ -34,6 +34,16 @@ def children(module: Foreign) -> Iterator[tuple[str, Foreign]]:
         for name, child in held.items():
             if isinstance(name, str) and isinstance(child, Foreign):
                 yield name, child
+
+
+def own_tensors(module: Foreign) -> dict[str, object]:
+    """Return the parameters and buffers that a module holds itself, by name."""
+    found: dict[str, object] = {}
+    for kind in ("_parameters", "_buffers"):
+        held = settings(module).get(kind)
+        if isinstance(held, dict):
+            found |= {str(name): value for name, value in held.items() if value}
+    return found
 
 
 def tensors_of(path: str, module: Foreign) -> dict[str, object]:
@@ -64,10 +74,7 @@ def tensors_of(path: str, module: Foreign) -> dict[str, object]:
         prefix, current = waiting.pop(0)
         if prefix.count(".") > MAX_DEPTH:
             break
-        for kind in ("_parameters", "_buffers"):
-            held = settings(current).get(kind)
-            if isinstance(held, dict):
-                found |= {f"{prefix}{name}": value for name, value in held.items() if value}
+        found |= {f"{prefix}{name}": value for name, value in own_tensors(current).items()}
         inner = [(f"{prefix}{name}.", child) for name, child in children(current)]
         waiting = inner + waiting
     raise WeightsError(

@@ -20,11 +20,11 @@ from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.layouts import as_stored
 from alexnet_cy.weights.naming.assemble import assemble
 from alexnet_cy.weights.network_file import NetworkFile
-from alexnet_cy.weights.pytorch.architecture import epsilons_of, network_of
+from alexnet_cy.weights.pytorch.architecture import built_of, epsilons_of
 from alexnet_cy.weights.pytorch.legacy import read_legacy
 from alexnet_cy.weights.pytorch.state_dict import find_state_dict
 from alexnet_cy.weights.pytorch.stored import StoredTensor
-from alexnet_cy.weights.pytorch.zip import large_description, read_zip
+from alexnet_cy.weights.pytorch.zip import description_of_arrays, read_zip
 from alexnet_cy.weights.stored_floats import FLOAT_BYTES, BlockTensor, read_floats
 from alexnet_cy.weights.zip_members import ZIP_MAGIC
 
@@ -69,27 +69,28 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     """
     file = open_file(path)
     if file.head(len(ZIP_MAGIC)) == ZIP_MAGIC:
-        of_arrays = large_description(file)
+        of_arrays = description_of_arrays(file)
         if of_arrays is not None:
             start = of_arrays.offset_bytes
             return read_region(file, "torch", start, start + of_arrays.size_bytes)
     checkpoint = _read_container(file)
     state = find_state_dict(file.path, checkpoint.root)
+    metadata = state.metadata | {"container": checkpoint.container}
+
+    def as_tensor(tensor: StoredTensor) -> TensorRef:
+        return _tensor(file, tensor, checkpoint.places[tensor.storage.key])
+
+    if state.module is not None:
+        built = built_of(file.path, state.module, as_tensor)
+        if built is not None:
+            return NetworkFile("torch", built.tensors, None, metadata, built.network)
     named = assemble(
-        {
-            name: _tensor(file, tensor, checkpoint.places[tensor.storage.key])
-            for name, tensor in state.tensors.items()
-        },
+        {name: as_tensor(tensor) for name, tensor in state.tensors.items()},
         {} if state.module is None else epsilons_of(state.module),
     )
-    network = None
-    if state.module is not None:
-        shapes = {name: tensor.shape for name, tensor in named.tensors.items()}
-        network = network_of(state.module, shapes)
-    metadata = state.metadata | named.metadata | {"container": checkpoint.container}
     # Names say little where modules have been seen that are none of an AlexNet's.
     variant = named.variant if state.module is None else None
-    return NetworkFile("torch", named.tensors, variant, metadata, network)
+    return NetworkFile("torch", named.tensors, variant, metadata | named.metadata, is_guess=True)
 
 
 def _read_container(file: WeightsFile) -> Checkpoint:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.zip_members import Member
 
-__all__ = ["large_description", "read_zip"]
+__all__ = ["description_of_arrays", "read_zip"]
 
 MAX_BYTEORDER_BYTES = 16
 
@@ -102,16 +102,22 @@ def _other_kind(names: list[str]) -> str | None:
     return None
 
 
-def large_description(file: WeightsFile) -> Member | None:
-    """Return a description that is too large to be one: a pickle with NumPy arrays in it.
+def description_of_arrays(file: WeightsFile) -> Member | None:
+    """Return a description that is none of tensors, but a pickle with NumPy arrays in it.
 
     Raises
     ------
     WeightsError
         As of `read_zip`.
     """
-    description = _find_description(file, _members(file))
-    return description if description.size_bytes > MAX_PICKLE_BYTES else None
+    members = _members(file)
+    description = _find_description(file, members)
+    if description.size_bytes > MAX_PICKLE_BYTES:
+        return description
+    has_arrays = b"_reconstruct" in description.read(file, MAX_PICKLE_BYTES)
+    storages = description.name.removesuffix("data.pkl") + "data/"
+    has_tensors = any(name.startswith(storages) for name in members)
+    return description if has_arrays and not has_tensors else None
 
 
 def _find_description(file: WeightsFile, members: Mapping[str, Member]) -> Member:

@@ -47,6 +47,33 @@ def test_parts_are_as_good_as_the_whole(classifier, photographs):
     np.testing.assert_array_equal(parts.coef_, whole.coef_)
 
 
+def test_fit_begins_anew(classifier, photographs):
+    """Images that partial_fit had kept came back after a fit, and those of fit were forgotten."""
+    paths, labels = photographs
+    classifier.partial_fit(paths[:4], labels[:4], classes=[0, 1]).fit(paths, labels)
+    with pytest.raises(ValueError, match=r"^classes: needed in the first call"):
+        classifier.partial_fit(paths, labels)
+    again = classifier.partial_fit(paths[4:], labels[4:], classes=[0, 1])
+    only = clone(classifier).fit(paths[4:], labels[4:])
+    np.testing.assert_array_equal(again.coef_, only.coef_)
+
+
+def test_parts_are_of_one_kind(classifier, photographs):
+    """fc6 and fc7 have as many features: a mixture of both would be learnt without a word."""
+    paths, labels = photographs
+    classifier.partial_fit(paths, labels, classes=[0, 1])
+    classifier.set_params(layer="fc6")
+    with pytest.raises(ValueError, match=r"^layer: was 'pool2' for the images before"):
+        classifier.partial_fit(paths, labels)
+
+
+def test_images_that_are_no_numbers(classifier, photographs):
+    x = np.zeros((4, 3, 224, 224), np.float32)
+    x[1] = np.nan
+    with pytest.raises(ValueError, match=r"^X: the features of image 1 are not finite"):
+        classifier.fit(x, [0, 1, 0, 1])
+
+
 def test_cross_validation(classifier, photographs):
     assert cross_val_score(classifier, *photographs, cv=2).mean() >= 0.5
 

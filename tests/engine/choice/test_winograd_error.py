@@ -14,6 +14,7 @@ from alexnet_cy.oracle import definitions
 DEEP = ConvProblem(832, 128, (5, 5), (1, 1), 1, (7, 7), reads_images=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "size", "taps"), [(64, 17, 3), (832, 11, 5), (256, 16, 2), (64, 24, 4)]
 )
@@ -36,6 +37,7 @@ def test_auto_takes_direct_where_it_would_be_too_large():
     assert choose_algorithm(near, tuned="winograd") == "winograd"
 
 
+@pytest.mark.slow
 def test_conv2d_keeps_the_contract_for_many_channels():
     x, weight = normal(0, 1, 832, 11, 11), normal(1, 128, 832, 5, 5)
     exact = definitions.conv2d(x, weight, None)

@@ -15,8 +15,8 @@ from alexnet_cy.engine.packed.winograd_packing import pack_winograd
 from alexnet_cy.engine.packed.winograd_streaming import Tiling, can_stream
 from alexnet_cy.engine.winograd import block_taps, tile_cuts
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.kernels import _conv, _winograd
-from alexnet_cy.kernels._winograd_streaming import MOST_TILES
+from alexnet_cy.kernels.convolution import _conv, _winograd
+from alexnet_cy.kernels.convolution._winograd_streaming import MOST_TILES
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.network import Conv
 

@@ -79,6 +79,7 @@ def test_every_step_of_every_block_is_timed(executor, small):
     assert all(seconds >= 0 for _, seconds in spent)
 
 
+@pytest.mark.slow
 def test_a_batch_of_more_than_one_block_of_the_head():
     """The fully connected layers take 64 images at a time, each with the result it has alone."""
     variant = narrow("torchvision")

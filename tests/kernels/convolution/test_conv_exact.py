@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.closeness import assert_same_bits
 from support.samples import normal, small_integers
@@ -35,7 +35,6 @@ def convolutions(draw):
     return x, weight, bias, {"stride": stride, "padding": padding, "groups": groups}
 
 
-@settings(max_examples=150)
 @given(convolutions(), st.booleans(), st.sampled_from(["direct", "im2col"]))
 def test_small_integers_of_any_shape(convolution, relu, algorithm):
     x, weight, bias, arguments = convolution
@@ -44,7 +43,6 @@ def test_small_integers_of_any_shape(convolution, relu, algorithm):
     assert_same_bits(y, (exact + 0.0).astype(np.float32))
 
 
-@settings(max_examples=60)
 @given(convolutions(), st.booleans(), seeds)
 def test_direct_and_im2col_agree_to_the_last_bit(convolution, relu, seed):
     x, weight, bias, arguments = convolution
@@ -86,6 +84,7 @@ def test_a_filter_with_a_single_one_shifts_the_image(seed, row, column, channels
     np.testing.assert_array_equal(y, padded[:, :, row : row + 6, column : column + 5])
 
 
+@pytest.mark.slow
 @given(convolutions(), seeds)
 def test_convolution_is_linear(convolution, seed):
     x, weight, _, arguments = convolution

@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.closeness import assert_same_bits
 from support.samples import around, normal, small_integers
@@ -21,12 +21,12 @@ from alexnet_cy.engine.winograd import (
     largest_tile,
     tile_cuts,
 )
-from alexnet_cy.kernels import _winograd
+from alexnet_cy.kernels.convolution import _winograd
 from alexnet_cy.oracle import definitions
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# What limits a block of tiles, in src/_winograd.pyx.
+# What limits a block of tiles, in src/convolution/_winograd.pyx.
 FEWEST_TILES, MOST_TILES, BLOCK_FLOATS = 24, 256, 262144
 
 
@@ -132,14 +132,12 @@ def test_tiles_about_the_blocks(tile, channels, out_channels, limit):
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
 @given(st.data())
 def test_any_shape(data):
     x, weight, bias, arguments = draw_problem(data, normal, normal)
     check(x, weight, bias, **arguments)
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_whole_numbers_are_recovered(data):
     """Its errors are far below 1/2: rounded, the result is the exact one."""

@@ -6,7 +6,7 @@ from support.samples import normal
 
 from alexnet_cy import ops
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd
-from alexnet_cy.kernels import _winograd
+from alexnet_cy.kernels.convolution import _winograd
 from alexnet_cy.machine.levels import active_kernels
 from alexnet_cy.oracle import definitions
 

@@ -9,8 +9,9 @@ from alexnet_cy.engine.packed.conv_packing import PART_FLOATS
 from alexnet_cy.engine.packed.winograd_packing import pack_winograd, winograd_shape
 from alexnet_cy.engine.packed.winograd_streaming import filters_at_a_time
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _runtime, _winograd
-from alexnet_cy.kernels._winograd_streaming import MOST_TILES, StreamedWinograd
+from alexnet_cy.kernels import _runtime
+from alexnet_cy.kernels.convolution import _winograd
+from alexnet_cy.kernels.convolution._winograd_streaming import MOST_TILES, StreamedWinograd
 
 CUTS = tile_cuts(7, 3), tile_cuts(9, 3)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.closeness import assert_close_sum, assert_same_bits
-from support.gradient_calls import (
+from support.gradients.calls import (
     conv_bias_gradient,
     conv_data_gradient,
     conv_weight_gradient,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.closeness import assert_close_sum, assert_same_bits
-from support.gradient_calls import linear_weight_gradient
+from support.gradients.calls import linear_weight_gradient
 from support.samples import around, normal, small_integers
 
 from alexnet_cy.contracts.tensors import ArrayTensor

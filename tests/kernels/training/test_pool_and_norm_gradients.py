@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.closeness import UNIT_ROUNDOFF, assert_same_bits
-from support.gradient_calls import nchw, nhwc
+from support.gradients.calls import nchw, nhwc
 from support.samples import normal, small_integers
 
 from alexnet_cy.kernels import _lrn, _pool

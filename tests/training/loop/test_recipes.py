@@ -14,8 +14,18 @@ def test_every_recipe_prints_every_value():
         settings = recipe.settings()
         assert settings["recipe"] == name
         assert len(settings) == 16
-        assert recipe.augment.check() == Augment(pca_color=0.1 if name == "paper" else 0.0)
+        views = {
+            "paper": Augment(pca_color=0.1),
+            "torchvision": Augment("resized", scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)),
+        }
+        assert recipe.augment.check() == views.get(name, Augment())
         assert recipe.sgd.check(["fc8"])
+
+
+def test_a_resized_crop_is_printed_with_its_values():
+    crop = get_recipe("torchvision").settings()["crop"]
+    assert crop == "resized, 0.08 to 1 of the area, width over height 0.75 to 1.33"
+    assert get_recipe("he").settings()["crop"] == "random"
 
 
 def test_a_recipe_is_changed():

@@ -73,6 +73,7 @@ def test_threads_and_runs_change_no_bit():
     assert not same_bits(one, third)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [(1,), (7, 8), (5, 11, 12)])
 def test_a_training_that_was_ended_goes_on_with_the_same_bits(tmp_path, steps):
     """Each epoch has seven steps; Ctrl-C comes in those with these numbers."""
@@ -198,6 +199,7 @@ def test_a_worker_that_cannot_be_is_refused(worker):
         trainer(reduce=lambda gradients: None, worker=worker)
 
 
+@pytest.mark.slow
 def test_pixels_are_learnt_and_saved_as_a_network(tmp_path):
     variant = narrow("torchvision", classes=2)
     rng = np.random.default_rng(0)

@@ -58,3 +58,11 @@ def test_curves_are_drawn(tmp_path):
     plot_history({"loss": [2, 1], "C": [1, 10], "C_accuracy": [0.5, 0.6]}, tmp_path / "a.png")
     plot_history({"loss": [2, 1], "val_loss": [2, 2], "accuracy": [0.5, 0.6]}, tmp_path / "b.svg")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["curves", "curves.doc"])
+def test_a_picture_of_no_kind_is_refused(tmp_path, name):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match=r"\.png|[Ff]ormat"):
+        plot_history({"loss": [2, 1]}, tmp_path / name)
+    assert not list(tmp_path.iterdir())

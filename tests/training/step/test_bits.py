@@ -22,7 +22,7 @@ def caffe(thin_variant):
     # 23, 11 and 5 pixels wide are the layers of these images: tiles of all sizes
     variant = replace(thin_variant("caffe"), input_size=99)
     weights = random_weights(variant)
-    weights["fc8.weight"] *= np.float32(0.02)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.02)
     return variant, weights, images(variant, BATCH)
 
 

@@ -19,7 +19,7 @@ from alexnet_cy.training.step.rate import Rate
 def small(thin_variant):
     variant = replace(thin_variant("caffe"), input_size=67)
     weights = random_weights(variant)
-    weights["fc8.weight"] *= np.float32(0.02)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.02)
     return variant, weights, images(variant, 3), np.array([1, 0, 10])
 
 
@@ -259,7 +259,7 @@ def test_ten_images_are_learnt_by_heart(name):
     weights, size = random_weights(variant), variant.input_size
     for key in weights:
         weights[key] = np.zeros_like(weights[key]) if key.endswith("bias") else weights[key]
-    weights["fc8.weight"] *= np.float32(0.05)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.05)
     # He's weights are for pixels of deviation 1
     x = np.random.default_rng(1).standard_normal((10, 3, size, size), np.float32)
     labels = np.arange(10)

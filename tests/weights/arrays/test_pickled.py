@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from synthesis.audit import watched
-from synthesis.networks import TINY, random_tensors
+from synthesis.networks import TINY, random_tensors, widened
 from synthesis.seed_pickle import SEEDS
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError
+from alexnet_cy.weights import open_network
 from alexnet_cy.weights.arrays.pickled import read
 
 SHARED = Path(__file__).parents[4] / "shared/weights"
@@ -76,21 +77,32 @@ def test_other_pickles_are_refused(tmp_path, monkeypatch, value, message):
     assert not Path("canary").exists()
 
 
-@pytest.mark.parametrize("container", [True, False])
-def test_arrays_that_torch_saved(tmp_path, container):
+@pytest.mark.parametrize("width", [600, 16])  # more than the pickle of a state dict, and less
+def test_arrays_that_torch_saved(tmp_path, width):
     torch = pytest.importorskip("torch")
-    network = TINY["torchvision"]
-    tensors = {k: np.tile(v, 1) for k, v in random_tensors(network).items()}
-    tensors["fc6.weight"] = np.random.default_rng(0).standard_normal((600, 24), np.float32)
-    tensors["fc6.bias"] = np.zeros(600, np.float32)
-    tensors["fc7.weight"] = np.random.default_rng(1).standard_normal((700, 600), np.float32)
-    tensors["fc7.bias"] = np.zeros(700, np.float32)
-    tensors["fc8.weight"] = np.zeros((3, 700), np.float32)
+    network = widened(TINY["torchvision"], width, width)
+    tensors = random_tensors(network)
     path = tmp_path / "arrays.pth"
     torch.save(tensors, path)
-    from alexnet_cy.weights import read_file
-
-    found = read_file(path)
+    found = open_network(path, network)
     assert found.format == "torch"
     for name, values in tensors.items():
         assert found.tensors[name].read().tobytes() == values.tobytes()
+
+
+def test_tensors_that_pickle_dumped_are_named(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "state.pkl"
+    path.write_bytes(pickle.dumps({"conv1.weight": torch.ones(2)}))
+    with pytest.raises(WeightsError, match=r"pickle.dump writes it with PyTorch's tensors"):
+        read(path)
+
+
+def test_only_paddles_alexnet_is_halved(tmp_path):
+    tensors = random_tensors(TINY["torchvision"])
+    stored = {k: np.ascontiguousarray(v.T) if v.ndim == 2 else v for k, v in tensors.items()}
+    path = tmp_path / "own.pdparams"
+    path.write_bytes(pickle.dumps(stored | {"StructuredToParameterName@@": {}}, 4))
+    found = read(path)
+    assert "halved" not in found.metadata
+    assert found.tensors["fc6.weight"].read().tobytes() == tensors["fc6.weight"].tobytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,6 +110,19 @@ def test_batch_norm_and_scale_are_folded(tmp_path: Path) -> None:
     assert_near(net.forward(X, ["conv1"])["conv1"], relu(exact))
 
 
+@pytest.mark.parametrize("factor", [1, 0, 1e-45, np.nan])
+def test_a_variance_that_is_none(tmp_path: Path, factor: float) -> None:
+    layers = layers_of()
+    place = layers.index(called(layers, "relu_conv1"))
+    blobs = [np.full(4, value, np.float32) for value in (1, -2)] + [np.float32([factor])]
+    layers.insert(place, Layer("bn", "BatchNorm", ["conv1"], ["conv1"], {}, blobs))
+    if factor == 0:  # nothing has been counted: Caffe takes 0 for mean and variance
+        assert load(tmp_path, layers).variant.name == "caffe-like"
+        return
+    with pytest.raises(WeightsError, match="'bn': its numbers must be finite"):
+        load(tmp_path, layers)
+
+
 def test_power_and_no_biases(tmp_path: Path) -> None:
     layers = layers_of()
     for layer in layers:
@@ -139,3 +153,117 @@ def test_head_is_for_caffe_alone(tmp_path: Path) -> None:
     np.savez(path, **TENSORS)
     with pytest.raises(WeightsError, match="head= is for Caffe's files; a npz file has one end"):
         AlexNet.load(path, head="fc7")
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "softmax"),
+    [("fc8_flickr", 20, True), ("fc-rcnn", 200, False), ("fc8-hybrid", 1183, True)],
+)
+def test_what_was_fine_tuned(tmp_path: Path, name: str, classes: int, softmax: bool) -> None:
+    """Flickr Style, R-CNN, and Places' hybrid network."""
+    network = CAFFE.with_num_classes(classes)
+    tensors = random_tensors(network)
+    path = tmp_path / "network.caffemodel"
+    layers = describe(network, tensors, Encoding(names={"fc8": name}))
+    path.write_bytes(encode([x for x in layers if softmax or x.name != "prob"], Encoding()))
+    net = AlexNet.load(path)
+    assert net.variant.num_classes == classes
+    assert_near(net.forward(X, ["fc8"])["fc8"], forward(network, tensors, X, ["fc8"])["fc8"])
+
+
+@pytest.mark.parametrize("v1", [False, True])
+def test_a_snapshot_of_a_training(tmp_path: Path, v1: bool) -> None:
+    """With data, Split, loss and accuracy, and gradients beside the weights; as DIGITS saves it."""
+    encoding = Encoding(training=True, v1=v1, legacy_shapes=v1, diffs=True)
+    path = tmp_path / "network.caffemodel"
+    path.write_bytes(encode(describe(CAFFE, TENSORS, encoding), encoding))
+    assert_near(AlexNet.load(path).forward(X, ["fc8"])["fc8"], oracle("fc8"))
+
+
+def test_numbers_of_16_bits(tmp_path: Path) -> None:
+    encoding = Encoding(numbers="raw-f16")
+    path = tmp_path / "network.caffemodel"
+    path.write_bytes(encode(layers_of(), encoding))
+    halves = {name: array.astype(np.float16).astype("f4") for name, array in TENSORS.items()}
+    expected = forward(CAFFE, halves, X, ["fc8"])["fc8"]
+    assert_near(AlexNet.load(path).forward(X, ["fc8"])["fc8"], expected)
+
+
+def test_two_towers_that_share_their_weights(tmp_path: Path) -> None:
+    """A siamese network: the same layers once more for a second image, and one loss for both."""
+    layers = [layer for layer in layers_of() if layer.name != "prob"]
+    second = [
+        replace(
+            layer,
+            name=f"{layer.name}_p",
+            bottoms=[f"{blob}_p" for blob in layer.bottoms],
+            tops=[f"{blob}_p" for blob in layer.tops],
+        )
+        for layer in layers
+    ]
+    pair = Layer("pair_data", "Data", [], ["pair", "label"])
+    parts = Layer("slice_pair", "Slice", ["pair"], ["data", "data_p"])
+    loss = Layer("loss", "ContrastiveLoss", ["fc8", "fc8_p", "label"], ["loss"])
+    net = load(tmp_path, [pair, parts, *layers, *second, loss])
+    assert_near(net.forward(X, ["fc8"])["fc8"], oracle("fc8"))
+
+
+@pytest.mark.parametrize("until", ["fc7", "relu_fc7", "drop7"])
+def test_a_network_that_is_cut(tmp_path: Path, until: str) -> None:
+    layers = layers_of()
+    place = layers.index(called(layers, "relu_fc7"))
+    layers.insert(place + 1, Layer("drop7", "Dropout", ["fc7"], ["fc7"]))
+    net = load(tmp_path, layers[: layers.index(called(layers, until)) + 1])
+    assert_near(net.forward(X, ["fc7"])["fc7"], oracle("fc7_pre" if until == "fc7" else "fc7"))
+
+
+def test_hashing_is_read_up_to_a_layer(tmp_path: Path) -> None:
+    """KevinNet: codes of 48 bits by a sigmoid, and the classes from these."""
+    layers = [layer for layer in layers_of() if layer.name not in ("fc8", "prob")]
+    codes = Layer("fc8_encode", "InnerProduct", ["fc7"], ["encode"])
+    codes.blobs = [np.ones((4, 5), np.float32), np.ones(4, np.float32)]
+    sigmoid = Layer("encode_sigmoid", "Sigmoid", ["encode"], ["codes"])
+    classes = Layer("fc8", "InnerProduct", ["codes"], ["fc8"])
+    classes.blobs = [np.ones((3, 4), np.float32), np.ones(3, np.float32)]
+    layers += [codes, sigmoid, classes]
+    with pytest.raises(WeightsError, match="'encode_sigmoid' is of type 'Sigmoid', which no Alex"):
+        load(tmp_path, layers)
+    assert_near(load(tmp_path, layers, "fc7").forward(X, ["fc7"])["fc7"], oracle("fc7"))
+
+
+def test_a_global_average_and_one_linear_layer(tmp_path: Path) -> None:
+    layers = layers_of()[: layers_of().index(called(layers_of(), "pool5")) + 1]
+    average = {"pooling_param": {"pool": 1, "global_pooling": True}}
+    layers.append(Layer("average", "Pooling", ["pool5"], ["average"], average))
+    weight = np.random.default_rng(6).standard_normal((3, 6)).astype(np.float32)
+    layers.append(Layer("classes", "InnerProduct", ["average"], ["classes"]))
+    layers[-1].blobs = [weight, np.ones(3, np.float32)]
+    net = load(tmp_path, layers)
+    exact = oracle("pool5").mean(axis=(2, 3)) @ weight.T + 1
+    assert_near(net.forward(X, ["fc6"])["fc6"], exact)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("PReLU", "'odd' is of type 'PReLU', which no AlexNet has"),
+        ("Deconvolution", "'odd' is of type 'Deconvolution', which no AlexNet has"),
+        ("Slice", "'odd' is of type 'Slice', which no AlexNet has"),
+        ("Sigmoid", "'odd' is of type 'Sigmoid', which no AlexNet has"),
+    ],
+)
+def test_what_is_no_alexnet(tmp_path: Path, kind: str, message: str) -> None:
+    layers = layers_of()
+    place = layers.index(called(layers, "relu_conv3"))
+    layers[place] = Layer("odd", kind, ["conv3"], ["conv3"])
+    with pytest.raises(WeightsError, match=message):
+        load(tmp_path, layers)
+
+
+def test_a_power_other_than_one_is_refused(tmp_path: Path) -> None:
+    layers = layers_of()
+    layers.insert(0, Layer("squared", "Power", ["data"], ["squared"]))
+    layers[0].settings = {"power_param": {"power": 2.0}}
+    called(layers, "conv1").bottoms = ["squared"]
+    with pytest.raises(WeightsError, match=r"'squared': power is 2.0, not 1"):
+        load(tmp_path, layers)

@@ -108,10 +108,12 @@ SETTINGS = {
     "norm1 alpha by default": ("norm1", "alpha", None, "norm1: alpha is 1.0"),
     "norm2 beta": ("norm2", "beta", 0.5, "norm2: beta is 0.5, not 0.75"),
     "norm2 k": ("norm2", "k", 2.0, "norm2: k is 2.0, not 1.0"),
-    "norm2 region": ("norm2", "norm_region", 1, "'norm2': norm_region is WITHIN_CHANNEL"),
+    "norm2 region": ("norm2", "norm_region", 1, "norm2: region is within_channel, not across_chan"),
+    "norm2 no region": ("norm2", "norm_region", 2, "'norm2': norm_region is 2, not ACROSS_C"),
     "pool1 stride by default": ("pool1", "stride", None, "pool1: stride is (1, 1), not (2, 2)"),
     "pool2 average": ("pool2", "pool", 1, "averages over windows of (3, 3) pixels"),
     "pool2 stochastic": ("pool2", "pool", 2, "'pool2': pool is STOCHASTIC"),
+    "pool5 rounding": ("pool5", "round_mode", 2, "'pool5': round_mode is 2, neither"),
     "pool5 global": ("pool5", "global_pooling", True, "'pool5': pool is MAX"),
     "leaky ReLU": ("relu_conv3", "negative_slope", 0.1, "'relu_conv3': negative_slope is 0.1"),
 }
@@ -231,6 +233,14 @@ def test_other_networks_are_what_they_are(tmp_path: Path, case: str) -> None:
             variant_of(tmp_path, layers)
     else:
         assert message in differences_of(tmp_path, layers, "caffe", CONNECTED)
+
+
+def test_head_of_a_file_without_settings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "network.caffemodel"
+    encoding = Encoding(settings=False)
+    path.write_bytes(encode(layers_of(encoding=encoding), encoding))
+    with pytest.raises(WeightsError, match="layer 'conv1' states no settings"):
+        caffemodel.read(path, head="fc7")
 
 
 def test_head_ends_the_network_elsewhere(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.oracle.network import forward
 from alexnet_cy.weights import open_network
-from alexnet_cy.weights.frameworks.hdf5 import read
+from alexnet_cy.weights.hdf5.read import read
 from alexnet_cy.weights.trained_on import MEAN_KEY, PRESET_KEY
 
 NETWORK = TINY["heuritech"]

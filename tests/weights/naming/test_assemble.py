@@ -60,6 +60,14 @@ def test_two_networks_are_refused_with_both_prefixes():
         assemble(refs(both))
 
 
+def test_two_networks_in_order_are_refused():
+    """The halves of contrastive multiview coding, whose layers have no usual names."""
+    half = renamed(*NAMINGS["conv blocks"])
+    both = {f"module.{p}.{name}": v for p in ("l_to_ab", "ab_to_l") for name, v in half.items()}
+    with pytest.raises(WeightsError, match=r"each of the prefixes 'l_to_ab.', 'ab_to_l.'"):
+        assemble(refs(both))
+
+
 def test_counters_and_the_normalisation_of_images_stand_beside():
     mean = np.array([0.485, 0.456, 0.406], np.float32)
     beside = {
@@ -132,6 +140,14 @@ def test_heads_of_any_number_of_layers(count, head):
     check(stored, expected)
 
 
+def test_a_pruned_trunk_has_torchvisions_numbers():
+    paths = [f"net.{number}" for number in (0, 3, 6, 8, 10)]
+    stored = {}
+    for name, value in renamed(paths, []).items():
+        stored[f"{name}_orig"] = stored[f"{name}_mask"] = value
+    assert assemble(refs(stored)).variant == "torchvision"
+
+
 def test_a_head_of_four_layers():
     last = np.ones((2, 3), np.float32)
     stored = {**THEIRS, "classifier.8.weight": last, "classifier.8.bias": last[:, 0]}
@@ -184,6 +200,7 @@ def test_a_pruned_network():
         else:
             stored[stored_name] = expected[name] = value
     named = assemble(refs(stored))
+    assert named.variant == "torchvision"
     assert named.tensors.keys() == OURS.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(named.tensors[name].read(), value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from typing import Any
 
@@ -13,6 +14,7 @@ from synthesis.onnx_files import Encoding, write_onnx
 from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
 from synthesis.torch_module import as_torch_module
 
+from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.description import described_network
 from alexnet_cy.oracle.network import forward
@@ -78,6 +80,24 @@ class TestWithOnnx:
         (tmp_path / "w.bin").write_bytes((tmp_path / "elsewhere").read_bytes()[:-1])
         with pytest.raises(WeightsError, match=r"bytes .* of .*w\.bin', which has"):
             read(path)
+
+    def test_external_data_that_change_are_another_network(self, tmp_path, onnx):
+        path = tmp_path / "external.onnx"
+        model = model_by_helpers(onnx, random_tensors(narrow("caffe")))
+        onnx.save_model(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+        net, unread = AlexNet.load(path), AlexNet.load(path)
+        x = random_images(224)
+        before, sent = net.forward(x), pickle.dumps(net)
+        assert (pickle.loads(sent).forward(x) == before).all()
+        assert len(sent) < 4 * sum(array.size for array in net.weights.values())
+        hash_before = net.identity()
+        with open(tmp_path / "w.bin", "r+b") as stream:
+            stream.write(b"\x00\x00\x80\x3f" * 16)
+        with pytest.raises(WeightsError, match="gone or has been changed since"):
+            pickle.loads(sent)
+        with pytest.raises(WeightsError, match=r"w\.bin': has been changed since it was opened"):
+            unread.forward(x)
+        assert AlexNet.load(path).identity() != hash_before
 
     def test_it_reads_our_metadata(self, tmp_path, onnx):
         path = tmp_path / "ours.onnx"

@@ -81,6 +81,61 @@ def test_torchvisions_network_is_recognised(tmp_path):
     assert net.variant.layers == variant.layers
 
 
+@pytest.mark.slow
+def test_torchvisions_own_class(tmp_path):
+    torchvision = pytest.importorskip("torchvision")
+    model = torchvision.models.AlexNet(num_classes=3)
+    narrower = as_torch_module(torch, random_tensors(narrow("torchvision")))
+    model.features, model.classifier = narrower.features, narrower.classifier
+    path = tmp_path / "model.pth"
+    torch.save({"epoch": 3, "model": model.eval()}, path)
+    net = agree(path, model, "fc8", 224)
+    assert net.variant.layers == narrow("torchvision").layers
+
+
+def test_a_model_of_two_convolutions_and_a_mask(tmp_path):
+    """Whatever its layers are called; pruned as torch does it."""
+    layers = [nn.Conv2d(3, 8, 11, 4), nn.BatchNorm2d(8, eps=0.1), nn.ReLU(), nn.MaxPool2d(3, 2)]
+    layers += [nn.Conv2d(8, 12, 5, groups=2), nn.Flatten(), nn.ReLU(), nn.Linear(12 * 9, 5)]
+    model = nn.Sequential(*layers).eval()
+    prune = pytest.importorskip("torch.nn.utils.prune")
+    for number in (0, 4):
+        prune.random_unstructured(layers[number], "weight", amount=0.5)
+    path = tmp_path / "model.pth"
+    torch.save(model, path)
+    agree(path, model, "fc3", 67)
+
+
+class Functional(nn.Module):
+    """Its ReLUs are no modules, so that these do not tell the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = trunk(batch_norm=0.5)
+        for place, layer in enumerate(self.features):
+            if isinstance(layer, nn.ReLU):
+                self.features[place] = nn.Identity()
+
+    def forward(self, x):
+        for layer in self.features:
+            x = layer(x)
+            x = x.relu() if isinstance(layer, nn.BatchNorm2d) else x
+        return x
+
+
+def test_epsilons_are_known_where_the_network_is_not(tmp_path):
+    model = Functional().eval()
+    path = tmp_path / "model.pth"
+    torch.save(model, path)
+    with pytest.warns(AmbiguousVariantWarning):
+        AlexNet.load(path)
+    with torch.no_grad():
+        images = np.random.default_rng(3).standard_normal((1, 3, 224, 224), np.float32)
+        expected = model(torch.from_numpy(images)).numpy()
+    found = AlexNet.load(path, "torchvision").forward(images, ["pool5"])["pool5"]
+    assert np.abs(found - expected).max() < 3e-5 * np.abs(expected).max()
+
+
 def test_a_trunk_alone(tmp_path):
     model = trunk().eval()
     path = tmp_path / "model.pth"

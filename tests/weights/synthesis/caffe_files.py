@@ -156,6 +156,8 @@ def _parts(
     """Return type, settings and arrays of a layer."""
     if isinstance(spec, LRN):
         values = {"local_size": spec.size, "alpha": spec.ops_alpha, "beta": spec.beta, "k": spec.k}
+        if spec.within_channel:
+            values["norm_region"] = 1
         return "LRN", {"lrn_param": values}, []
     if isinstance(spec, MaxPool):
         values = {"pool": 0, "kernel_size": spec.kernel_size[0], "stride": spec.stride[0]}

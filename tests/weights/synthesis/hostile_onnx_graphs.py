@@ -188,6 +188,30 @@ def _unfit_graphs() -> dict[str, tuple[bytes, str]]:
             value = writer.add("Identity", [value])
         writer.node("Conv").input[1] = value
 
+    def pads_in_a_circle(writer: Writer) -> None:
+        """Divide by what looks like torch's normalisation, with two Pads that take each other."""
+        value = writer.node("Relu").output[0]
+        pads = tuple([0, 0, 2, 0, 0] * 2)
+        first = writer.add("Pad", [value], pads=pads)
+        writer.node("Pad").input[0] = writer.add("Pad", [first], pads=pads)
+        number = writer.constant("number", np.ones(1, np.float32))
+        average = writer.add("AveragePool", [first], kernel_shape=(5, 1, 1))
+        scaled = writer.add("Mul", [average, number])
+        power = writer.add("Pow", [writer.add("Add", [scaled, number]), number])
+        writer.add("Div", [value, power])
+
+    def factors(count: int) -> Change:
+        def change(writer: Writer) -> None:
+            """Multiply again and again; every step keeps its numbers."""
+            conv = writer.node("Conv")
+            value = conv.input[0]
+            numbers = writer.constant("numbers", np.ones((1 << 15, 1, 1), np.float32))
+            for _ in range(count):
+                value = writer.add("Mul", [value, numbers])
+            conv.input[0] = value
+
+        return change
+
     changes: dict[str, tuple[Change, str]] = {
         "without norm1": (
             without("LRN"),
@@ -230,6 +254,9 @@ def _unfit_graphs() -> dict[str, tuple[bytes, str]]:
         "a bias for a weight": (bias_for_weight, "expected 4 axes"),
         "the bias of another layer": (other_bias, r"its bias has shape \(5,\); expected \(6,\)"),
         "a weight behind 20 nodes": (many_identities, "is not a constant"),
+        "32,768 factors": (factors(1), "needs a number for each of 3 channels"),
+        "1000 times 32,768 factors": (factors(1000), "more than 256 steps"),
+        "pads in a circle": (pads_in_a_circle, "the graph branches here"),
     }
     return {what: (changed(change), pattern) for what, (change, pattern) in changes.items()}
 
@@ -248,6 +275,12 @@ def _shapes() -> dict[str, tuple[bytes, str]]:
 
         return change
 
+    def thirty_two_of_each(writer: Writer) -> None:
+        value = writer.constant("nothing", np.zeros(0, np.int64))
+        for _ in range(10):
+            value = writer.add("Concat", [value] * 32, axis=0)
+        writer.node("Reshape").input[1] = value
+
     reshape = Encoding(flatten="reshape")
     wrong = "expected \\(images, features\\)"
     corpus = {
@@ -259,6 +292,7 @@ def _shapes() -> dict[str, tuple[bytes, str]]:
         "a reshape to other features": (changed(target(1, 25), reshape), "features of 25"),
         "a reshape of 2**62": (changed(target(1, 1 << 62), reshape), "features of"),
         "a reshape of 17 axes": (changed(target(*[1] * 17), reshape), "at most 16 numbers"),
+        "a reshape to 32**10 times nothing": (changed(thirty_two_of_each, reshape), wrong),
         "a reshape that says zero images": (
             changed(lambda w: (target(0, -1)(w), attribute("Reshape", "allowzero", 1)(w)), reshape),
             wrong,

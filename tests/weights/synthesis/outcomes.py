@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from synthesis.audit import watched
 
-from alexnet_cy.errors import WeightsError
+from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError
 from alexnet_cy.weights import open_network
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ Corpus: TypeAlias = Mapping[str, tuple[bytes, str]]
 """The bytes of each hostile file, and what the error says of it."""
 
 
-def read_all(path: Path, variant: Variant) -> dict[str, np.ndarray] | None:
+def read_all(path: Path, variant: Variant | None) -> dict[str, np.ndarray] | None:
     """Open a file and read all of its tensors, and those by rows as well that can be.
+
+    Without a variant the file may be of several, and that warning does not count.
 
     Returns
     -------
@@ -43,6 +45,9 @@ def read_all(path: Path, variant: Variant) -> dict[str, np.ndarray] | None:
             warnings.simplefilter("error")
             # A damaged name may make a file contradict the variant that is asked for.
             warnings.filterwarnings("ignore", message=".* is of variant ", category=UserWarning)
+            if variant is None:
+                warnings.simplefilter("ignore", AmbiguousVariantWarning)
+                warnings.filterwarnings("ignore", message=".*images are prepared as for")
             network = open_network(path, variant)
             tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
     except WeightsError as error:

@@ -69,7 +69,33 @@ def write_fortran(directory: Path, variant: Variant, tensors: dict[str, np.ndarr
     return path
 
 
+def write_unnamed(directory: Path, variant: Variant, tensors: dict[str, np.ndarray]) -> Path:
+    path = directory / "network.npz"
+    np.savez(path, *tensors.values())
+    return path
+
+
+def write_unnamed_keras(directory: Path, variant: Variant, tensors: dict[str, np.ndarray]) -> Path:
+    """Write what ``np.savez(path, *model.get_weights())`` does."""
+    layers = to_tensorflow(variant, tensors, flat_fc6=True)
+    path = directory / "network.npz"
+    np.savez(path, *(np.ascontiguousarray(a) for layer in layers.values() for a in layer.values()))
+    return path
+
+
+def write_slim(directory: Path, variant: Variant, tensors: dict[str, np.ndarray]) -> Path:
+    """Write the variables of a TF-slim checkpoint by name."""
+    layers = to_tensorflow(variant, tensors, flat_fc6=False)
+    path = directory / "network.npz"
+    named = {f"alexnet_v2/{k}/{kind}": v for k, a in layers.items() for kind, v in a.items()}
+    np.savez(path, global_step=np.int64(9), **named)
+    return path
+
+
 SEEDS = {
+    "npz-unnamed": write_unnamed,
+    "npz-unnamed-keras": write_unnamed_keras,
+    "npz-slim": write_slim,
     "npz-ours": write_ours,
     "npz-plain": write_plain,
     "npz-deflated": write_deflated,

@@ -14,8 +14,8 @@ from alexnet_cy.engine.choice.conv_algorithms import ConvProblem, able_algorithm
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight, winograd_of, winograd_shape
 from alexnet_cy.engine.winograd import tile_cuts
-from alexnet_cy.kernels import _conv, _winograd
 from alexnet_cy.kernels._bound import Bound, run_all
+from alexnet_cy.kernels.convolution import _conv, _winograd
 from alexnet_cy.kernels.training import _conv_gradients, _winograd_gradients
 from alexnet_cy.network import Conv
 from alexnet_cy.network.windows import Pair

@@ -14,6 +14,7 @@ from alexnet_cy.kernels._runtime import kernels_of
 from alexnet_cy.machine.levels import active_level
 from alexnet_cy.network import Conv, Layer, Linear, Softmax, Variant
 from alexnet_cy.training.step.rate import Rate
+from alexnet_cy.training.step.trunk import Clock
 from alexnet_cy.training.step.weights.conv_weights import ConvWeights
 from alexnet_cy.training.step.weights.linear_weights import LinearWeights
 from alexnet_cy.training.step.weights.parameter import Parameter
@@ -73,7 +74,7 @@ class LayerWeights:
         self.parameters = {
             name: one
             for name, one in self.every_parameter.items()
-            if name.partition(".")[0] in self.learning
+            if name.rpartition(".")[0] in self.learning
         }
         self._unfinished = True
 
@@ -82,17 +83,21 @@ class LayerWeights:
         """Whether a fully connected layer learns."""
         return any(linear.layer.name in self.learning for linear in self.linears)
 
-    def refresh(self, threads: int) -> None:
+    def refresh(self, threads: int, clock: Clock | None = None) -> None:
         """Make anew what the forward and backward passes read besides the packed weights."""
         self._unfinished = True
-        for conv in self.convs.values():
+        for name, conv in self.convs.items():
             conv.refresh(threads)
+            if clock is not None:
+                clock(f"{name} refresh")
 
-    def finish(self, threads: int) -> None:
+    def finish(self, threads: int, clock: Clock | None = None) -> None:
         """Complete the gradients of what the images have left, once."""
         if self._unfinished:
             for conv in self._learning_convs():
                 conv.finish(threads)
+                if clock is not None:
+                    clock(f"{conv.layer.name} weights")
         self._unfinished = False
 
     def update(self, rates: Mapping[str, Rate], threads: int) -> None:
@@ -103,13 +108,17 @@ class LayerWeights:
                 linear.bias.update(rates[linear.bias.name], threads)
         self.update_convs(rates, threads)
 
-    def update_convs(self, rates: Mapping[str, Rate], threads: int) -> None:
+    def update_convs(
+        self, rates: Mapping[str, Rate], threads: int, clock: Clock | None = None
+    ) -> None:
         """Update the convolutions that learn with their gradients."""
-        self.finish(threads)
+        self.finish(threads, clock)
         for conv in self._learning_convs():
+            conv.changed()  # before: a signal handler may end what follows anywhere
             conv.weight.update(rates[conv.weight.name], threads)
             conv.bias.update(rates[conv.bias.name], threads)
-            conv.changed()
+            if clock is not None:
+                clock(f"{conv.layer.name} update")
 
     def forget_gradients(self) -> None:
         """Let `finish` do its work again."""

@@ -11,8 +11,8 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.engine.arrays import aligned_zeros
 from alexnet_cy.engine.packed.conv_packing import pack_array
 from alexnet_cy.engine.packed.winograd_packing import blocked_weight
-from alexnet_cy.kernels._conv import PackedConv
 from alexnet_cy.kernels._linear import PackedLinear
+from alexnet_cy.kernels.convolution._conv import PackedConv
 from alexnet_cy.network.windows import Pair
 
 __all__ = ["BiasLayout", "ConvLayout", "Layout", "LinearLayout"]

@@ -1,0 +1,1 @@
+"""Image files, objects and arrays, decoded: whatever comes, as upright RGB of 8 bits."""

@@ -1,0 +1,1 @@
+"""HDF5 without its library, which trusts what a file says: Keras' weights and Caffe's."""
