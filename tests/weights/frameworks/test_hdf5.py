@@ -98,6 +98,17 @@ def test_arrays_are_those_of_the_library(h5py, path, write, form):
         np.testing.assert_array_equal(found[name], values, name)
 
 
+def test_a_compact_array_that_is_shorter_than_it_says(h5py, path):
+    with h5py.File(path, "w") as archive:
+        write_within_the_object(h5py, archive)
+    layout = b"\x03\x00" + (48).to_bytes(2, "little")  # version, class and size
+    data = path.read_bytes()
+    assert data.count(layout) == 1
+    path.write_bytes(data.replace(layout, b"\x03\x00\x10\x00"))
+    with pytest.raises(WeightsError, match="48 bytes of numbers, of which 16 are in the file"):
+        arrays_of(path)
+
+
 @pytest.mark.parametrize("kind", ["fixed", "any length"])
 def test_keras_order_of_layers(h5py, path, kind):
     names = [b"stem", b"body", b"a head"]
