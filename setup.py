@@ -43,6 +43,7 @@ MODULES = (
     "_limits",
     "convolution._winograd",
     "convolution._winograd_streaming",
+    "images._resample",
     "training._conv_gradients",
     "training._dropout",
     "training._linear_gradients",

@@ -1,5 +1,6 @@
 """How well do AlexNet's features tell the classes of a folder apart? With scikit-learn.
 
+pip install "alexnet-cy[sklearn]"
 python examples/cross_validation.py photos/ --weights alexnet.pth     # photos/CLASS/*.jpg
 """
 

@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("images", nargs="+", help="four or more")
     parser.add_argument("--weights", help="a weight file; without it the weights are random")
     arguments = parser.parse_args()
+    if len(arguments.images) < 4:
+        parser.error("need four images or more: the unbiased CKA is not defined for fewer")
 
     net = AlexNet.load(arguments.weights) if arguments.weights else AlexNet.random()
     features = net.features(arguments.images, LAYERS)  # one pass for all layers

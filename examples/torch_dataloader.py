@@ -1,5 +1,6 @@
 """Features of the images of a PyTorch data set, read by the processes of a DataLoader.
 
+pip install torch
 python examples/torch_dataloader.py photos/*.jpg --weights alexnet.pth --workers 4
 """
 

@@ -214,7 +214,7 @@ cdef int *depth_of_work() noexcept nogil:
 
 cdef extern from "machine/waiting.h" nogil:
     long acy_involuntary_switches()
-    void acy_note_pass(int threads, long switches, int slow)
+    void acy_note_pass(int threads, int held_up)
     void acy_wait_as_usual()
     int acy_waits_briefly()
 
@@ -224,19 +224,17 @@ def involuntary_switches():
     return acy_involuntary_switches()
 
 
-def note_pass(Py_ssize_t threads, long switches, bint slow):
+def note_pass(Py_ssize_t threads, bint held_up):
     """Take note of a pass, so that threads wait for one another briefly on a busy machine.
 
     Parameters
     ----------
     threads : int
         It ran on.
-    switches : int
-        How much `involuntary_switches` grew during the pass.
-    slow : bool
-        Whether it took much longer than the fastest pass of its kind.
+    held_up : bool
+        By other programs that wanted the processors.
     """
-    acy_note_pass(threads_for(threads), switches, slow)
+    acy_note_pass(threads_for(threads), held_up)
 
 
 def waits_briefly():

@@ -131,6 +131,19 @@ typedef struct {
     ptrdiff_t row_stride, pixel_stride;
 } acy_image;
 
+/* Bits behind the point of the weights of a resize: 8 of a pixel, 22 and a sign are 32. */
+#define ACY_RESAMPLE_BITS 22
+
+/* One axis of a resize: each output pixel is a weighted sum of `count` input pixels that lie side
+ * by side; the weights are not negative and add up to 1 << ACY_RESAMPLE_BITS, nearly. */
+typedef struct {
+    ptrdiff_t outputs;
+    const int32_t *first;  /* [outputs]: the first input pixel */
+    const int32_t *count;  /* [outputs], up to `taps` */
+    const int32_t *weight; /* [outputs][taps] */
+    ptrdiff_t taps;
+} acy_resample;
+
 #include "training.h"
 
 typedef struct {
@@ -216,6 +229,16 @@ typedef struct {
      * The bits are the same for (a, b) and (b, a). */
     void (*unit_distance)(const acy_image *a, const acy_image *b, const float *weight,
                           float epsilon, float *distance, ptrdiff_t row_begin, ptrdiff_t row_end);
+
+    /* Resize `n_rows` rows of pixels across: y[p][outputs][3] from x[p][...][4], whose fourth byte
+     * does not count; strides are in bytes. */
+    void (*resample_columns)(const acy_resample *resample, const uint8_t *x, ptrdiff_t x_stride,
+                             uint8_t *y, ptrdiff_t y_stride, ptrdiff_t n_rows);
+    /* Output row p of a resize along columns, n bytes wide, from the rows x[count][n] that it
+     * takes.
+     */
+    void (*resample_row)(const acy_resample *resample, ptrdiff_t p, const uint8_t *x,
+                         ptrdiff_t x_stride, uint8_t *y, ptrdiff_t n);
 
     /* The machine's limits. `multiply_add` does `steps` multiply-adds on each of `fma_floats`
      * floats that never leave the registers; `read_all` reads n floats, n a multiple of 128.

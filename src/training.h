@@ -46,7 +46,8 @@ typedef struct {
 typedef struct {
     const float *x; /* [N][x_stride] */
     ptrdiff_t x_stride;
-    const float *e; /* panels: [panel][N][width] */
+    const float *e;    /* panels, [N][width] each, */
+    ptrdiff_t e_panel; /* so many floats apart */
     ptrdiff_t n_images;
     ptrdiff_t out_features;
     float *gradient; /* rows row_stride apart; or the weights, if they are updated */
@@ -55,6 +56,24 @@ typedef struct {
     float *velocity; /* as the weights, or NULL: the gradient is stored */
     acy_sgd sgd;
 } acy_linear_gradient;
+
+/* Inputs of one call of linear_data, at most. */
+#define ACY_LINEAR_DOTS 48
+
+/* dx[n][k] = scale * sum_o e[n][o] weight[k][o] where mask[n][k] > 0, else 0; a mask of NULL is
+ * everywhere. */
+typedef struct {
+    const float *e;    /* panels, [N][width] each, */
+    ptrdiff_t e_panel; /* so many floats apart */
+    ptrdiff_t n_images;
+    ptrdiff_t out_features;
+    const float *weight; /* rows row_stride apart, zero-padded to whole vectors */
+    ptrdiff_t row_stride;
+    const float *mask; /* as dx */
+    float scale;
+    float *dx; /* [N][dx_stride] */
+    ptrdiff_t dx_stride;
+} acy_linear_data;
 
 /* The inputs that a strip of a fully connected gradient has, in whole tiles, at least. */
 #define ACY_LINEAR_STRIP 96
@@ -90,14 +109,11 @@ typedef struct {
      * (ACY_LINEAR_STRIP + 16) floats. */
     void (*linear_gradient)(const acy_linear_gradient *gradient, ptrdiff_t begin, ptrdiff_t end,
                             ptrdiff_t panel_begin, ptrdiff_t panel_end, float *scratch);
-    /* dx[n][k] = scale * sum_o e[n][o] weight[k][o] where mask[n][k] > 0, else 0, for the inputs
-     * [begin, end); mask may be NULL. e and the rows of the weights are zero-padded to whole
-     * vectors; dx and mask are dx_stride apart. `scratch` holds ACY_LINEAR_DOTS * n_images *
-     * lanes floats. */
-    void (*linear_data)(const float *e, ptrdiff_t e_stride, ptrdiff_t n_images, const float *weight,
-                        ptrdiff_t row_stride, ptrdiff_t out_features, const float *mask,
-                        float scale, float *dx, ptrdiff_t dx_stride, ptrdiff_t begin, ptrdiff_t end,
-                        float *scratch);
+    /* dx for the inputs [begin, end), at most ACY_LINEAR_DOTS; asks for the weights of some of
+     * those up to `further` ahead of time. `scratch` holds ACY_LINEAR_DOTS * n_images * lanes
+     * floats. */
+    void (*linear_data)(const acy_linear_data *data, ptrdiff_t begin, ptrdiff_t end,
+                        ptrdiff_t further, float *scratch);
 
     /* max_pool that keeps the place of the first maximum in its window, [P][Q][C]. */
     void (*max_pool_winners)(const acy_image *input, const acy_image *output, uint8_t *winners,
@@ -144,8 +160,5 @@ typedef struct {
     void (*sgd)(float *weight, const float *gradient, float *velocity, ptrdiff_t n,
                 const acy_sgd *sgd);
 } acy_training;
-
-/* Rows of weights that one pass over the errors of a fully connected layer is multiplied by. */
-#define ACY_LINEAR_DOTS 12
 
 #endif

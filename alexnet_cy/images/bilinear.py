@@ -1,4 +1,4 @@
-"""The two bilinear resizes that AlexNets were trained with, in 8 bits, of any region of the result.
+"""OpenCV's bilinear resize, in 8 bits, of any region of the result.
 
 A region is (top, left, height, width) in pixels of the resized image, so that a crop of a resized
 image too large to hold can be computed alone.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-__all__ = ["Region", "opencv_bilinear", "pillow_bilinear"]
+__all__ = ["Region", "opencv_bilinear"]
 
 Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 
@@ -35,38 +35,6 @@ class Region(NamedTuple):
     left: int
     height: int
     width: int
-
-
-def pillow_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -> Pixels:
-    """Resize as Pillow's ``BILINEAR`` does: a triangle filter, widened when shrinking (antialias).
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Mode RGB.
-    size : (int, int)
-        Height and width of the whole resized image.
-    region : Region
-        The part of it to compute. For the whole, exactly ``image.resize``; for a part within two
-        levels of it, because Pillow takes the corners as float32 and rounds both of its passes to
-        8 bits; exact where these corners, in pixels of `image`, are float32 numbers.
-
-    Returns
-    -------
-    uint8 array, shape (region.height, region.width, 3), RGB
-    """
-    from PIL.Image import Resampling
-
-    rows_per_pixel = image.height / size[0]
-    columns_per_pixel = image.width / size[1]
-    box = (
-        region.left * columns_per_pixel,
-        region.top * rows_per_pixel,
-        min((region.left + region.width) * columns_per_pixel, image.width),
-        min((region.top + region.height) * rows_per_pixel, image.height),
-    )
-    resized = image.resize((region.width, region.height), Resampling.BILINEAR, box)
-    return np.asarray(resized)
 
 
 def opencv_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -> Pixels:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from alexnet_cy.errors import ImageError
-from alexnet_cy.images.bilinear import Region, opencv_bilinear, pillow_bilinear
+from alexnet_cy.images.bilinear import Region, opencv_bilinear
+from alexnet_cy.images.pillow_bilinear import pillow_bilinear
 from alexnet_cy.images.preset import Preset
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def cut_views(image: Image.Image, preset: Preset) -> Iterator[View]:
     sample = opencv_bilinear if preset.resampling == "opencv-bilinear" else pillow_bilinear
     size = resized_size(preset, image.height, image.width)
     placements = _placements(preset, *size)
-    if size[0] * size[1] > MAX_RESIZED_PIXELS:
+    if len(placements) == 1 or size[0] * size[1] > MAX_RESIZED_PIXELS:
         for region, mirrored in placements:
             yield View(sample(image, size, region), region, mirrored)
         return

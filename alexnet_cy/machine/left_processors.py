@@ -13,7 +13,7 @@ from alexnet_cy.machine.processor_ticks import IDLE_FIELDS, processor_ticks
 __all__ = ["LeftProcessors"]
 
 # Processors are watched for so long. Linux counts in hundredths of a second.
-WINDOW_S = 0.25
+WINDOW_S = 0.1
 # Others leave a processor if they leave so much of it.
 ENOUGH = 0.75
 
@@ -50,8 +50,8 @@ class LeftProcessors:
         Returns
         -------
         int
-            `wanted` on a quiet machine. On a busy one as many as others leave processors, but at
-            least one; half of `wanted` until that is known.
+            `wanted` on a quiet machine, and on a busy one until it has been watched; then as many
+            as others leave processors, but at least one.
         """
         if wanted == 1 or not _runtime.waits_briefly():
             self._since = self._left = None
@@ -62,7 +62,7 @@ class LeftProcessors:
             finally:
                 self._turn.release()
         left = self._left
-        return max(1, wanted // 2 if left is None else min(left, wanted))
+        return wanted if left is None else max(1, min(left, wanted))
 
     def _look(self, wanted: int) -> None:
         since = self._since

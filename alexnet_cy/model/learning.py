@@ -176,6 +176,7 @@ class Learning(Describing):
         epochs: int | None = None,
         lr: float | None = None,
         batch_size: int | None = None,
+        warmup: int | None = None,
         init: str | None = None,
         augment: Augment | None = None,
         val: float = 0.2,
@@ -211,8 +212,9 @@ class Learning(Describing):
         variant : str or Variant
         recipe : str or Recipe
             "he", or as others did it: "paper", "caffe", "caffenet", "torchvision".
-        epochs, lr, batch_size, init, augment : optional
-            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch".
+        epochs, lr, batch_size, warmup, init, augment : optional
+            In place of the recipe's; `init` is "he", "paper", "caffe", "caffenet" or "torch",
+            `warmup` the steps in which the rate grows to `lr`.
         early_stopping : EarlyStopping, optional
         preset, mean, exif
             As for `preprocess`.
@@ -235,6 +237,7 @@ class Learning(Describing):
             As for `finetune`; the state cannot be read; a file cannot be written.
         """
         from alexnet_cy.images.preparation import make_preparation
+        from alexnet_cy.images.presets import get_preset
         from alexnet_cy.training.finetune import no_progress
         from alexnet_cy.training.loop.recipes import get_recipe
         from alexnet_cy.training.loop.train import TrainArguments, train
@@ -245,7 +248,14 @@ class Learning(Describing):
         known = get_variant(variant) if isinstance(variant, str) else variant
         base = get_recipe(recipe) if isinstance(recipe, str) else recipe
         arguments = TrainArguments(
-            base.changed(lr=lr, epochs=epochs, batch_size=batch_size, init=init, augment=augment),
+            base.changed(
+                lr=lr,
+                epochs=epochs,
+                batch_size=batch_size,
+                warmup=warmup,
+                init=init,
+                augment=augment,
+            ),
             out,
             val,
             val_folder,
@@ -259,6 +269,8 @@ class Learning(Describing):
             on_error == "raise",
             time_limit_s,
         )
+        if preset == "as-is":
+            preset = get_preset(known.preset).as_is()
         preparation = make_preparation(
             known.preset if preset is None else preset,
             mean=cast("Mean", read_mean(mean)),

@@ -8,10 +8,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alexnet_cy.contracts.arrays import Float32Array
-from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.engine.ops_convolution import convolve
 from alexnet_cy.engine.packed.linear_packing import multiply_streamed, pack_linear
@@ -19,6 +17,8 @@ from alexnet_cy.kernels import _linear, _lrn, _pool, _softmax, _unit_distance
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.network.windows import NO_PADDING, Padding, Pair
 from alexnet_cy.oracle import definitions, perceptual
+from alexnet_cy.self_check.case import Case, Compute, Exact
+from alexnet_cy.self_check.resizes import resizes
 
 __all__ = ["Case", "cases"]
 
@@ -26,46 +26,6 @@ UNIT_ROUNDOFF = 2.0**-24
 
 # What Winograd's convolution may be off by, of the largest output (docs/numerics.md, Promises).
 WINOGRAD_ERROR = 2e-5
-
-Exact = NDArray[np.floating[Any]]
-Compute = Callable[[object, int], Float32Array]
-
-
-@record(frozen=True, slots=True)
-class Case:
-    """One computation with its exact result.
-
-    Attributes
-    ----------
-    operation : str
-    kernels : tuple of str
-        The functions of a level (src/kernels.h) that compute it.
-    name : str
-        The difference from the other cases of the operation.
-    compute : callable
-        ``compute(kernels, threads)`` returns the result of a level's kernels.
-    exact : ndarray of float64
-        The definition's result.
-    bound : ndarray of float64
-        The largest error that is allowed, for each value.
-    """
-
-    operation: str
-    kernels: tuple[str, ...]
-    name: str
-    compute: Compute
-    exact: Exact
-    bound: Exact
-
-    def worst(self, kernels: object, threads: int) -> tuple[float, float]:
-        """Return error and bound where the error is the largest share of the bound."""
-        computed = self.compute(kernels, threads)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            error = np.abs(computed - self.exact)
-            error[np.isnan(error)] = np.inf
-            share = np.where(error == 0, 0, error / self.bound)
-        place = np.unravel_index(np.argmax(share), share.shape)
-        return float(error[place]), float(self.bound[place])
 
 
 def cases() -> Iterator[Case]:
@@ -76,6 +36,7 @@ def cases() -> Iterator[Case]:
     yield from _norms()
     yield from _flat_operations()
     yield from _distances()
+    yield from resizes()
 
 
 # x, weight, stride, padding and groups: AlexNet's convolutions with fewer filters, one of many

@@ -158,7 +158,7 @@ def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes
         )
     variant = _fit(path, forced, shapes, "was asked for")
     warning = None
-    if content.variant not in (None, forced.name):
+    if content.variant not in (None, forced.name) and not content.is_guess:
         warning = UserWarning(
             f"{path!r} is of variant {content.variant!r}, but {forced.name!r} was asked for: "
             "the shapes are the same, the results are not"
@@ -168,10 +168,13 @@ def _take_asked(path: str, content: NetworkFile, forced: Variant, shapes: Shapes
 
 def _guess(path: str, content: NetworkFile, shapes: Shapes) -> _Decision:
     """Choose the network that the names suggest, or the first of those nearest to the shapes."""
+    fitting = fitting_templates(shapes, with_lrn=NORMALISED_KEY not in content.metadata)
     if content.variant is not None:
-        fitting: tuple[Variant, ...] = (_as_told(path, content, content.variant, shapes),)
-    else:
-        fitting = fitting_templates(shapes, with_lrn=NORMALISED_KEY not in content.metadata)
+        try:
+            fitting = (_as_told(path, content, content.variant, shapes),)
+        except WeightsError:
+            if not fitting:
+                raise
     if not fitting:
         closest = closest_variant(VARIANTS.values(), shapes)
         return _fit(path, closest, shapes, "is the closest"), "", None

@@ -27,6 +27,8 @@
 #include "unit_distance.h"
 #include "winograd.h"
 
+#include "images/resample.h"
+
 #include "norms/within_channel.h"
 
 #include "training/outer.h"
@@ -71,6 +73,8 @@ const acy_kernels ACY_LEVEL = {
     .softmax = softmax,
     .relu = relu,
     .unit_distance = unit_distance,
+    .resample_columns = resample_columns,
+    .resample_row = resample_row,
     .fma_floats = FMA_CHAINS * ACY_LANES,
     .multiply_add = multiply_add,
     .read_all = read_all,

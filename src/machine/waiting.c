@@ -11,10 +11,9 @@
  * config/linux/wait.h, do_spin). So while the machine is busy, this file keeps a second team
  * asleep, large enough to be one too many.
  *
- * It becomes busy when passes take much longer than the fastest one did, and the system took a
- * processor from this process meanwhile (getrusage, ru_nivcsw). Who asks for passes has to say when
- * others no longer want the processors (alexnet_cy/machine/left_processors.py). What the user has
- * set is left alone.
+ * Who asks for passes has to say which were held up (alexnet_cy/engine/run/pace.py) and when others
+ * no longer want the processors (alexnet_cy/machine/left_processors.py). What the user has set is
+ * left alone.
  */
 #include "waiting.h"
 
@@ -32,14 +31,8 @@ long acy_involuntary_switches(void) {
 #include <omp.h>
 
 /* How disturbed the machine is. A pass takes 1 away, but one that was held up adds HELD_UP: two of
- * these within eight passes reach ENOUGH, and the team is put to sleep. Held up is a pass that was
- * slow and lost its processor, or that lost it MANY_SWITCHES times, as it does where every wait
- * ends with the time slice of the thread that spins. */
-enum {
-    HELD_UP = 8,
-    ENOUGH = 16,
-    MANY_SWITCHES = 4,
-};
+ * these within eight passes reach ENOUGH, and the team is put to sleep. */
+enum { HELD_UP = 8, ENOUGH = 16 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
@@ -90,10 +83,10 @@ static void park(int threads) {
     pthread_attr_destroy(&attributes);
 }
 
-void acy_note_pass(int threads, long switches, int slow) {
+void acy_note_pass(int threads, int held_up) {
     /* Another thread's pass is being noted: this one is worth no wait. */
     if (threads < 2 || pthread_mutex_trylock(&lock) != 0) return;
-    disturbance += (slow && switches > 0) || switches >= MANY_SWITCHES ? HELD_UP : -1;
+    disturbance += held_up ? HELD_UP : -1;
     if (disturbance < 0 || wanted) disturbance = 0;
     if (disturbance >= ENOUGH) {
         disturbance = 0;
@@ -113,10 +106,9 @@ int acy_waits_briefly(void) { return __atomic_load_n(&wanted, __ATOMIC_RELAXED);
 
 #else
 
-void acy_note_pass(int threads, long switches, int slow) {
+void acy_note_pass(int threads, int held_up) {
     (void)threads;
-    (void)switches;
-    (void)slow;
+    (void)held_up;
 }
 
 void acy_wait_as_usual(void) {}

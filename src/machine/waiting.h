@@ -5,9 +5,8 @@
 /* How often the system has taken a processor from this process, all of its threads together. */
 long acy_involuntary_switches(void);
 
-/* Take note of a pass on `threads` threads, in which a processor was taken away `switches` times,
- * and of whether it took much longer than such a pass can. */
-void acy_note_pass(int threads, long switches, int slow);
+/* Take note of a pass on `threads` threads, and of whether other programs held it up. */
+void acy_note_pass(int threads, int held_up);
 
 /* Others no longer want the processors. */
 void acy_wait_as_usual(void);

@@ -1,6 +1,6 @@
 # The contract of kernels.h, as Cython sees it.
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint8_t
 
 
 cdef extern from "kernels.h" nogil:
@@ -117,6 +117,13 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t row_stride
         Py_ssize_t pixel_stride
 
+    ctypedef struct acy_resample:
+        Py_ssize_t outputs
+        const int32_t *first
+        const int32_t *count
+        const int32_t *weight
+        Py_ssize_t taps
+
     ctypedef struct acy_kernels:
         const char *name
         int lanes
@@ -180,6 +187,14 @@ cdef extern from "kernels.h" nogil:
         void (*unit_distance)(
             const acy_image *a, const acy_image *b, const float *weight, float epsilon,
             float *distance, Py_ssize_t row_begin, Py_ssize_t row_end
+        ) noexcept nogil
+        void (*resample_columns)(
+            const acy_resample *resample, const uint8_t *x, Py_ssize_t x_stride, uint8_t *y,
+            Py_ssize_t y_stride, Py_ssize_t n_rows
+        ) noexcept nogil
+        void (*resample_row)(
+            const acy_resample *resample, Py_ssize_t p, const uint8_t *x, Py_ssize_t x_stride,
+            uint8_t *y, Py_ssize_t n
         ) noexcept nogil
         int fma_floats
         float (*multiply_add)(Py_ssize_t steps) noexcept nogil

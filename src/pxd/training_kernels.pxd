@@ -40,6 +40,7 @@ cdef extern from "kernels.h":
         const float *x
         Py_ssize_t x_stride
         const float *e
+        Py_ssize_t e_panel
         Py_ssize_t n_images
         Py_ssize_t out_features
         float *gradient
@@ -47,6 +48,18 @@ cdef extern from "kernels.h":
         int accumulate
         float *velocity
         acy_sgd sgd
+
+    ctypedef struct acy_linear_data:
+        const float *e
+        Py_ssize_t e_panel
+        Py_ssize_t n_images
+        Py_ssize_t out_features
+        const float *weight
+        Py_ssize_t row_stride
+        const float *mask
+        float scale
+        float *dx
+        Py_ssize_t dx_stride
 
     ctypedef struct acy_training:
         void (*winograd_error)(
@@ -74,9 +87,8 @@ cdef extern from "kernels.h":
             Py_ssize_t panel_begin, Py_ssize_t panel_end, float *scratch
         ) noexcept nogil
         void (*linear_data)(
-            const float *e, Py_ssize_t e_stride, Py_ssize_t n_images, const float *weight,
-            Py_ssize_t row_stride, Py_ssize_t out_features, const float *mask, float scale,
-            float *dx, Py_ssize_t dx_stride, Py_ssize_t begin, Py_ssize_t end, float *scratch
+            const acy_linear_data *data, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t further,
+            float *scratch
         ) noexcept nogil
         void (*max_pool_winners)(
             const acy_image *input, const acy_image *output, uint8_t *winners,

@@ -3,6 +3,8 @@
 import pytest
 from support.photographs import make_photographs
 
+from alexnet_cy import AlexNet
+
 
 @pytest.fixture
 def pictures(tmp_path):
@@ -61,6 +63,34 @@ def test_a_finetuning_is_saved_and_goes_on(run, weights_of, pictures, tmp_path):
     assert (outcome.status, outcome.err) == (0, "")
     assert len(outcome.json["history"]["loss"]) == 2
     assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_options_of_the_loop_reach_it(run, small_networks, pictures, tmp_path):
+    """A rate that never leaves its warm-up learns nothing, so the loss stops falling at once."""
+    outcome = run(
+        "train", pictures, "-o", tmp_path / "run", "--variant", "torchvision", "--epochs", 9,
+        "--preset", "torchvision-warp", "--batch", 8, "--lr", "1e-30", "--warmup", 5,
+        "--patience", 2, "--class-weight", "balanced", "--json",
+    )  # fmt: skip
+    assert outcome.status == 0
+    assert "warm-up: 5 steps" in outcome.err
+    assert len(outcome.json["history"]["loss"]) == 3
+
+
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_images_that_are_taken_as_they_are(run, small_networks, weights_of, tmp_path, command):
+    size = AlexNet.load(weights_of("torchvision")).variant.input_size
+    pictures = make_photographs(tmp_path / "cut", 5, size=size)
+    if command == "train":
+        options = ("-o", tmp_path / "run", "--variant", "torchvision", "--epochs", 1)
+        mine = tmp_path / "run" / "last.safetensors"
+    else:
+        mine = tmp_path / "mine.safetensors"
+        options = ("-o", mine, "--weights", weights_of("torchvision"))
+    outcome = run(command, pictures, *options, "--preset", "as-is", "--json")
+    assert (outcome.status, outcome.json["skipped"]) == (0, [])
+    assert AlexNet.load(mine).trained_on.preset == "as-is"
+    assert run("evaluate", pictures, "--weights", mine, "--json").json["preset"] == "as-is"
 
 
 def test_learning_curves_are_drawn(run, small_networks, pictures, tmp_path):

@@ -23,6 +23,7 @@ FAMILIES = [
     "layout",
     "softmax",
     "distance",
+    "resize",
     "gradients",
 ]
 

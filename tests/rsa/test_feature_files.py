@@ -28,6 +28,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_damaged_files(tmp_path, name):
     path = tmp_path / name

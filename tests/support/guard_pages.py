@@ -2,7 +2,7 @@
 
 A program of its own, because a read beyond an array then ends it by signal SIGSEGV::
 
-    python guard_pages.py conv winograd linear pool lrn layout softmax distance gradients
+    python guard_pages.py conv winograd linear pool lrn layout softmax distance resize gradients
 
 It prints the name of a family before it runs it. Inputs are write-protected besides. Every result
 is compared with that of ordinary arrays.
@@ -15,6 +15,7 @@ import mmap
 import sys
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from alexnet_cy.kernels import _layout, _linear, _lrn, _pool, _softmax
 from alexnet_cy.kernels._unit_distance import UnitDistance
 from alexnet_cy.kernels.convolution import _conv, _winograd
 from alexnet_cy.kernels.convolution._winograd_streaming import StreamedWinograd
+from alexnet_cy.kernels.images import _resample
 from alexnet_cy.machine.levels import active_kernels
 
 PROT_NONE, PROT_READ = 0, 1
@@ -37,7 +39,7 @@ PROT_NONE, PROT_READ = 0, 1
 libc = ctypes.CDLL(None, use_errno=True)
 kernels = active_kernels()
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 
 
 def protect(address: int, n_bytes: int, protection: int) -> None:
@@ -54,19 +56,24 @@ def guarded(array: Array, at_end: bool, writable: bool) -> Array:
     protect(start, page, PROT_NONE)
     protect(start + page + body, page, PROT_NONE)
     offset = page + (body - array.nbytes if at_end else 0)
-    copy = np.frombuffer(mapping, np.float32, array.size, offset).reshape(array.shape)
+    copy = np.frombuffer(mapping, array.dtype, array.size, offset).reshape(array.shape)
     copy[...] = array
     if not writable:
         protect(start + page, body, PROT_READ)
     return copy
 
 
-def check(call: Callable[..., None], inputs: list[Array], output_shape: tuple[int, ...]) -> None:
+def check(
+    call: Callable[..., None],
+    inputs: list[Array],
+    output_shape: tuple[int, ...],
+    dtype: type[np.generic] = np.float32,
+) -> None:
     """Run ``call(*inputs, output)`` on ordinary arrays and on guarded ones."""
-    expected = np.full(output_shape, 7, np.float32)
+    expected = np.full(output_shape, 7, dtype)
     call(*inputs, expected)
     for at_end in (True, False):
-        output = guarded(np.full(output_shape, 9, np.float32), at_end, writable=True)
+        output = guarded(np.full(output_shape, 9, dtype), at_end, writable=True)
         call(*(guarded(x, at_end, writable=False) for x in inputs), output)
         np.testing.assert_array_equal(output, expected)
 
@@ -189,6 +196,25 @@ def distance() -> None:
     for channels in range(1, 36):
         arrays = [normal(0, 2, 3, 2, channels), normal(1, 2, 3, 2, channels), normal(2, channels)]
         check(compare, arrays, (2, 3, 2))
+
+
+def resize() -> None:
+    def across(x, first, count, weight, y):
+        _resample.resample_columns(kernels, x, first, count, weight, y)
+
+    def down(x, first, count, weight, y):
+        _resample.resample_rows(kernels, x, first, count, weight, y)
+
+    for width, taps in product((1, 2, 5, 9), (1, 2, 3, 5)):
+        outputs = width + 2
+        count = np.full(outputs, min(taps, width), np.int32)
+        first = (np.arange(outputs, dtype=np.int32) % (width - count + 1)).astype(np.int32)
+        axis = [first, count, np.full((outputs, taps), 2**22 // taps, np.int32)]
+        pixels = np.arange(3 * width * 4, dtype=np.uint8).reshape(3, width, 4)
+        check(across, [pixels, *axis], (3, outputs, 3), np.uint8)
+        for n in around(1, 4, 8, 16, 32, 64):
+            rows = np.arange(width * n, dtype=np.uint32).astype(np.uint8).reshape(width, n)
+            check(down, [rows, *axis], (outputs, n), np.uint8)
 
 
 def gradients() -> None:

@@ -174,6 +174,7 @@ def learnt_bits(result):
     return {name: array.tobytes() for name, array in result.net.weights.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["fc", "all"])
 def test_a_finetuning_that_was_ended_goes_on_with_the_same_bits(
     net, photographs, tmp_path, trainable
@@ -216,6 +217,7 @@ def test_arguments_without_effect_are_refused(net, photographs, arguments, messa
         net.finetune(photographs, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainable", ["head", "all"])
 def test_a_mean_image_is_learnt_with_and_kept(photographs, tmp_path, trainable):
     variant = narrow("caffe")

@@ -80,11 +80,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--no-flip", action="store_true", help="no mirror images among the views: for letters"
     )
-    parser.add_argument(
-        "--class-weight",
-        choices=("balanced",),
-        help="count all classes the same, however many images they have",
-    )
+    add_class_weight_option(parser)
     parser.add_argument(
         "--c",
         type=argument(_above_zero),
@@ -123,10 +119,19 @@ def add_split_options(parser: argparse.ArgumentParser) -> None:
         type=whole_number(0),
         default=0,
         metavar="N",
-        help="of the split and of the views (default: 0)",
+        help="of the split, and of all that is drawn in training (default: 0)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="end at the first image that cannot be read"
+    )
+
+
+def add_class_weight_option(parser: argparse.ArgumentParser) -> None:
+    """Add --class-weight."""
+    parser.add_argument(
+        "--class-weight",
+        choices=("balanced",),
+        help="count all classes the same, however many images they have",
     )
 
 

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from alexnet_cy.cli.checkpoints import add_resume_options, refuse_kept_training
 from alexnet_cy.cli.commands.finetune import (
+    add_class_weight_option,
     add_loop_options,
     add_split_options,
     report_images,
@@ -59,6 +60,19 @@ def add_parser(subparsers: Subparsers) -> None:
     of_recipe = "the recipe's"
     add_loop_options(parser, "", of_recipe, of_recipe, of_recipe)
     parser.add_argument(
+        "--warmup",
+        type=whole_number(0),
+        metavar="N",
+        help="steps in which the rate grows to its value (default: the recipe's)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=whole_number(1),
+        metavar="N",
+        help="end when the validation loss has not fallen below its best for N epochs",
+    )
+    add_class_weight_option(parser)
+    parser.add_argument(
         "--batch-block",
         type=whole_number(1),
         metavar="N",
@@ -86,10 +100,15 @@ def run(args: argparse.Namespace) -> int:
 
     from alexnet_cy.cli.images import mean_option
     from alexnet_cy.training.loop.recipes import get_recipe
+    from alexnet_cy.training.loop.schedules import EarlyStopping
 
     refuse_kept_training(args.output, resume=args.resume)
     recipe = get_recipe(args.recipe).changed(
-        lr=args.lr, epochs=args.epochs, batch_size=args.batch, init=args.init
+        lr=args.lr,
+        epochs=args.epochs,
+        batch_size=args.batch,
+        warmup=args.warmup,
+        init=args.init,
     )
     if args.no_flip or args.crop is not None:
         flip, crop = not args.no_flip, args.crop or recipe.augment.crop
@@ -103,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             variant=args.variant,
             recipe=recipe,
+            class_weight=args.class_weight,
+            early_stopping=None if args.patience is None else EarlyStopping(args.patience),
             val=args.val,
             val_folder=args.val_folder,
             group_by=args.group_by,

@@ -11,20 +11,17 @@ __all__ = ["Pace"]
 # A pass that takes so many times as long as the fastest of its kind has been held up. On a quiet
 # machine the slowest tenth takes 1.2 times as long.
 SLOW = 1.5
+# Where all passes are slow, the fastest is no measure. A thread that spins on a processor that two
+# want loses it 125 times a second, at every other tick of Linux's 250; on a quiet machine a pass
+# loses it 30 times. Of a short pass a few are no sign.
+SWITCHES_PER_S = 100
+FEW_SWITCHES = 4
 
 
 class Pace:
-    """The fastest pass of every kind, as the measure of the others.
+    """The fastest pass of every kind, as the measure of the others."""
 
-    Parameters
-    ----------
-    long : bool
-        Whether passes take tens of milliseconds. On a quiet machine too they lose a processor
-        about once in 10 ms, which then means nothing unless the pass was slow.
-    """
-
-    def __init__(self, *, long: bool = False) -> None:
-        self._long = long
+    def __init__(self) -> None:
         self._fastest_s: dict[Hashable, float] = {}
 
     def note(self, kind: Hashable, threads: int, seconds: float, switches: int) -> None:
@@ -44,5 +41,5 @@ class Pace:
         fastest = self._fastest_s.setdefault(kind, seconds)
         if seconds < fastest:
             self._fastest_s[kind] = seconds
-        slow = seconds > SLOW * fastest
-        note_pass(threads, switches if slow or not self._long else 0, slow)
+        slow = switches > 0 and seconds > SLOW * fastest
+        note_pass(threads, slow or switches >= max(FEW_SWITCHES, SWITCHES_PER_S * seconds))

@@ -34,5 +34,6 @@ def linear_update(
     momentum: float,
     decay: float,
     rate_inside: bool,
+    data: LinearDataGradient | None,
     threads: int,
 ) -> None: ...

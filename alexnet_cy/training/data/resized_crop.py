@@ -7,7 +7,8 @@ from math import exp, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet_cy.images.bilinear import Region, pillow_bilinear
+from alexnet_cy.images.bilinear import Region
+from alexnet_cy.images.pillow_bilinear import pillow_bilinear
 
 __all__ = ["ATTEMPTS", "draw_region", "resized_region"]
 

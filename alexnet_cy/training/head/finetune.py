@@ -23,6 +23,7 @@ from alexnet_cy.training.report.evaluation import Evaluation, measure
 if TYPE_CHECKING:
     from alexnet_cy.contracts.arrays import Float32Array
     from alexnet_cy.images.preparation import Preparation
+    from alexnet_cy.network import Variant
 
 __all__ = ["ClassWeight", "HeadSettings", "finetune_head"]
 
@@ -71,6 +72,7 @@ def finetune_head(
         With `strict`, an image cannot be read; or there is no image left of a class.
     """
     layer = features_layer(net.variant)
+    noted = trained_on(images.classes, preparation, net.variant)
     plain = image_features(
         net, images.paths, layer, preparation, threads=settings.threads, progress=progress
     )
@@ -103,7 +105,7 @@ def finetune_head(
         if tensor in variant.parameter_shapes() and not tensor.startswith(f"{name}.")
     }
     weights |= {f"{name}.weight": head.layer.weight, f"{name}.bias": head.layer.bias}
-    tuned = make_network(variant, weights, trained_on(images.classes, preparation))
+    tuned = make_network(variant, weights, noted)
     evaluation = _evaluate(head, rows, parts.val, labels, images)
     trained = _evaluate(head, rows, parts.train, labels, images)
     history = {
@@ -126,17 +128,21 @@ def finetune_head(
     )
 
 
-def trained_on(classes: tuple[str, ...], preparation: Preparation) -> TrainedOn:
-    """Return what a weight file has to say of a training.
+def trained_on(classes: tuple[str, ...], preparation: Preparation, variant: Variant) -> TrainedOn:
+    """Return what a weight file of a variant has to say of a training.
 
     Raises
     ------
     ValueError
-        The preset is a variation of a named one, or the mean of grey images another than the
-        preset's, which no file can tell.
+        The preset is a variation of a named one, or another's "as-is" than the variant's, or the
+        mean of grey images another than the preset's, which no file can tell.
     """
     preset = preparation.preset
-    named = get_preset(preset.name).with_input_size(preset.crop_size)
+    if preset.name == "as-is":
+        named = get_preset(variant.preset).as_is()
+    else:
+        named = get_preset(preset.name)
+    named = named.with_input_size(preset.crop_size)
     if preset.channels == 1:
         named = named.grey()
     if named != preset:

@@ -54,6 +54,7 @@ class Recipe:
         lr: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
+        warmup: int | None = None,
         init: str | None = None,
         augment: Augment | None = None,
     ) -> Recipe:
@@ -79,6 +80,7 @@ class Recipe:
             schedule=schedule,
             epochs=count,
             batch_size=self.batch_size if batch_size is None else as_count(batch_size, "batch"),
+            warmup=self.warmup if warmup is None else as_count(warmup, "warmup", minimum=0),
             init=self.init if init is None else init,
             augment=self.augment if augment is None else augment,
         )

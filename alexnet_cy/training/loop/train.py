@@ -76,6 +76,7 @@ def train(
     images = TrainingImages(folder, arguments.val_folder, group_by=arguments.group_by)
     images.check_apart(arguments.out, "out")
     variant = variant.with_num_classes(len(images.classes))
+    trained = trained_on(images.classes, preparation, variant)
     seed = as_count(arguments.seed, "seed", minimum=0)
     recipe, deviation = arguments.recipe, 1.0
     if recipe.init == "he" and preparation.preset.subtracts_mean_only:
@@ -98,7 +99,6 @@ def train(
     data = pixel_data(
         images, preparation, settings, arguments.val, strict=arguments.strict, progress=progress
     )
-    trained = trained_on(images.classes, preparation)
 
     def make(learnt: Mapping[str, Any]) -> AnyNetwork:
         return make_network(variant, learnt, trained)

@@ -11,6 +11,7 @@ from alexnet_cy.contracts.arrays import Float32Array
 from alexnet_cy.contracts.records import record
 from alexnet_cy.contracts.scalars import as_count, as_real
 from alexnet_cy.kernels.training._dropout import dropout
+from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
 from alexnet_cy.network import Linear, Variant
 from alexnet_cy.training.step.trunk import Clock
 from alexnet_cy.training.step.weights.linear_weights import LinearWeights
@@ -20,7 +21,7 @@ __all__ = ["Draws", "Head", "check_dropout", "default_dropout"]
 # The first number of the streams of dropout, one a layer: beside those of `Stream`.
 DROPOUT_STREAM = 16
 
-OnLayer = Callable[[LinearWeights, Float32Array, Float32Array], None]
+OnLayer = Callable[[LinearWeights, Float32Array, Float32Array, LinearDataGradient | None], None]
 
 
 @record(frozen=True, slots=True)
@@ -142,32 +143,39 @@ class Head:
         to_inputs : bool
             Whether `input_gradient` is wanted.
         on_layer : callable
-            Called for each layer that learns with its weights, what it read and the gradient by
-            what it computed in front of its ReLU, after the layer's weights have been used. It may
-            change them.
+            Called for each layer that learns with its weights, what it read, the gradient by what
+            it computed in front of its ReLU, and what is to be run, if anything, before it changes
+            the weights: the gradient by what the layer read.
         """
         lowest = 0 if to_inputs else self._learns.index(True)
         for i in reversed(range(lowest, len(self._layers))):
             layer, x, e = self._layers[i], self._values[i][:count], self._gradients[i + 1][:count]
-            if to_inputs or i > lowest:
-                self._data_gradient(i, draws, count, threads)
+            wanted = to_inputs or i > lowest
+            data = self._bind_data_gradient(i, count) if wanted else None
             if self._learns[i]:
-                on_layer(layer, x, e)
+                on_layer(layer, x, e, data)
+            elif data is not None:
+                data.run(threads)
+            if wanted and not self._behind_relu(i):
+                self._drop(i, self._gradients[i][:count], draws, threads)
 
-    def _data_gradient(self, i: int, draws: Draws, count: int, threads: int) -> None:
-        """Write the gradient by what layer i - 1 computed in front of its ReLU."""
+    def _behind_relu(self, i: int) -> bool:
+        return i > 0 and self._layers[i - 1].layer.relu
+
+    def _bind_data_gradient(self, i: int, count: int) -> LinearDataGradient:
+        """Bind the gradient by what layer i - 1 computed in front of its ReLU.
+
+        Without a ReLU there, it is that by what layer i has read, and dropping is left to do.
+        """
         x, e, dx = (
             self._values[i][:count],
             self._gradients[i + 1][:count],
             self._gradients[i][:count],
         )
-        if i > 0 and self._layers[i - 1].layer.relu:
+        if self._behind_relu(i):
             # x is 0 where the ReLU gave 0, and where it was dropped
-            scale = 1 / (1 - self._rates[i])
-            self._layers[i].bind_data_gradient(e, dx, x, scale).run(threads)
-            return
-        self._layers[i].bind_data_gradient(e, dx, None, 1.0).run(threads)
-        self._drop(i, dx, draws, threads)
+            return self._layers[i].bind_data_gradient(e, dx, x, 1 / (1 - self._rates[i]))
+        return self._layers[i].bind_data_gradient(e, dx, None, 1.0)
 
     def _drop(self, i: int, x: Float32Array, draws: Draws, threads: int) -> None:
         if self._rates[i] > 0:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from alexnet_cy.contracts.arrays import Float32Array
+from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
 from alexnet_cy.kernels.training._loss import cross_entropy
 from alexnet_cy.network import Variant
 from alexnet_cy.training.step.batch import BatchLoss, Labels, add_up
@@ -123,17 +124,22 @@ class Passes:
         assert head is not None
         count = len(images)
 
-        def on_layer(layer: LinearWeights, x: Float32Array, e: Float32Array) -> None:
-            if clock is not None:
-                clock(f"{layer.layer.name} data")
+        def on_layer(
+            layer: LinearWeights,
+            x: Float32Array,
+            e: Float32Array,
+            data: LinearDataGradient | None,
+        ) -> None:
             if rates is None:
+                if data is not None:
+                    data.run(self._threads)
                 for kernel in layer.bind_weight_gradient(x, e, accumulate=accumulate):
                     kernel.run(self._threads)
             else:
                 both = rates[layer.weight.name], rates[layer.bias.name]
-                layer.update(x, e, both, self._threads)
+                layer.update(x, e, both, data, self._threads)
             if clock is not None:
-                clock(f"{layer.layer.name} weights")
+                clock(f"{layer.layer.name} backward")
 
         into_trunk = trunk is not None and trunk.learns
         to_inputs = into_trunk or self._to_the_input

@@ -50,7 +50,7 @@ class Trunk:
         self.n_images = n_images
         self._block = min(block, n_images)
         self._kernels = kernels
-        self._pace = Pace(long=True)
+        self._pace = Pace()
         for stage in stages:
             if stage.conv is not None and stage.passes_on:
                 stage.conv.prepare_data_gradient()

@@ -17,7 +17,7 @@ from alexnet_cy.weights.arrays.payloads import extract_payloads
 from alexnet_cy.weights.arrays.stored_arrays import is_counter, network_file
 from alexnet_cy.weights.arrays.unpickler import PickledArray, load_arrays
 from alexnet_cy.weights.files import as_weights_error, open_file
-from alexnet_cy.weights.naming.derived import ScaledTensor
+from alexnet_cy.weights.graphs.derived import Computed
 from alexnet_cy.weights.network_file import NetworkFile
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _halved(found: NetworkFile) -> NetworkFile:
     tensors = dict(found.tensors)
     for name in _PADDLE_HALVED:
         if name in tensors:
-            tensors[name] = ScaledTensor(tensors[name], 0.5)
+            whole = tensors[name]  # a power of two, which changes no bit of the fractions
+            tensors[name] = Computed(whole.shape, lambda array: array * 0.5, whole)
     metadata = {**found.metadata, "halved": ", ".join(_PADDLE_HALVED)}
     # The names are those of Paddle's class, whose settings are torchvision's.
     return NetworkFile(found.format, tensors, "torchvision", metadata)

@@ -62,9 +62,10 @@ def read(path: str | os.PathLike[str], head: str | None = None) -> NetworkFile:
     variant: str | None
     if steps:
         built = build(file.path, [as_step(file, layer) for layer in steps])
-        weighted = [layer for layer in steps if layer.type in ROLES.values()]
-        check_order(list(built.sources), weighted, file.path)
-        roles = dict(zip(built.sources, weighted, strict=True))
+        names = dict.fromkeys(name.partition(".")[0] for name in built.tensors)
+        weighted = (layer for layer in steps if layer.type in ROLES.values())
+        roles = dict(zip(names, weighted, strict=True))
+        check_order(roles, file.path)
         tensors, variant, network = built.tensors, built.network.name, built.network
         metadata |= built.metadata
     else:

@@ -13,7 +13,7 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe.layers import CaffeLayer, LayerGraph, clip
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["ROLES", "check_names", "check_order", "path_to_the_end"]
 
@@ -102,10 +102,10 @@ def check_names(layers: list[CaffeLayer], path: str) -> None:
             seen.add(layer.name)
 
 
-def check_order(roles: Sequence[str], layers: Sequence[CaffeLayer], path: str) -> None:
+def check_order(roles: Mapping[str, CaffeLayer], path: str) -> None:
     """Check that none of five convolutions and what follows has another one's name."""
     if "conv5" not in roles or "conv6" in roles:
         return
-    for role, layer in zip(roles, layers, strict=True):
+    for role, layer in roles.items():
         if layer.name in ROLES and layer.name != role:
             raise WeightsError(f"{path!r}: {layer.label} stands where an AlexNet has {role}")

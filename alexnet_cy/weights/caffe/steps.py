@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.caffe.blobs import blob_array, blob_shape, parameter_ref
 from alexnet_cy.weights.caffe.layers import clip
 from alexnet_cy.weights.graphs.steps import (
     MAX_CHANNELS,
     Affine,
     AveragePool,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
     batch_norm,
@@ -101,7 +99,7 @@ def _step(file: WeightsFile, layer: CaffeLayer) -> Step:
             _expect(layer, "power", settings.power, 1)
             return Affine(label, np.array([settings.scale]), np.array([settings.shift]))
         case "Softmax":
-            return SoftmaxStep(label)
+            return Softmax(label)
         case other:
             raise ValueError(f"{label} is of type {clip(other)}, which no AlexNet has")
 
@@ -118,7 +116,7 @@ def _norm(label: str, settings: Any) -> Step:
             f"{label}: k is {k:g} within channels; Caffe ignores it there, but not through cuDNN, "
             "and the file does not say which it was trained with"
         )
-    return Plain(label, LRN(label, size, settings.alpha, settings.beta, k, region=region))
+    return LRN(label, size, settings.alpha, settings.beta, k, region=region)
 
 
 def _pooling(layer: CaffeLayer) -> Step:
@@ -129,7 +127,7 @@ def _pooling(layer: CaffeLayer) -> Step:
     if not ceil_mode and settings.round_mode != _FLOOR:
         raise ValueError(f"{label}: round_mode is {settings.round_mode}, neither CEIL nor FLOOR")
     if settings.pool == _MAX and not settings.global_pooling:
-        return Plain(label, MaxPool(label, kernel, stride, padding, ceil_mode))
+        return MaxPool(label, kernel, stride, padding, ceil_mode)
     if settings.pool != _AVERAGE:
         raise ValueError(f"{label}: pool is {_POOL_METHODS.get(settings.pool, settings.pool)}")
     if settings.global_pooling:

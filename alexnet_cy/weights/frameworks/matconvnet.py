@@ -23,7 +23,7 @@ import numpy as np
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, Conv, MaxPool
+from alexnet_cy.network.specs import LRN, Conv, MaxPool, Softmax
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.frameworks.matlab import Numbers, Value, read_variables
 from alexnet_cy.weights.graphs.build import Size, build
@@ -31,9 +31,7 @@ from alexnet_cy.weights.graphs.steps import (
     Affine,
     AveragePool,
     Flatten,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
 )
@@ -109,7 +107,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
         size, metadata = _images(described.get("normalization"))
     except (ValueError, TypeError, OverflowError) as error:
         raise WeightsError(f"{file.path!r}: normalization: {error}") from error
-    built = build(file.path, [*steps, Flatten("the end")], size)
+    built = build(file.path, [*steps, Flatten()], size)
     metadata |= _classes(described.get("classes"), built.network.num_classes)
     metadata |= built.metadata
     return NetworkFile("matconvnet", built.tensors, built.network.name, metadata, built.network)
@@ -137,11 +135,11 @@ def _step(where: str, layer: Value, channels: int | None) -> Step | None:
             if size != int(size) or size % 2 != 1:
                 raise ValueError(f"param has the size {size:g}, which is not odd")
             norm = LRN(where, int(size), alpha, beta, k, divide_alpha_by_size=False)
-            return Plain(where, norm)
+            return norm
         case "pool":
             return _pooling(where, layer)
         case "softmax" | "softmaxloss":
-            return SoftmaxStep(where)
+            return Softmax(where)
         case "dropout":
             return None
     raise ValueError(f"is of type {kind[:40]!r}, which no AlexNet has")
@@ -198,7 +196,7 @@ def _pooling(where: str, layer: Struct) -> Step:
     method = layer.get("method", "max")
     kernel, stride, padding = _pair(layer, "pool"), _pair(layer, "stride", 1.0), _padding(layer)
     if method == "max":
-        return Plain(where, MaxPool(where, kernel, stride, padding, ceil_mode=False))
+        return MaxPool(where, kernel, stride, padding, ceil_mode=False)
     if method == "avg":
         return AveragePool(where, kernel, stride, padding)
     raise ValueError(f"method is {str(method)[:40]!r}; max or avg are computed")

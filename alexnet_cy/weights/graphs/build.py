@@ -19,18 +19,16 @@ from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.architecture import Variant
 from alexnet_cy.network.recognition import recognise
-from alexnet_cy.network.specs import AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Layer, Linear, MaxPool, Softmax
 from alexnet_cy.network.windows import NO_PADDING
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed, scaled
 from alexnet_cy.weights.graphs.input_arithmetic import take_in
 from alexnet_cy.weights.graphs.layer_names import named
 from alexnet_cy.weights.graphs.steps import (
     Affine,
     AveragePool,
     Flatten,
-    Plain,
     Relu,
-    SoftmaxStep,
     Step,
     Weighted,
 )
@@ -58,14 +56,11 @@ class Built(NamedTuple):
         As `network.parameter_shapes` names and shapes them.
     metadata : dict of str to str
         How images are prepared, where the graph says something about it.
-    sources : dict of str to str
-        What the file calls each layer with weights, by its name here.
     """
 
     network: Variant
     tensors: dict[str, TensorRef]
     metadata: dict[str, str]
-    sources: dict[str, str]
 
 
 def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
@@ -103,9 +98,7 @@ def build(path: str, steps: Sequence[Step], size: Size = (None, None)) -> Built:
             raise WeightsError(f"{path!r}: {step.where}: {error}") from error
         tensors[f"{name}.bias"] = step.biases()
         channels = shape[0]
-    recognised = recognise(network, any_size=None in size)
-    sources = dict(zip(names, (step.where for step in weighted), strict=True))
-    return Built(recognised, tensors, metadata, sources)
+    return Built(recognise(network, any_size=None in size), tensors, metadata)
 
 
 def _fold(path: str, steps: Sequence[Step]) -> tuple[list[Step], dict[str, str]]:
@@ -155,17 +148,8 @@ def _scaled(path: str, step: Weighted, arithmetic: Affine) -> Weighted:
         raise WeightsError(f"{path!r}: {arithmetic.where}: needs {channels} numbers")
     factors = np.broadcast_to(arithmetic.factors, (channels,))
     shifts = np.broadcast_to(arithmetic.shifts, (channels,))
-
-    def scaled(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        changed = np.array(array)
-        for output, factor in zip(changed, factors, strict=True):
-            output[...] = output.astype(np.float64) * factor
-        return changed
-
-    weight = step.weight
-    if (factors != 1).any():
-        weight = Changed(step.weight, step.weight.shape, scaled)
-    bias = Changed(step.biases(), (channels,), lambda b: b * factors + shifts)
+    weight = scaled(step.weight, lambda: factors) if (factors != 1).any() else step.weight
+    bias = Computed((channels,), lambda b: b * factors + shifts, step.biases())
     return step._replace(weight=weight, bias=bias)
 
 
@@ -183,8 +167,7 @@ def _rectify(path: str, folded: list[Step], relu: Relu) -> None:
                 break
             folded[place] = step._replace(spec=replace(step.spec, relu=True))
             return
-        is_max_pool = isinstance(step, Plain) and isinstance(step.spec, MaxPool)
-        may_swap &= is_max_pool or isinstance(step, Flatten)
+        may_swap &= isinstance(step, MaxPool | Flatten)
     raise WeightsError(f"{path!r}: {relu.where}: not behind a convolution or fully connected layer")
 
 
@@ -215,15 +198,15 @@ def _network(steps: Sequence[Step], in_channels: int, size: int) -> Variant:
         match step:
             case Weighted(spec=Conv() as conv) if flat_at_last and _is_head(conv, image):
                 layer = Linear("fc", conv.out_channels, conv.relu)
-            case Weighted(spec=spec) | Plain(spec=spec):
-                layer = spec
+            case Weighted():
+                layer = step.spec
+            case LRN() | MaxPool() | AdaptiveAvgPool() | Softmax():
+                layer = step
             case AveragePool():
                 adaptive = _adaptive(step, image)
                 if adaptive is None:
                     continue
                 layer = adaptive
-            case SoftmaxStep():
-                layer = Softmax("prob")
             case _:
                 continue
         if isinstance(step, Weighted):
@@ -279,7 +262,7 @@ def _in_shape(step: Weighted, shape: tuple[int, ...], channels: int) -> TensorRe
         return _channels_first(step.weight, channels)
     if step.weight.shape == shape:
         return step.weight
-    return Changed(step.weight, shape, lambda array: array.reshape(shape))
+    return Computed(shape, lambda array: array.reshape(shape), step.weight)
 
 
 def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
@@ -300,4 +283,4 @@ def _channels_first(weight: TensorRef, channels: int) -> TensorRef:
         reordered: NDArray[np.float32] = images.transpose(0, 3, 1, 2)
         return reordered.reshape(out_features, in_features)
 
-    return Changed(weight, weight.shape, change)
+    return Computed(weight.shape, change, weight)

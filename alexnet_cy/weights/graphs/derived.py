@@ -14,53 +14,37 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Changed", "Filled", "Joined"]
+__all__ = ["Computed", "Filled", "joined", "scaled"]
 
 
-class Changed(TensorRef):
-    """What a function makes of a tensor.
+class Computed(TensorRef):
+    """What a function makes of tensors.
 
     Parameters
     ----------
-    tensor : TensorRef
     shape : tuple of int
         Of what the function returns.
-    change : callable
-        Takes the array, and returns another, which is rounded to float32.
+    compute : callable
+        Takes the arrays, and returns another, which is rounded to float32.
+    *tensors : TensorRef
+        At least one.
     """
 
-    __slots__ = ("_change", "_tensor")
+    __slots__ = ("_compute", "_tensors")
 
     def __init__(
-        self,
-        tensor: TensorRef,
-        shape: tuple[int, ...],
-        change: Callable[[NDArray[np.float32]], NDArray[Any]],
+        self, shape: tuple[int, ...], compute: Callable[..., NDArray[Any]], *tensors: TensorRef
     ) -> None:
-        super().__init__(shape, tensor.dtype, tensor.stored_bytes)
-        self._tensor = tensor
-        self._change = change
+        stored_bytes = sum(tensor.stored_bytes for tensor in tensors)
+        super().__init__(shape, tensors[0].dtype, stored_bytes)
+        self._compute = compute
+        self._tensors = tensors
 
     def read(self) -> NDArray[np.float32]:
-        """Read the tensor and change it."""
-        with np.errstate(over="ignore", invalid="ignore"):  # the loader refuses what is no number
-            return np.ascontiguousarray(self._change(self._tensor.read()), np.float32)
-
-
-class Joined(TensorRef):
-    """Tensors behind one another along the first axis."""
-
-    __slots__ = ("_parts",)
-
-    def __init__(self, parts: Sequence[TensorRef]) -> None:
-        first = parts[0]
-        shape = (sum(part.shape[0] for part in parts), *first.shape[1:])
-        super().__init__(shape, first.dtype, sum(part.stored_bytes for part in parts))
-        self._parts = tuple(parts)
-
-    def read(self) -> NDArray[np.float32]:
-        """Read all of them."""
-        return np.concatenate([part.read() for part in self._parts])
+        """Read the tensors and compute."""
+        with np.errstate(all="ignore"):  # the loader refuses what is no number
+            result = self._compute(*(tensor.read() for tensor in self._tensors))
+            return np.ascontiguousarray(result, np.float32)
 
 
 class Filled(TensorRef):
@@ -75,3 +59,24 @@ class Filled(TensorRef):
     def read(self) -> NDArray[np.float32]:
         """Make the array."""
         return np.full(self.shape, self._value, np.float32)
+
+
+def joined(parts: Sequence[TensorRef]) -> TensorRef:
+    """Return tensors behind one another along the first axis."""
+    shape = (sum(part.shape[0] for part in parts), *parts[0].shape[1:])
+    return Computed(shape, lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def scaled(weight: TensorRef, factors: Callable[[], NDArray[np.float64]]) -> TensorRef:
+    """Return a weight whose outputs are multiplied by a factor each.
+
+    The arithmetic is in float64, an output at a time, so that fc6 does not need twice its memory.
+    """
+
+    def multiply(array: NDArray[np.float32]) -> NDArray[np.float32]:
+        result = np.array(array)
+        for output, factor in zip(result, factors(), strict=True):
+            output[...] = output.astype(np.float64) * factor
+        return result
+
+    return Computed(weight.shape, multiply, weight)

@@ -17,7 +17,7 @@ import numpy as np
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.specs import Conv
 from alexnet_cy.network.windows import NO_PADDING
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed
 from alexnet_cy.weights.trained_on import MEAN_KEY, PRESET_KEY
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def take_in(path: str, arithmetic: Affine, first: Weighted) -> tuple[Weighted, d
             f"{where}: subtracts the mean {_listed(mean)}, so the images are not pixels from 0 to "
             "255, and torchvision's mean and deviation are others; save the network without it"
         )
-    weight = Changed(first.weight, first.weight.shape, lambda w: w * factors[:, None, None])
+    weight = Computed(first.weight.shape, lambda w: w * factors[:, None, None], first.weight)
     bias = first.bias
     if mean.any() and first.spec.padding == NO_PADDING and not arithmetic.averaged:
         bias = _shifted_bias(first.weight, first.biases(), shifts)
@@ -121,7 +121,7 @@ def _shifted_bias(weight: TensorRef, bias: TensorRef, shifts: NDArray[np.float64
         sums: NDArray[np.float64] = weight.read().astype(np.float64).sum(axis=(2, 3)) @ shifts
         return array + sums
 
-    return Changed(bias, bias.shape, shifted)
+    return Computed(bias.shape, shifted, bias)
 
 
 def _listed(values: NDArray[np.float64]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from alexnet_cy.network.bounds import MAX_LAYERS
-from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.graphs.derived import Filled
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ __all__ = [
     "Affine",
     "AveragePool",
     "Flatten",
-    "Plain",
     "Relu",
-    "SoftmaxStep",
     "Step",
     "Weighted",
     "batch_norm",
@@ -64,13 +62,6 @@ class Weighted(NamedTuple):
         return Filled(self.weight.shape[:1], 0.0) if self.bias is None else self.bias
 
 
-class Plain(NamedTuple):
-    """A normalisation or a pooling; its name does not matter."""
-
-    where: str
-    spec: LRN | MaxPool | AdaptiveAvgPool
-
-
 class AveragePool(NamedTuple):
     """An average over windows; over the whole image if the kernel is None."""
 
@@ -88,14 +79,6 @@ class Relu(NamedTuple):
 
 class Flatten(NamedTuple):
     """From images to vectors."""
-
-    where: str
-
-
-class SoftmaxStep(NamedTuple):
-    """Probabilities of the classes."""
-
-    where: str
 
 
 class Affine(NamedTuple):
@@ -129,4 +112,6 @@ def batch_norm(
         return Affine(where, factors, shift - mean * factors)
 
 
-Step: TypeAlias = Weighted | Plain | AveragePool | Relu | Flatten | SoftmaxStep | Affine
+Step: TypeAlias = (
+    Weighted | AveragePool | Relu | Flatten | Affine | LRN | MaxPool | AdaptiveAvgPool | Softmax
+)

@@ -14,11 +14,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.arrays.stored_arrays import as_tensor
 from alexnet_cy.weights.graphs.build import build
-from alexnet_cy.weights.graphs.derived import Joined
-from alexnet_cy.weights.graphs.steps import Flatten, Plain, Relu, SoftmaxStep, Step, Weighted
+from alexnet_cy.weights.graphs.derived import joined
+from alexnet_cy.weights.graphs.steps import Flatten, Relu, Step, Weighted
 from alexnet_cy.weights.layouts import as_stored, in_out
 from alexnet_cy.weights.network_file import NetworkFile
 from alexnet_cy.weights.trained_on import MEAN_KEY, PRESET_KEY
@@ -74,10 +74,10 @@ def heuritech_network(path: str, arrays: Mapping[str, StoredArray]) -> NetworkFi
     for place, parts in enumerate(_CONVOLUTIONS):
         steps += [_convolution(path, place, parts, by_name), Relu(parts[0])]
         if place in _POOLED:
-            steps.append(Plain("pool", MaxPool("pool", ceil_mode=False)))
+            steps.append(MaxPool("pool", ceil_mode=False))
         if place in _NORMALISED:
-            steps.append(Plain("norm", LRN("norm", k=2.0, divide_alpha_by_size=False)))
-    steps.append(Flatten("flatten"))
+            steps.append(LRN("norm", k=2.0, divide_alpha_by_size=False))
+    steps.append(Flatten())
     for layer in _LINEAR:
         weight, bias = by_name[f"{layer}_W"], by_name[f"{layer}_b"]
         if len(weight.shape) != 2 or bias.shape != weight.shape[1:]:
@@ -85,7 +85,7 @@ def heuritech_network(path: str, arrays: Mapping[str, StoredArray]) -> NetworkFi
         spec = Linear(layer, weight.shape[1], relu=False)
         tensor = as_tensor(weight, weight.shape[::-1], in_out)
         steps.append(Weighted(layer, spec, tensor, as_tensor(bias, bias.shape, as_stored)))
-        steps.append(SoftmaxStep("softmax") if layer == _LINEAR[-1] else Relu(layer))
+        steps.append(Softmax("prob") if layer == _LINEAR[-1] else Relu(layer))
     built = build(path, steps)
     metadata = {PRESET_KEY: "caffe-rgb", MEAN_KEY: json.dumps(_MEAN)}
     return NetworkFile("hdf5", built.tensors, built.network.name, metadata, built.network)
@@ -121,7 +121,7 @@ def _convolution(
         len(parts),
         relu=False,
     )
-    return Weighted(parts[0], spec, Joined(weights), Joined(biases))
+    return Weighted(parts[0], spec, joined(weights), joined(biases))
 
 
 def _flipped(array: NDArray[Any]) -> NDArray[Any]:

@@ -6,13 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.naming.derived import (
-    BatchNorm,
-    FoldedBias,
-    FoldedWeight,
-    NormedWeight,
-    PrunedWeight,
-)
+from alexnet_cy.weights.graphs.derived import Computed, Filled, scaled
+from alexnet_cy.weights.naming.derived import BatchNorm, normed, pruned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,12 +69,12 @@ def _join_weight(tensors: dict[str, TensorRef], layer: str) -> None:
         whole, mask = tensors.get(f"{name}_orig"), tensors.get(f"{name}_mask")
         if whole is not None and mask is not None:
             _check_same(f"{name}_mask", mask.shape, whole.shape)
-            tensors[name] = PrunedWeight(whole, mask)
+            tensors[name] = pruned(whole, mask)
             del tensors[f"{name}_orig"], tensors[f"{name}_mask"]
         length, direction = tensors.get(f"{name}_g"), tensors.get(f"{name}_v")
         if length is not None and direction is not None:
             _check_same(f"{name}_g", (prod(length.shape),), direction.shape[:1])
-            tensors[name] = NormedWeight(length, direction)
+            tensors[name] = normed(length, direction)
             del tensors[f"{name}_g"], tensors[f"{name}_v"]
 
 
@@ -98,8 +93,9 @@ def _fold_norm(tensors: dict[str, TensorRef], layer: str, epsilon: float) -> Non
     if bias is not None:
         _check_same(f"{layer}.bias", bias.shape, weight.shape[:1])
     norm = BatchNorm(mean, variance, scale, shift, epsilon)
-    tensors[f"{layer}.weight"] = FoldedWeight(weight, norm)
-    tensors[f"{layer}.bias"] = FoldedBias(bias, norm)
+    tensors[f"{layer}.weight"] = scaled(weight, norm.factors)
+    bias = Filled(weight.shape[:1], 0.0) if bias is None else bias
+    tensors[f"{layer}.bias"] = Computed(bias.shape, norm.fold, bias)
 
 
 def _check_same(what: str, found: tuple[int, ...], needed: tuple[int, ...]) -> None:

@@ -11,15 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import Linear
-from alexnet_cy.weights.graphs.derived import Joined
+from alexnet_cy.network.specs import Conv, Linear, Softmax
+from alexnet_cy.weights.graphs.derived import joined
 from alexnet_cy.weights.graphs.steps import (
     MAX_STEPS,
     Affine,
     Flatten,
-    Plain,
     Relu,
-    SoftmaxStep,
     Weighted,
 )
 from alexnet_cy.weights.onnx.arithmetic import constant_arithmetic, normalisation
@@ -121,8 +119,7 @@ class _Chain:
         groups = find_groups(self._graph, value, channels_last=self._channels_last)
         step: Step | None
         if normalised is not None and not self._channels_last and not self._is_flat:
-            spec, last = normalised
-            step = Plain(last.label, spec)
+            step, last = normalised
         elif groups is not None and not self._is_flat:
             convs, last = groups
             step = self._groups(convs)
@@ -171,7 +168,7 @@ class _Chain:
             case "Softmax":
                 axis = node.integer("axis", -1)  # the last is the only one behind the images
                 _expect(node, "axis", 1 if axis == -1 and self._is_flat else axis, 1)
-                return SoftmaxStep(node.label)
+                return Softmax(node.label)
             case "Flatten" | "Reshape" | "Squeeze":
                 return self._flatten(node)
             case "Transpose":
@@ -189,8 +186,8 @@ class _Chain:
 
     def _convolution(self, node: Node) -> Weighted:
         weight = self._weight(node, rank=4)
-        is_first = not any(isinstance(step, Weighted | Plain) for step in self.steps)
-        spec = convolution(node, weight.shape, self.size if is_first else (None, None))
+        size = (None, None) if self._has_image_steps() else self.size
+        spec = convolution(node, weight.shape, size)
         bias = self._bias(node, 2, weight.shape[0])
         if len(node.inputs) > 3 and node.inputs[3]:
             raise node.error("it adds another value, which no AlexNet does")
@@ -207,9 +204,11 @@ class _Chain:
         biases = [part.bias for part in parts if part.bias is not None]
         if len(biases) not in (0, len(parts)):
             raise nodes[0].error("some of the convolutions beside one another have no bias")
-        spec = convolution(nodes[0], (len(parts) * first.weight.shape[0], 0), groups=len(parts))
-        weight = Joined([part.weight for part in parts])
-        return Weighted(first.where, spec, weight, Joined(biases) if biases else None)
+        weight = joined([part.weight for part in parts])
+        assert isinstance(first.spec, Conv)
+        groups = len(parts) * first.spec.groups
+        spec = replace(first.spec, out_channels=weight.shape[0], groups=groups)
+        return Weighted(first.where, spec, weight, joined(biases) if biases else None)
 
     def _transpose(self, node: Node) -> None:
         """Note where the channels are; an image may come in with them as the last axis."""
@@ -233,7 +232,7 @@ class _Chain:
         if node.integer("keepdims", 1):
             return average
         self.steps.append(average)
-        return self._flattened(node, None)
+        return self._flattened(None)
 
     def _expect_spatial_axes(self, node: Node) -> None:
         """Refuse a node that does not work on height and width."""
@@ -254,12 +253,12 @@ class _Chain:
         empty = target[:1] == [0] and node.integer("allowzero", 0)
         if empty or not _is_flat(target, self._graph.axes[0]):
             raise node.error(f"shape: expected (images, features), got {target}")
-        return self._flattened(node, None if target[1] == -1 else target[1])
+        return self._flattened(None if target[1] == -1 else target[1])
 
-    def _flattened(self, node: Node, features: int | None) -> Flatten:
+    def _flattened(self, features: int | None) -> Flatten:
         self._is_flat = True
         self._features = features
-        return Flatten(node.label)
+        return Flatten()
 
     def _linear(self, node: Node, op: str) -> Weighted:
         if op == "Gemm":

@@ -13,7 +13,7 @@ import numpy as np
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.files import MAX_FILE_BYTES
-from alexnet_cy.weights.graphs.derived import Changed
+from alexnet_cy.weights.graphs.derived import Computed
 from alexnet_cy.weights.onnx.external import find_external
 from alexnet_cy.weights.onnx.halves import MAX_HALF_BYTES, HalvesTensor
 from alexnet_cy.weights.onnx.messages import DATA_TYPES, EXTERNAL
@@ -203,4 +203,4 @@ def _halves(
     transposed: bool,
 ) -> TensorRef:
     tensor = HalvesTensor(file, spans, dtype, shape, where)
-    return Changed(tensor, shape[::-1], np.transpose) if transposed else tensor
+    return Computed(shape[::-1], np.transpose, tensor) if transposed else tensor

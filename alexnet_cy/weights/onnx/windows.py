@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alexnet_cy.network.specs import LRN, Conv, MaxPool
-from alexnet_cy.weights.graphs.steps import AveragePool, Plain
+from alexnet_cy.weights.graphs.steps import AveragePool
 
 if TYPE_CHECKING:
     from alexnet_cy.network.windows import Padding, Pair
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["average_pool", "convolution", "max_pool", "norm"]
 
 
-def convolution(
-    node: Node, weight_shape: tuple[int, ...], size: Size = (None, None), groups: int = 1
-) -> Conv:
+def convolution(node: Node, weight_shape: tuple[int, ...], size: Size) -> Conv:
     """Return a convolution without its ReLU.
 
     Parameters
@@ -25,34 +23,33 @@ def convolution(
     node : Node
         Of the op Conv.
     weight_shape : tuple of int
-        (O, I / groups, kh, kw); of several convolutions in one, the number of filters of all.
+        (O, I / groups, kh, kw).
     size : (int or None, int or None)
         Of the image, where it is known.
-    groups : int
-        How many convolutions beside one another this one is.
 
     Raises
     ------
     WeightsError, ValueError, TypeError
         A setting is none that is computed here.
     """
-    kernel = _pair(node, "kernel_shape", None if len(weight_shape) < 4 else weight_shape[2:])
-    if len(weight_shape) == 4 and kernel != weight_shape[2:]:
+    out_channels, _, *window = weight_shape
+    kernel = _pair(node, "kernel_shape", tuple(window))
+    if kernel != tuple(window):
         raise node.error(f"kernel_shape: {kernel}, but its weight has shape {weight_shape}")
     _expect_no_dilation(node)
     stride = _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, size)
-    groups *= node.integer("group", 1)
-    return Conv(node.label, weight_shape[0], kernel, stride, padding, groups, relu=False)
+    groups = node.integer("group", 1)
+    return Conv(node.label, out_channels, kernel, stride, padding, groups, relu=False)
 
 
-def max_pool(node: Node) -> Plain:
+def max_pool(node: Node) -> MaxPool:
     """Return a max pooling; WeightsError for a setting that is not computed here."""
     _expect_no_dilation(node)
-    kernel, stride = _pair(node, "kernel_shape", None), _pair(node, "strides", (1, 1))
+    kernel, stride = _pair(node, "kernel_shape", ()), _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, (None, None))
     ceil_mode = bool(node.integer("ceil_mode", 0))
-    return Plain(node.label, MaxPool(node.label, kernel, stride, padding, ceil_mode))
+    return MaxPool(node.label, kernel, stride, padding, ceil_mode)
 
 
 def average_pool(node: Node) -> AveragePool:
@@ -60,18 +57,18 @@ def average_pool(node: Node) -> AveragePool:
     if node.op != "AveragePool":
         return AveragePool(node.label, None)
     _expect_no_dilation(node)
-    kernel, stride = _pair(node, "kernel_shape", None), _pair(node, "strides", (1, 1))
+    kernel, stride = _pair(node, "kernel_shape", ()), _pair(node, "strides", (1, 1))
     padding = _padding(node, kernel, stride, (None, None))
     return AveragePool(node.label, kernel, stride, padding)
 
 
-def norm(node: Node) -> Plain:
+def norm(node: Node) -> LRN:
     """Return a normalisation; ONNX divides alpha by size, and calls k bias."""
     size, alpha = node.integer("size", 0), node.number("alpha", 1e-4)
     if size % 2 == 0:
         raise node.error(f"size: an odd number of channels is read, got {size}")
     beta, k = node.number("beta", 0.75), node.number("bias", 1.0)
-    return Plain(node.label, LRN(node.label, size, alpha, beta, k))
+    return LRN(node.label, size, alpha, beta, k)
 
 
 def _expect_no_dilation(node: Node) -> None:
@@ -79,9 +76,9 @@ def _expect_no_dilation(node: Node) -> None:
         raise node.error(f"dilations: expected (1, 1), got {node.integers('dilations', ())}")
 
 
-def _pair(node: Node, name: str, default: tuple[int, ...] | None) -> Pair:
+def _pair(node: Node, name: str, default: tuple[int, ...]) -> Pair:
     """Return a setting of two numbers, at least 1 each."""
-    values = node.integers(name, default or ())
+    values = node.integers(name, default)
     if len(values) != 2 or min(values) < 1:
         raise node.error(f"{name}: expected two numbers, got {values}")
     return values[0], values[1]

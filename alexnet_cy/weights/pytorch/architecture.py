@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from alexnet_cy.contracts.tensors import TensorRef
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool
+from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 from alexnet_cy.weights.graphs.build import Built, build
-from alexnet_cy.weights.graphs.steps import Flatten, Plain, Relu, SoftmaxStep, Step, Weighted
+from alexnet_cy.weights.graphs.steps import Flatten, Relu, Step, Weighted
 from alexnet_cy.weights.naming.finish import finish
 from alexnet_cy.weights.pickles.inert import Foreign
 from alexnet_cy.weights.pytorch.modules import MAX_MODULES, children, own_tensors, settings
@@ -172,16 +172,16 @@ def _step(kind: str, values: Settings) -> Step:
             strides = kernel if stride is None else _pair(stride)
             padding = _both_ends(values.get("padding", 0))
             ceil_mode = values.get("ceil_mode") is True
-            return Plain(kind, MaxPool(kind, kernel, strides, padding, ceil_mode))
+            return MaxPool(kind, kernel, strides, padding, ceil_mode)
         case "LocalResponseNorm":
             alpha, beta, k = (float(values[name]) for name in ("alpha", "beta", "k"))
-            return Plain(kind, LRN(kind, values["size"], alpha, beta, k))
+            return LRN(kind, values["size"], alpha, beta, k)
         case "AdaptiveAvgPool2d":
-            return Plain(kind, AdaptiveAvgPool(kind, _pair(values["output_size"])))
+            return AdaptiveAvgPool(kind, _pair(values["output_size"]))
         case "Softmax":
-            return SoftmaxStep(kind)
+            return Softmax(kind)
         case "Flatten":
-            return Flatten(kind)
+            return Flatten()
         case _:
             raise _Unclear
 

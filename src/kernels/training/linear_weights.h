@@ -54,7 +54,7 @@ static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdi
         for (ptrdiff_t panel = panel_begin; panel < panel_end; panel++) {
             const ptrdiff_t o = panel * ACY_PANEL_WIDTH;
             const ptrdiff_t width = width_of_panel(g->out_features, panel);
-            const float *const e = g->e + o * g->n_images;
+            const float *const e = g->e + panel * g->e_panel;
             float *const c = g->gradient + (begin + first) * g->row_stride + o;
             for (ptrdiff_t from = 0; from < g->n_images; from += ACY_OUTER_STEPS) {
                 const ptrdiff_t left = g->n_images - from;

@@ -116,6 +116,8 @@ static void winograd_products(const acy_winograd *w, ptrdiff_t pair_begin, ptrdi
     }
 }
 
+enum { KERNEL_AHEAD = 8 }; /* vectors: dU is in as many places as there are pairs, in memory */
+
 /* dg[r, s] = sum over i, j of G_h[i, r] dU[i, j] G_w[j, s] of one panel. */
 static void winograd_kernel(const acy_winograd *w, const float *du, ptrdiff_t u_pair,
                             ptrdiff_t panel, float *dg) {
@@ -124,8 +126,11 @@ static void winograd_kernel(const acy_winograd *w, const float *du, ptrdiff_t u_
         vf half[ACY_WINOGRAD_POINTS][ACY_WINOGRAD_POINTS]; /* [s][i] */
         for (int i = 0; i < w->points_h; i++) {
             vf row[ACY_WINOGRAD_POINTS];
-            for (int j = 0; j < w->points_w; j++)
-                row[j] = vf_load(du + (i * w->points_w + j) * u_pair + c);
+            for (int j = 0; j < w->points_w; j++) {
+                const float *const at = du + (i * w->points_w + j) * u_pair + c;
+                row[j] = vf_load(at);
+                __builtin_prefetch(at + KERNEL_AHEAD * ACY_LANES);
+            }
             for (int s = 0; s < w->taps_w; s++) {
                 vf sum = vf_zero();
                 for (int j = 0; j < w->points_w; j++)

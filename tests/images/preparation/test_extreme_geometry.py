@@ -28,24 +28,12 @@ def test_a_constant_image_stays_constant(name, size):
 
 
 @pytest.mark.parametrize("resampling", ["pillow-bilinear", "opencv-bilinear"])
-@pytest.mark.parametrize("size", [(1, 700), (700, 1), (4, 1200), (1000, 8)])
+@pytest.mark.parametrize("size", [(1, 700), (701, 7), (3, 700), (33, 499)])
 def test_crops_computed_alone_equal_crops_of_the_whole(picture, monkeypatch, resampling, size):
-    # Short sides that are powers of two: corners in source pixels are float32 numbers, so exact.
     preset = replace(PRESETS["torchvision-10crop"], resampling=resampling)
     whole = preprocess(picture(*size), preset)
     monkeypatch.setattr(views, "MAX_RESIZED_PIXELS", 0)
     np.testing.assert_array_equal(preprocess(picture(*size), preset), whole)
-
-
-def test_crops_computed_alone_are_within_two_levels_otherwise(picture, monkeypatch):
-    preset = replace(
-        PRESETS["torchvision-10crop"], divisor=1.0, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
-    )
-    for size in ((3, 700), (701, 7), (33, 499)):
-        whole = preprocess(picture(*size), preset)
-        with monkeypatch.context() as patch:
-            patch.setattr(views, "MAX_RESIZED_PIXELS", 0)
-            assert np.abs(preprocess(picture(*size), preset) - whole).max() <= 2
 
 
 def test_the_crop_of_a_thin_image_is_from_its_middle():

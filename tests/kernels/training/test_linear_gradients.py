@@ -86,7 +86,7 @@ def test_the_update_in_the_same_pass(kernels, images, inputs, outputs, rate_insi
         flat = np.frombuffer(packed.weight_memory, np.float32)
         velocity = flat * np.float32(0.1)
         if threads:
-            linear_update(packed, x, e, velocity, *settings, threads)
+            linear_update(packed, x, e, velocity, *settings, None, threads)
         else:
             gradient = np.zeros_like(flat)
             LinearWeightGradient(packed, x, e, gradient, False).run(1)
@@ -97,8 +97,42 @@ def test_the_update_in_the_same_pass(kernels, images, inputs, outputs, rate_insi
         assert_same_bits(velocity, results[0][1])
 
 
+@pytest.mark.parametrize(
+    ("images", "inputs", "outputs"), [(1, 5, 7), (33, 130, 77), (3, 61, 1000), (300, 97, 500)]
+)
+def test_an_update_hands_the_gradient_back_by_the_weights_as_they_were(
+    kernels, images, inputs, outputs
+):
+    x, e = normal(0, images, inputs), normal(1, images, outputs)
+    weight, settings = normal(2, outputs, inputs), (0.01, 0.9, 5e-4, False)
+    expected = data_gradient(weight, e, kernels, mask=x, scale=2.0)
+    results = []
+    for data, threads in ((False, 1), (True, 1), (True, 2), (True, 7)):
+        packed = pack_linear(ArrayTensor(weight), None, kernels, 1)
+        flat = np.frombuffer(packed.weight_memory, np.float32)
+        velocity, dx = flat * np.float32(0.1), np.full_like(x, np.nan)
+        bound = LinearDataGradient(packed, e, dx, x, 2.0) if data else None
+        linear_update(packed, x, e, velocity, *settings, bound, threads)
+        if data:
+            assert_same_bits(dx, expected)
+        results.append((flat, velocity))
+    for flat, velocity in results[1:]:
+        assert_same_bits(flat, results[0][0])
+        assert_same_bits(velocity, results[0][1])
+
+
+def test_the_gradient_handed_back_is_of_the_same_arrays(kernels):
+    packed = pack_linear(ArrayTensor(normal(0, 7, 5)), None, kernels, 1)
+    velocity, x, e = np.zeros(packed.row_stride * 5, np.float32), normal(0, 2, 5), normal(1, 2, 7)
+    other = LinearDataGradient(packed, e.copy(), np.empty_like(x), None, 1.0)
+    with pytest.raises(ValueError, match="data: is bound to other arrays"):
+        linear_update(packed, x, e, velocity, 0.01, 0.9, 0, True, other, 1)
+
+
 def test_an_update_needs_images(kernels):
     packed = pack_linear(ArrayTensor(normal(0, 7, 5)), None, kernels, 1)
     velocity = np.zeros(packed.row_stride * 5, np.float32)
     with pytest.raises(ValueError, match="x: an update needs images, got none"):
-        linear_update(packed, normal(0, 0, 5), normal(1, 0, 7), velocity, 0.01, 0.9, 0, True, 1)
+        linear_update(
+            packed, normal(0, 0, 5), normal(1, 0, 7), velocity, 0.01, 0.9, 0, True, None, 1
+        )

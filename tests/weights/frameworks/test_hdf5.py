@@ -7,7 +7,7 @@ import pytest
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.arrays.stored_arrays import StoredArray, as_tensor
+from alexnet_cy.weights.arrays.stored_arrays import as_tensor
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.hdf5.objects import Archive
 from alexnet_cy.weights.hdf5.read import _walk, read
@@ -28,8 +28,7 @@ def arrays_of(path):
     """Every array of a file, without the library."""
     return {
         name: as_tensor(array, array.shape, as_stored).read()
-        for name, array in _walk(Archive(open_file(path)))
-        if isinstance(array, StoredArray)
+        for name, array in _walk(Archive(open_file(path)))[0].items()
     }
 
 

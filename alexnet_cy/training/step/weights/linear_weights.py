@@ -8,6 +8,7 @@ from alexnet_cy.engine.packed.linear_packing import pack_linear
 from alexnet_cy.kernels import _linear
 from alexnet_cy.kernels._bound import Bound
 from alexnet_cy.kernels.training import _conv_gradients, _linear_gradients
+from alexnet_cy.kernels.training._linear_gradients import LinearDataGradient
 from alexnet_cy.network import Linear
 from alexnet_cy.training.step.rate import Rate
 from alexnet_cy.training.step.weights.layouts import BiasLayout, LinearLayout, memory_of
@@ -57,9 +58,9 @@ class LinearWeights:
 
     def bind_data_gradient(
         self, e: Float32Array, dx: Float32Array, mask: Float32Array | None, scale: float
-    ) -> Bound:
+    ) -> LinearDataGradient:
         """Bind dx = scale * e W where the mask is positive; no mask is everywhere."""
-        return _linear_gradients.LinearDataGradient(self.packed, e, dx, mask, scale)
+        return LinearDataGradient(self.packed, e, dx, mask, scale)
 
     def bind_weight_gradient(
         self, x: Float32Array, e: Float32Array, *, accumulate: bool
@@ -81,6 +82,7 @@ class LinearWeights:
         x: Float32Array,
         e: Float32Array,
         rates: tuple[Rate, Rate],
+        data: LinearDataGradient | None,
         threads: int,
     ) -> None:
         """Update weight and bias by the gradients of one batch, in the pass that makes them.
@@ -94,6 +96,8 @@ class LinearWeights:
             What the layer has read, and the gradient in front of its ReLU.
         rates : (Rate, Rate)
             Of the weight and of the bias.
+        data : LinearDataGradient or None
+            What `bind_data_gradient` has bound to `e`: is run, with the weights as they were.
         threads : int
         """
         rate = rates[0]
@@ -106,6 +110,7 @@ class LinearWeights:
             rate.momentum,
             rate.decay,
             rate.rate_inside,
+            data,
             threads,
         )
         self._bind_bias_gradient(e, accumulate=False).run(threads)
