@@ -13,7 +13,7 @@ from types import MappingProxyType
 from alexnet_cy.contracts.records import record
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.naming.modules import KINDS, TENSORFLOW_KINDS, split_name
-from alexnet_cy.weights.naming.order import names_by_order
+from alexnet_cy.weights.naming.order import names_by_order, refuse_several
 
 __all__ = [
     "LAYER_NAMES",
@@ -136,11 +136,7 @@ def _unwrapped(parts: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str
         for anchor in _ANCHORS
         if layer == anchor or layer.endswith(f".{anchor}")
     }
-    if len(prefixes) > 1:
-        found = ", ".join(f"{prefix[:80]!r}" for prefix in prefixes)
-        raise WeightsError(
-            f"there is a network under each of the prefixes {found}; save the tensors of one alone"
-        )
+    refuse_several(prefixes)
     prefix = next(iter(prefixes), "")
     return {name: (layer.removeprefix(prefix), ending) for name, (layer, ending) in parts.items()}
 

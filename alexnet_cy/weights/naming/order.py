@@ -12,9 +12,9 @@ from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.naming.modules import Module, in_natural_order, modules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["names_by_order"]
+__all__ = ["names_by_order", "refuse_several"]
 
 _CONVOLUTIONS = 5
 _MAX_GROUPS = 2
@@ -75,9 +75,13 @@ def _refuse_two(modules: Sequence[Module]) -> None:
     for module in modules:
         if not _is_norm(module):
             groups.setdefault(module.path.partition(".")[0], []).append(module)
-    whole = [f"{name[:80]}." for name, layers in groups.items() if _roles(layers) is not None]
-    if len(whole) > 1:
-        found = ", ".join(map(repr, whole))
+    refuse_several([f"{name}." for name, layers in groups.items() if _roles(layers) is not None])
+
+
+def refuse_several(prefixes: Collection[str]) -> None:
+    """Refuse networks under several prefixes; WeightsError if there is more than one."""
+    if len(prefixes) > 1:
+        found = ", ".join(f"{prefix[:80]!r}" for prefix in prefixes)
         raise WeightsError(
             f"there is a network under each of the prefixes {found}; save the tensors of one alone"
         )
