@@ -241,7 +241,7 @@ def extension(name: str) -> Extension:
     """Describe one module of src; only _runtime links what implements the contract."""
     sources = [f"src/{name.replace('.', '/')}.pyx"]
     if name == "_runtime":
-        sources += ["src/machine/cpu.c", "src/machine/waiting.c"]
+        sources += ["src/machine/cpu.c", "src/machine/spread.c", "src/machine/waiting.c"]
     depends = [str(path) for path in Path("src").rglob("*.h")]
     return Extension(f"{PACKAGE}.{name}", sources, include_dirs=["src"], depends=depends)
 

@@ -146,6 +146,7 @@ def compute(
             yield algorithm, y
     elif isinstance(layer, LRN):
         settings = {"alpha": layer.ops_alpha, "beta": layer.beta, "k": layer.k}
+        settings["region"] = layer.region
         yield "square roots", ops.local_response_norm(x, layer.size, **settings)
     elif isinstance(layer, MaxPool):
         settings = {"padding": layer.padding, "ceil_mode": layer.ceil_mode}

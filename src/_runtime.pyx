@@ -219,6 +219,10 @@ cdef extern from "machine/waiting.h" nogil:
     int acy_waits_briefly()
 
 
+cdef extern from "machine/spread.h":
+    int acy_spread_threads(int threads) nogil
+
+
 def involuntary_switches():
     """Return how often the system has taken a processor from this process."""
     return acy_involuntary_switches()
@@ -235,6 +239,17 @@ def note_pass(Py_ssize_t threads, bint held_up):
         By other programs that wanted the processors.
     """
     acy_note_pass(threads_for(threads), held_up)
+
+
+def spread_threads(Py_ssize_t threads):
+    """Move threads that share a processor to idle ones; return how many were moved.
+
+    Parameters
+    ----------
+    threads : int
+        That the passes to come run on.
+    """
+    return acy_spread_threads(threads_for(threads))
 
 
 def waits_briefly():

@@ -41,6 +41,18 @@ def pytest_configure(config: pytest.Config) -> None:
 FORCED_LEVEL = os.environ.get(ISA_VARIABLE)
 
 
+def levels_to_test() -> list[object]:
+    """Return the levels that run here; the inner loop has the widest and the plainest alone."""
+    if FORCED_LEVEL:
+        return [FORCED_LEVEL]
+    widest, *between = _runtime.runnable_levels()
+    return [
+        widest,
+        *(pytest.param(level, marks=pytest.mark.slow) for level in between[:-1]),
+        *between[-1:],
+    ]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def away_from_the_sources(tmp_path_factory):
     """Run in an empty folder: in the repository, Python's child processes would import the package
@@ -51,7 +63,7 @@ def away_from_the_sources(tmp_path_factory):
     os.chdir(here)
 
 
-@pytest.fixture(params=[FORCED_LEVEL] if FORCED_LEVEL else _runtime.runnable_levels())
+@pytest.fixture(params=levels_to_test())
 def isa(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every instruction-set level that runs here, in force during the test.
 

@@ -151,7 +151,7 @@ class RunResult:
     limits : Limits
     layers : tuple of LayerResult
         In the order of the pass; conv1 includes the conversion of the images. Of a training step
-        its pieces, "conv1 forward" to "fc8 weights, update".
+        its pieces, "conv1 forward" to "conv5 update".
     total : Totals
     difference : float or None
         The largest difference between our probabilities and NumPy's, over the largest of them; in

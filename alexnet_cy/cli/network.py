@@ -12,8 +12,9 @@ from alexnet_cy.cli.output import printable
 from alexnet_cy.errors import AlexNetError
 from alexnet_cy.machine.file_stamp import FileStamp
 from alexnet_cy.model import AlexNet
+from alexnet_cy.network import Variant, get_variant
 
-__all__ = ["fetch_published", "load_network", "random_network", "summary_of"]
+__all__ = ["described_network", "fetch_published", "load_network", "random_network", "summary_of"]
 
 OTHER_WEIGHTS = """\
 Any other AlexNet file will do as well, of Caffe, PyTorch, ONNX, TensorFlow or safetensors:
@@ -46,6 +47,17 @@ def load_network(args: argparse.Namespace) -> AlexNet:
     name = args.weights or SMALLEST
     path = fetch_published(name) if name in PUBLISHED else name
     return AlexNet.load(path, args.variant, name=name)
+
+
+def described_network(args: argparse.Namespace) -> Variant:
+    """Return the network that --weights has, or else the named one of --variant.
+
+    Raises
+    ------
+    CommandError, WeightsError
+        As of `load_network`.
+    """
+    return load_network(args).variant if args.weights else get_variant(args.variant or "caffe")
 
 
 def random_network(args: argparse.Namespace) -> AlexNet:

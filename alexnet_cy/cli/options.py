@@ -66,6 +66,18 @@ def add_weights_option(parser: argparse.ArgumentParser) -> None:
     add_variant_option(parser, "force the variant, for files that do not record it")
 
 
+def add_described_options(parser: argparse.ArgumentParser) -> None:
+    """Add --weights and --variant, which `network.described_network` reads."""
+    parser.add_argument(
+        "--weights",
+        metavar="FILE|NAME",
+        help="the network that this weight file has, or the published one of that name",
+    )
+    add_variant_option(
+        parser, "the network (default: caffe); forces the variant of a file that does not record it"
+    )
+
+
 def add_variant_option(
     parser: argparse.ArgumentParser, text: str, default: str | None = None
 ) -> None:

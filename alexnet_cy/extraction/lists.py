@@ -66,7 +66,7 @@ def _paths(lines: Iterable[str], name: str, column: str | None) -> list[str]:
     headers = list(table.fieldnames or [])
     key = column if column is not None else _column_of_paths(headers)
     if key is None or key not in headers:
-        wanted = "a column of paths" if column is None else f"column {column!r}"
+        wanted = "column of paths" if column is None else f"column {column!r}"
         raise ImageError(
             f"{name or 'the list'!r}: has no {wanted}; its columns are {', '.join(headers)}: "
             "name one with column= (--column)"

@@ -54,13 +54,17 @@ def resolve_mean(mean: Mean, preset: Preset) -> npt.NDArray[np.float32]:
     if values.shape not in ((preset.channels,), expected):
         also = f" or a mean image of shape {expected}" if expected else ""
         raise ValueError(
-            f"mean: preset {preset.name!r} needs {preset.channels} numbers{also}, got shape "
+            f"mean: preset {preset.name!r} needs {_numbers(preset.channels)}{also}, got shape "
             f"{values.shape}"
         )
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ValueError(f"mean: expected finite numbers, got dtype {values.dtype} or NaN or inf")
     array = values.astype(np.float32)
     return array.reshape(-1, 1, 1) if array.ndim == 1 else array
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"
 
 
 def _mean_image_shape(preset: Preset) -> tuple[int, int, int] | None:

@@ -276,6 +276,7 @@ class Learning(Describing):
             mean=cast("Mean", read_mean(mean)),
             exif=exif,
             input_size=known.input_size,
+            channels=known.in_channels,
         )
 
         def make(network: Variant, weights: Mapping[str, Any], trained: TrainedOn) -> AlexNet:

@@ -160,7 +160,8 @@ def _suggestion(name: str, own: tuple[str, ...]) -> str:
         return "".join(c for c in text.lower() if c.isalnum())
 
     aliases = {alias: us for alias, us in ALIASES.items() if us in own}
-    known = {plain(text): text for text in (*aliases, *TORCHVISION_NODES, *own)}
+    nodes = [node for node, us in TORCHVISION_NODES.items() if us in own]
+    known = {plain(text): text for text in (*aliases, *nodes, *own)}
     near = get_close_matches(plain(name), known, n=1)
     if not near:
         return ""

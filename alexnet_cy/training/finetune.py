@@ -111,6 +111,7 @@ def finetune(
     )
     squares_preparation(preparation, settings.augment)  # refuses what training cannot have
     images = TrainingImages(folder, val_folder, group_by=group_by)
+    images.check_apart(loop.checkpoints, "checkpoints")
     frozen = finetune_head(net, images, preparation, settings, make_network, progress)
     if loop.trainable == "head":
         return frozen

@@ -27,6 +27,7 @@ __all__ = [
     "BlockTensor",
     "FileSource",
     "Fill",
+    "MemorySource",
     "fill_floats",
     "fill_view",
     "read_floats",
@@ -233,6 +234,26 @@ class FileSource:
         self._offset_bytes += target.nbytes
         if self._is_checked:
             self.crc32 = zlib.crc32(target, self.crc32)
+
+
+class MemorySource:
+    """Hands out bytes that are known, buffer after buffer.
+
+    Parameters
+    ----------
+    data : bytes or memoryview
+        Of bytes.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data)
+        self._position = 0
+
+    def __call__(self, target: memoryview) -> None:
+        """Fill a buffer with the next bytes; ValueError if there are not so many."""
+        end = self._position + target.nbytes
+        target[:] = self._data[self._position : end]
+        self._position = end
 
 
 def _checksum_error(file: WeightsFile, offset_bytes: int) -> WeightsError:

@@ -113,7 +113,8 @@ def _kind_and_settings(step: LayerShapes) -> tuple[str, dict[int, object]]:
         settings = {0: layer.out_features, 1: 1, 2: prod(shapes["weight"])}
         return "InnerProduct", settings | {9: RELU if layer.relu else 0}
     if isinstance(layer, LRN):
-        return "LRN", {0: 0, 1: layer.size, 2: layer.ops_alpha, 3: layer.beta, 4: layer.k}
+        region = int(layer.within_channel)
+        return "LRN", {0: region, 1: layer.size, 2: layer.ops_alpha, 3: layer.beta, 4: layer.k}
     if isinstance(layer, MaxPool):
         (top, bottom), (left, right) = layer.padding
         return "Pooling", {

@@ -90,6 +90,8 @@ def _modules(layer: Layer, channels: int, input_shape: tuple[int, ...]) -> list[
         linear = nn.Linear(prod(input_shape), layer.out_features)
         return [*flatten, (layer.name, linear), *(relu if layer.relu else [])]
     if isinstance(layer, LRN):
+        if layer.within_channel:
+            raise ValueError(f"{layer.name}: PyTorch normalises across channels only")
         norm = nn.LocalResponseNorm(layer.size, layer.ops_alpha, layer.beta, layer.k)
         return [(layer.name, norm)]
     if isinstance(layer, MaxPool):

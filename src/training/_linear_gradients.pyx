@@ -1,4 +1,5 @@
 """What a fully connected layer learns and hands back: its gradients by weights and by inputs."""
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 
 from kernels cimport acy_kernels, kernels_in
@@ -9,6 +10,7 @@ from training_kernels cimport (
 )
 
 from alexnet_cy.kernels._bound cimport Bound
+from alexnet_cy.kernels._pieces cimport tasks_at_a_time
 from alexnet_cy.kernels._runtime cimport AlignedMemory, give_back, take_scratch, threads_for
 
 import numpy as np
@@ -114,7 +116,7 @@ cdef class LinearDataGradient(Bound):
         return 0
 
     cdef int compute(self, Py_ssize_t threads) except -1:
-        cdef Py_ssize_t N = self.e.shape[0], depth = self.dx.shape[1], first
+        cdef Py_ssize_t N = self.e.shape[0], depth = self.dx.shape[1], first, begin, stop
         cdef acy_linear_data call
         if N == 0:
             return 0
@@ -126,14 +128,20 @@ cdef class LinearDataGradient(Bound):
         cdef float *scratch = <float *> memory.memory + floats
         pack_errors(self.kernels, self.e, <float *> memory.memory, threads)
         self.describe(&call, <float *> memory.memory)
-        for first in prange(
-            0, depth, ACY_LINEAR_DOTS, nogil=True, num_threads=n_threads, schedule="dynamic",
-            chunksize=1,
-        ):
-            end = min(first + ACY_LINEAR_DOTS, depth)
-            acy_training_of(self.kernels).linear_data(
-                &call, first, end, end, scratch + threadid() * scratch_floats
-            )
+        cdef Py_ssize_t piece = ACY_LINEAR_DOTS * tasks_at_a_time(
+            n_tasks, <double> N * depth * self.e.shape[1]
+        )
+        for begin in range(0, depth, piece):
+            stop = min(begin + piece, depth)
+            for first in prange(
+                begin, stop, ACY_LINEAR_DOTS, nogil=True, num_threads=n_threads,
+                schedule="dynamic", chunksize=1,
+            ):
+                end = min(first + ACY_LINEAR_DOTS, depth)
+                acy_training_of(self.kernels).linear_data(
+                    &call, first, end, end, scratch + threadid() * scratch_floats
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0
 
@@ -171,8 +179,14 @@ cdef int add_products(
     cdef float *scratch = <float *> memory.memory + floats
     pack_errors(kernels, e, <float *> memory.memory, threads)
     describe_products(kernels, call, x, e, <float *> memory.memory)
-    with nogil:
-        for task in prange(n_tasks, num_threads=n_threads, schedule="dynamic", chunksize=1):
+    cdef Py_ssize_t first, last, piece = tasks_at_a_time(
+        n_tasks, <double> N * depth * e.shape[1]
+    )
+    for first in range(0, n_tasks, piece):
+        last = min(first + piece, n_tasks)
+        for task in prange(
+            first, last, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
             part = task // strips
             strip = task % strips
             training.linear_gradient(
@@ -180,6 +194,7 @@ cdef int add_products(
                 part * n_panels // ranges, (part + 1) * n_panels // ranges,
                 scratch + threadid() * scratch_floats,
             )
+        PyErr_CheckSignals()
     give_back(memory)
     return 0
 

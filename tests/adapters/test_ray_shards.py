@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,3 +52,15 @@ def test_without_ray(net, paths, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"pip install 'alexnet-cy\[ray\]'"):
         adapter.write_features(net, paths, tmp_path / "f.npz", shards=2)
+
+
+def test_actors_that_fit_on_no_machine(net, paths, tmp_path, monkeypatch):
+    """Ray itself waits for ever for a machine that is large enough."""
+    machines = [("a", True, {"CPU": 2.0}), ("b", True, {}), ("c", False, {"CPU": 64.0})]
+    cluster = SimpleNamespace(
+        is_initialized=lambda: True,
+        nodes=lambda: [{"NodeID": a, "Alive": b, "Resources": c} for a, b, c in machines],
+    )
+    monkeypatch.setattr("alexnet_cy.adapters.ray.shards.import_extra", lambda *names: cluster)
+    with pytest.raises(ValueError, match=r"^cpus_per_actor: no machine .* has 3 CPUs.* has 2"):
+        adapter.write_features(net, paths, tmp_path / "f.npz", shards=1, cpus_per_actor=3)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_cy import AlexNet
 from alexnet_cy.bench import measure
 from alexnet_cy.cli import main
 from alexnet_cy.cli.commands import bench
@@ -24,7 +25,16 @@ def run(*options):
 
 @pytest.fixture
 def tiny_network(tiny, no_waiting, monkeypatch):
-    monkeypatch.setattr(bench, "get_variant", lambda name: tiny)
+    monkeypatch.setattr(bench, "described_network", lambda args: tiny)
+
+
+def test_the_network_of_a_file_is_timed(capsys, tiny, no_waiting, tmp_path):
+    AlexNet.random(tiny).save(tmp_path / "tiny.safetensors")
+    assert run("--weights", str(tmp_path / "tiny.safetensors"), *FAST) == 0
+    out = capsys.readouterr().out
+    assert "tiny, 5 classes, 33x33" in out
+    for layer in tiny.layers:
+        assert layer.name in out
 
 
 def test_every_layer_of_caffe_is_named(capsys, no_waiting):

@@ -24,10 +24,8 @@ PIECES = [
     "fc6 forward",
     "fc8 forward",
     "loss",
-    "fc8 data",
-    "fc8 weights, update",
-    "fc6 data",
-    "fc6 weights, update",
+    "fc8 data, weights, update",
+    "fc6 data, weights, update",
     "avgpool data",
     "conv2 weights",
     "conv2 data",
@@ -73,8 +71,9 @@ def test_what_pieces_need(tiny):
     assert piece_of("conv2 weights", tiny, 3).nbytes == 4 * (3 * (x + y) + weights)
     assert piece_of("conv2 update", tiny, 3).nbytes == 4 * 3 * weights
     assert piece_of("conv2 update", tiny, 3).macs == 0
-    both = piece_of("fc6 weights, update", tiny, 3)
-    assert both.parts == ("fc6 weights", "fc6 update")
+    whole = piece_of("fc6 data, weights, update", tiny, 3)
+    assert whole.parts == ("fc6 data", "fc6 weights", "fc6 update")
+    assert whole.macs == 2 * 3 * shapes["fc6"].macs
     assert piece_of("norm1+pool1 data", tiny, 3).parts == ("norm1 data", "pool1 data")
 
 
@@ -109,7 +108,7 @@ def test_what_is_for_passes_only(tiny, settings, message, monkeypatch):
 
 
 def test_the_command(tiny, monkeypatch, capsys):
-    monkeypatch.setattr(bench, "get_variant", lambda name: tiny)
+    monkeypatch.setattr(bench, "described_network", lambda args: tiny)
     assert main(["bench", "--train", "--batch", "2", "--repeats", "1"]) == 0
     out = capsys.readouterr().out
     assert "training step: forward, loss, backward, SGD" in out

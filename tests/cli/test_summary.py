@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alexnet_cy import config
-from alexnet_cy.network import VARIANTS
+from alexnet_cy import AlexNet, config
+from alexnet_cy.network import LRN, VARIANTS
 
 Run = Callable[..., Any]
 
@@ -37,6 +38,20 @@ def test_json(run: Run) -> None:
         "parameters": 307_456,
         "macs": 223_948_800,
     }
+
+
+def test_the_network_of_a_file(run: Run, tmp_path: Path) -> None:
+    caffe = VARIANTS["caffe"]
+    norm = LRN("norm1", 3, region="within_channel")
+    net = AlexNet.random(replace(caffe, name="mine", layers=(caffe.layers[0], norm), in_channels=1))
+    net.save(tmp_path / "mine.safetensors")
+    document = run("summary", "--weights", str(tmp_path / "mine.safetensors"), "--json").json
+    assert (document["variant"], document["input"]) == ("mine", [1, 227, 227])
+    settings = "LRN 3x3 within channels, alpha 1e-4/9, beta 0.75, k 1"
+    assert [layer["settings"] for layer in document["layers"]][1] == settings
+    outcome = run("summary", "--weights", str(tmp_path / "mine.safetensors"), "--classes", "3")
+    assert outcome.status == 1
+    assert "'mine' has no classifier" in outcome.err
 
 
 @pytest.mark.parametrize(

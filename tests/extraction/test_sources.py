@@ -29,7 +29,7 @@ def test_tables(tmp_path):
     with pytest.raises(ImageError, match="has no column 'x'; its columns are trial, Image"):
         read_list(path, "x")
     (tmp_path / "u.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ImageError, match="has no a column of paths; its columns are a, b"):
+    with pytest.raises(ImageError, match="has no column of paths; its columns are a, b"):
         read_list(tmp_path / "u.csv")
 
 

@@ -1,5 +1,7 @@
 """Names of the values inside a network, ours and torchvision's."""
 
+from dataclasses import replace
+
 import pytest
 
 from alexnet_cy.network import VARIANTS, feature_names, layer_of_feature, resolve_layer
@@ -111,3 +113,9 @@ def test_a_layer_that_only_another_variant_has():
 def test_a_name_is_a_string(name):
     with pytest.raises(TypeError, match="the name of a layer must be a str, got"):
         resolve_layer(CAFFE, name)
+
+
+def test_no_name_is_suggested_that_the_network_has_not():
+    trunk = replace(TORCHVISION, layers=TORCHVISION.layers[:8], name="trunk")
+    with pytest.raises(ValueError, match=r"'trunk' has no layer 'classifier\.6'; its layers are"):
+        resolve_layer(trunk, "classifier.6")

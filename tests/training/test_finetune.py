@@ -298,6 +298,13 @@ def test_grey_images_and_convolutions_to_the_end(photographs, tmp_path, variant,
     assert again.evaluate(photographs).top1 == result.net.evaluate(photographs).top1
 
 
+@pytest.mark.slow
+def test_a_network_of_grey_images_is_trained(photographs):
+    result = AlexNet.train(photographs, variant=GREY, epochs=1)
+    assert result.net.variant == GREY.with_num_classes(3)
+    assert result.net.forward(np.zeros((1, 1, 227, 227), np.float32)).shape == (1, 3)
+
+
 def test_the_mean_of_grey_images_is_the_presets_or_refused(photographs):
     with pytest.raises(ValueError, match="mean: of grey images a weight file can only tell that"):
         AlexNet.random(GREY).finetune(photographs, mean=[100.0])

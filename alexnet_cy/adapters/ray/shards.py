@@ -103,7 +103,8 @@ def write_features(
     actors : int, optional
         Processes; as many as the cluster has room for if left out.
     cpus_per_actor : int
-        Ray sets OMP_NUM_THREADS to it, and the network uses so many threads.
+        Ray sets OMP_NUM_THREADS to it, and the network uses so many threads. At most what the
+        largest machine has that is in the cluster already.
     **options
         The other arguments of `AlexNet.write_features`. `on_error` is "nan" if left out: a bad
         image keeps its row, and its message is in the file.
@@ -126,6 +127,12 @@ def write_features(
     collection = collect(images, options.pop("order", "name"))
     if not ray.is_initialized():
         ray.init()
+    most = max((_cpus(node) for node in ray.nodes() if node["Alive"]), default=0)
+    if cpus_per_actor > most:  # Ray would wait for such a machine for ever
+        raise ValueError(
+            f"cpus_per_actor: no machine of the cluster has {cpus_per_actor} CPUs; the largest "
+            f"has {most}"
+        )
     n_cpus = int(ray.cluster_resources().get("CPU", 1))
     size = max(1, n_cpus // cpus_per_actor) if actors is None else as_count(actors, "actors")
     # Absolute: an actor works in a folder of its own.
@@ -148,3 +155,7 @@ def write_features(
         batch_size=1,
     ).take_all()
     return sorted(rows, key=lambda row: int(row["shard"]))
+
+
+def _cpus(node: dict[str, Any]) -> int:
+    return int(node["Resources"].get("CPU", 0))

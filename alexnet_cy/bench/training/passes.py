@@ -48,8 +48,11 @@ class OurStep:
         self._rates = dict.fromkeys(network.parameters, Rate(RATE, DECAY, MOMENTUM, "pytorch"))
         layers = network.variant.layers
         trunk = [one.name for one in layers if not isinstance(one, Linear | Softmax)]
-        self._first, self._last = trunk[0], trunk[-1]
-        self._linears = {layer.name for layer in layers if isinstance(layer, Linear)}
+        self._layouts = {
+            "lay out": f"{trunk[0]} forward",
+            "lay out backward": f"{trunk[0]} weights",
+        }
+        self._last = trunk[-1]
 
     def __call__(self) -> PassTimes:
         """Take and time one step."""
@@ -68,17 +71,13 @@ class OurStep:
 
     def _piece(self, what: str, so_far: defaultdict[str, float]) -> str:
         """Name the row that a time belongs to: layouts go with their layers."""
-        layer, _, kind = what.rpartition(" ")
-        if kind == "refresh":
-            return f"{layer} update"
-        if kind == "weights" and layer in self._linears:
-            return f"{layer} weights, update"
         if what == "flatten":
             return next(name for name in so_far if _ends_with(name, self._last, "forward"))
-        return {
-            "lay out": f"{self._first} forward",
-            "lay out backward": f"{self._first} weights",
-        }.get(what, what)
+        if what in self._layouts:
+            return self._layouts[what]
+        layer, _, kind = what.rpartition(" ")
+        kinds = {"refresh": "update", "backward": "data, weights, update"}.get(kind, kind)
+        return f"{layer} {kinds}" if layer else what
 
 
 class NumpyStep:

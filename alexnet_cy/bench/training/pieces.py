@@ -42,7 +42,7 @@ def piece_of(name: str, variant: Variant, batch: int) -> Piece:
     Parameters
     ----------
     name : str
-        As the clock of our step calls it, or "fc6 weights, update" for both in one.
+        As the clock of our step calls it, or "fc6 data, weights, update" for what is one pass.
     variant : Variant
     batch : int
     """
@@ -54,7 +54,8 @@ def piece_of(name: str, variant: Variant, batch: int) -> Piece:
     found = [shapes[layer] for layer in layers.split("+")]
     parts = tuple(f"{one.layer.name} {kind}" for one in found for kind in kinds.split(", "))
     multiplies = isinstance(found[0].layer, Conv | Linear) and kinds != UPDATE
-    macs = batch * found[0].macs if multiplies else 0
+    products = 2 if len(kinds.split(", ")) > 1 else 1
+    macs = products * batch * found[0].macs if multiplies else 0
     return Piece(name, parts, macs, FLOAT32_BYTES * _values(found, kinds, batch))
 
 
@@ -68,5 +69,6 @@ def _values(found: list[LayerShapes], kinds: str, batch: int) -> int:
         "data": weights + y + x if weights else y + 2 * x,
         "weights": x + y + weights,
         "update": 3 * weights,  # and velocities and gradients
-        "weights, update": x + y + 2 * weights,  # the gradient is never stored
+        # The gradient is never stored, and the weights are read once for both.
+        "data, weights, update": 2 * x + y + 2 * weights,
     }[kinds]

@@ -16,9 +16,10 @@ from alexnet_cy.bench.settings import (
     make_settings,
 )
 from alexnet_cy.cli.failures import CommandError, UsageError
+from alexnet_cy.cli.network import described_network
 from alexnet_cy.cli.options import (
     Subparsers,
-    add_variant_option,
+    add_described_options,
     argument,
     number_of_threads,
     whole_number,
@@ -28,7 +29,6 @@ from alexnet_cy.cli.overwriting import add_overwrite_option, allow_outputs
 from alexnet_cy.engine.choice.conv_algorithms import algorithm_names
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.machine.threads import default_threads
-from alexnet_cy.network import get_variant
 
 if TYPE_CHECKING:
     from alexnet_cy.bench.results import Report
@@ -52,7 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "bench", help="time every layer, beside NumPy", description=DESCRIPTION
     )
     parser.set_defaults(run=run)
-    add_variant_option(parser, "the network", default="caffe")
+    add_described_options(parser)
     parser.add_argument(
         "--train",
         action="store_true",
@@ -125,7 +125,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     try:
         _check_places(args)
         return make_settings(
-            get_variant(args.variant),
+            described_network(args),
             args.batch or ((DEFAULT_TRAINING_BATCH,) if args.train else (1,)),
             args.threads or (default_threads(),),
             level=args.isa,

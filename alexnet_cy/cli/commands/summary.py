@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
+from alexnet_cy.cli.network import described_network
 from alexnet_cy.cli.options import (
     Subparsers,
+    add_described_options,
     add_json_option,
     add_names_option,
-    add_variant_option,
     argument,
     image_size,
     whole_number,
@@ -23,7 +24,6 @@ from alexnet_cy.network import (
     Linear,
     MaxPool,
     Variant,
-    get_variant,
     layer_of_feature,
     resolve_layer,
     shape_text,
@@ -32,8 +32,8 @@ from alexnet_cy.network import (
 __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
-Print the layers of a variant: what they are, the shape of what they give, parameters, and
-multiply-accumulates (MACs) for one image.
+Print the layers of a variant, or of the network of a weight file: what they are, the shape of what
+they give, parameters, and multiply-accumulates (MACs) for one image.
 """
 
 
@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "summary", help="layers, shapes, parameters, work", description=DESCRIPTION
     )
     parser.set_defaults(run=run)
-    add_variant_option(parser, "the network (default: caffe)", default="caffe")
+    add_described_options(parser)
     parser.add_argument(
         "--size",
         type=argument(image_size),
@@ -51,7 +51,10 @@ def add_parser(subparsers: Subparsers) -> None:
         help="of the image, in pixels (default: the variant's own)",
     )
     parser.add_argument(
-        "--classes", type=whole_number(1), default=1000, metavar="N", help="default: 1000"
+        "--classes",
+        type=whole_number(1),
+        metavar="N",
+        help="of the last layer (default: the network's own)",
     )
     parser.add_argument("--layer", metavar="NAME", help="stop after this layer")
     add_names_option(parser)
@@ -60,7 +63,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
-    variant = get_variant(args.variant).with_num_classes(args.classes)
+    variant = described_network(args)
+    if args.classes is not None:
+        variant = variant.with_num_classes(args.classes)
     height, width = args.size or (variant.input_size, variant.input_size)
     last = _last_layer(variant, args)
     shapes = variant.shapes(height, width, last=last)

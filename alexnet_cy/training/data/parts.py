@@ -62,11 +62,31 @@ class TrainingImages:
         self.samples: tuple[Sample, ...] = own.samples
         self.left_out: tuple[LeftOut, ...] = own.left_out
         self._n_own = len(own.samples)
+        self._roots = [own.root]
         self._has_val_folder = val_folder is not None
         if val_folder is not None:
             other = ImageFolder(val_folder, classes=own.classes)
+            self._roots.append(other.root)
             self.samples += other.samples
             self.left_out += other.left_out
+
+    def check_apart(self, output: str | os.PathLike[str] | None, name: str) -> None:
+        """Refuse a folder to write to among the images: its pictures would be images of a class.
+
+        Raises
+        ------
+        ValueError
+            It is a folder of images or lies in one.
+        """
+        if output is None:
+            return
+        real = os.path.realpath(output)
+        for root in self._roots:
+            if os.path.commonpath([real, os.path.realpath(root)]) == os.path.realpath(root):
+                raise ValueError(
+                    f"{name}: {os.fspath(output)!r} lies in the folder of images {root!r}, and "
+                    "what is written there would be taken for images; name a folder beside it"
+                )
 
     @property
     def paths(self) -> list[str]:

@@ -174,7 +174,7 @@ def learn(
     linears = [layer.name for layer in variant.layers if isinstance(layer, Linear)]
     own = dict(weights)
     if settings.trainable == "fc":
-        own = {name: own[name] for name in own if name.partition(".")[0] in linears}
+        own = {name: own[name] for name in own if name.rpartition(".")[0] in linears}
     network = TrainingNetwork(
         variant,
         own,
@@ -200,7 +200,7 @@ def learn(
         early_stopping=settings.early_stopping,
         seed=settings.seed,
         make_network=lambda learnt: make_network({**weights, **learnt}),
-        conditions=_conditions(data, weights, settings),
+        conditions=_conditions(data, weights, linears, settings),
     )
     history = trainer.fit(
         data.train,
@@ -219,10 +219,12 @@ def learn(
     return Outcome({**weights, **network.weights()}, history, evaluation, known)
 
 
-def _conditions(data: Data, weights: Mapping[str, Any], settings: LoopSettings) -> str:
+def _conditions(
+    data: Data, weights: Mapping[str, Any], linears: list[str], settings: LoopSettings
+) -> str:
     """Describe what decides the bits besides the loop's own settings: images, views, dropout.
 
-    Where the convolutions do not learn, also their weights.
+    Where the layers before the fully connected ones, `linears`, do not learn, also their weights.
     """
     digest = hashlib.blake2b(digest_size=8)
     for source in (data.train, data.val):
@@ -234,7 +236,7 @@ def _conditions(data: Data, weights: Mapping[str, Any], settings: LoopSettings) 
     if settings.trainable == "fc":
         frozen = hashlib.blake2b(digest_size=8)
         for name, tensor in weights.items():
-            if name.startswith("conv"):
+            if name.rpartition(".")[0] not in linears:
                 frozen.update(np.ascontiguousarray(tensor).data)
         parts.append(f"trained on features of convolutions {frozen.hexdigest()}")
     else:

@@ -74,6 +74,7 @@ def train(
     if class_weight not in (None, "balanced"):
         raise ValueError(f"class_weight: need None or 'balanced', got {class_weight!r}")
     images = TrainingImages(folder, arguments.val_folder, group_by=arguments.group_by)
+    images.check_apart(arguments.out, "out")
     variant = variant.with_num_classes(len(images.classes))
     trained = trained_on(images.classes, preparation, variant)
     seed = as_count(arguments.seed, "seed", minimum=0)

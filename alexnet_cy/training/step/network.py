@@ -311,10 +311,9 @@ class TrainingNetwork:
         return None if self._input_gradient is None else self._input_gradient[part]
 
     def _as_images(self, x: ArrayLike | PixelBatch) -> Images:
-        if isinstance(x, PixelBatch):
-            return x
-        if self._layers.has_trunk:
-            images = as_float32(x, "x", 4, "(N, C, H, W)")
+        if self._layers.has_trunk or isinstance(x, PixelBatch):
+            shape = "(N, C, H, W)"
+            images: Images = x if isinstance(x, PixelBatch) else as_float32(x, "x", 4, shape)
             channels = self.variant.shapes()[0].input_shape[0]
             if images.shape[1] != channels:
                 raise ValueError(f"x: need shape (N, {channels}, H, W), got {images.shape}")

@@ -12,7 +12,7 @@ from alexnet_cy.engine.plan.plan import TRUNK_BLOCK
 from alexnet_cy.engine.run.pace import Pace
 from alexnet_cy.kernels import _layout
 from alexnet_cy.kernels._bound import Bound, run_all
-from alexnet_cy.kernels._runtime import involuntary_switches
+from alexnet_cy.kernels._runtime import involuntary_switches, spread_threads
 from alexnet_cy.kernels.training import _pool_gradients
 from alexnet_cy.machine.threads import threads_now
 from alexnet_cy.training.step.batch import blocks_of
@@ -75,6 +75,7 @@ class Trunk:
         clock : callable, optional
         """
         for part in blocks_of(len(images), self._block):
+            spread_threads(threads)
             switches, began = involuntary_switches(), perf_counter()
             self._lay_out(images, part, threads)
             key = part.start, part.stop
@@ -118,6 +119,7 @@ class Trunk:
             them, (N, H, W, C) without padding.
         """
         for part in blocks_of(len(images), self._block):
+            spread_threads(threads)
             switches, began = involuntary_switches(), perf_counter()
             self._take_gradient(rows[part], part, threads)
             reads_images = self.stages[0].learns

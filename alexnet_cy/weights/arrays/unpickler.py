@@ -18,6 +18,7 @@ import numpy as np
 from alexnet_cy.weights.arrays.payloads import Payload
 from alexnet_cy.weights.pickles.inert import ForeignNames
 from alexnet_cy.weights.pickles.scan import scan_pickle
+from alexnet_cy.weights.stored_floats import MemorySource
 
 if TYPE_CHECKING:
     from alexnet_cy.weights.stored_floats import Fill
@@ -83,12 +84,7 @@ class InlineBytes(_Inert):
 
     def open(self) -> Fill:
         """Return a function that fills one buffer after the other with the bytes."""
-        stream = io.BytesIO(self._data)
-
-        def fill(target: memoryview) -> None:
-            stream.readinto(target)
-
-        return fill
+        return MemorySource(self._data)
 
 
 class PickledArray:

@@ -1,1 +1,1 @@
-"""Files of other frameworks: HDF5 and MXNet are read; others are named, with what to do."""
+"""Files of other frameworks: Darknet, MatConvNet and MXNet; others are named, with what to do."""

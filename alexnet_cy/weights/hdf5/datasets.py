@@ -6,10 +6,10 @@ its own (HDF5 File Format Specification, IV.A.2).
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +18,11 @@ import numpy as np
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.arrays.stored_arrays import Block, StoredArray, check_element_type
 from alexnet_cy.weights.hdf5.objects import UNDEFINED, Archive, Message
+from alexnet_cy.weights.stored_floats import FileSource, MemorySource
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from alexnet_cy.weights.files import WeightsFile
     from alexnet_cy.weights.stored_floats import Fill
 
@@ -79,36 +82,53 @@ def dataset(archive: Archive, what: str, messages: list[Message]) -> StoredArray
             f"{what}: its chunks are in a form that is not read; write it again in one piece, or "
             "with h5py.File(path, 'w', libver='earliest')"
         )
-    size_bytes = prod(shape) * dtype.itemsize
-    block: Block | None = None
-    opens: Callable[[], Fill]
     if kind == _CHUNKED:
-        filters = _filters(what, bodies.get(_FILTERS, b""))
-        sides = struct.unpack_from(f"<{len(shape)}I", layout, 11)
-        if layout[2] != len(shape) + 1 or min(sides) < 1:
-            raise ValueError(f"chunks of {sides} of an array of {shape}")
-        chunks = _chunks(archive, what, struct.unpack_from("<Q", layout, 3)[0], shape, sides)
-        stored_bytes = sum(chunk.stored_bytes for chunk in chunks)
-        reader = _ChunkReader(archive.file, what, shape, dtype, sides, filters, chunks)
-        opens = reader.open
-        allowed = _MAX_EXPANSION if filters else 1
-        chunk_bytes = prod(sides) * dtype.itemsize
-        if chunk_bytes > allowed * max((chunk.stored_bytes for chunk in chunks), default=0):
-            size_bytes = max(size_bytes, chunk_bytes)
-            stored_bytes, allowed = 0, 0
-    elif kind == _CONTIGUOUS:
+        return _chunked(archive, what, shape, dtype, layout, bodies.get(_FILTERS, b""))
+    if kind == _CONTIGUOUS:
         address, stored_bytes = struct.unpack_from("<QQ", layout, 2)
-        stored_bytes, allowed = (0, 1) if address == UNDEFINED else (stored_bytes, 1)
+        stored_bytes = 0 if address == UNDEFINED else stored_bytes
         block = Block(archive.file, address, None)
-        opens = _Piece(archive.file, address).open
+        opens: Callable[[], Fill] = partial(FileSource, archive.file, address, is_checked=False)
     else:
-        (stored_bytes,), allowed = struct.unpack_from("<H", layout, 2), 1
-        opens = _Small(layout[4 : 4 + stored_bytes]).open
-    if stored_bytes > archive.file.size_bytes or size_bytes > allowed * stored_bytes:
-        raise WeightsError(
-            f"{what}: {size_bytes} bytes of numbers, of which {stored_bytes} are in the file"
-        )
+        data = layout[4 : 4 + struct.unpack_from("<H", layout, 2)[0]]
+        stored_bytes, block, opens = len(data), None, partial(MemorySource, data)
+    size_bytes = prod(shape) * dtype.itemsize
+    if not size_bytes <= stored_bytes <= archive.file.size_bytes:
+        raise _missing(what, size_bytes, stored_bytes)
     return StoredArray(shape, dtype, False, stored_bytes, opens, block)
+
+
+def _missing(what: str, size_bytes: int, stored_bytes: int) -> WeightsError:
+    return WeightsError(
+        f"{what}: {size_bytes} bytes of numbers, of which {stored_bytes} are in the file"
+    )
+
+
+def _chunked(
+    archive: Archive,
+    what: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    layout: bytes,
+    filters: bytes,
+) -> StoredArray:
+    """Return what reads an array of chunks; WeightsError if some are missing or too small."""
+    rank, tree = struct.unpack_from("<BQ", layout, 2)
+    sides = struct.unpack_from(f"<{len(shape)}I", layout, 11)
+    if rank != len(shape) + 1 or min(sides) < 1:
+        raise ValueError(f"chunks of {sides} of an array of {shape}")
+    undo = _filters(what, filters)
+    chunks = _chunks(archive, what, tree, shape, sides)
+    stored_bytes = sum(chunk.stored_bytes for chunk in chunks)
+    chunk_bytes = prod(sides) * dtype.itemsize
+    least_bytes = min(chunk.stored_bytes for chunk in chunks)
+    if (
+        chunk_bytes > least_bytes * (_MAX_EXPANSION if undo else 1)
+        or stored_bytes > archive.file.size_bytes
+    ):
+        raise _missing(what, chunk_bytes * len(chunks), stored_bytes)
+    opens = partial(_read_chunks, archive.file, what, shape, dtype, sides, undo, chunks)
+    return StoredArray(shape, dtype, False, stored_bytes, opens)
 
 
 def texts(archive: Archive, messages: list[Message], wanted: str) -> list[str]:
@@ -198,83 +218,40 @@ def _chunks(
     return list(found.values())
 
 
-class _Piece:
-    """Numbers that lie in one piece."""
-
-    def __init__(self, file: WeightsFile, address: int) -> None:
-        self._file = file
-        self._address = address
-
-    def open(self) -> Fill:
-        """Return what hands out the bytes."""
-        position = self._address
-
-        def fill(target: memoryview) -> None:
-            nonlocal position
-            self._file.read_into(position, target)
-            position += target.nbytes
-
-        return fill
-
-
-class _Small:
-    """Bytes that are known."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def open(self) -> Fill:
-        """Return what hands out the bytes."""
-        stream = io.BytesIO(self._data)
-
-        def fill(target: memoryview) -> None:
-            stream.readinto(target)
-
-        return fill
-
-
-class _ChunkReader:
-    """Puts the chunks of an array together."""
-
-    def __init__(
-        self,
-        file: WeightsFile,
-        what: str,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        sides: tuple[int, ...],
-        filters: list[int],
-        chunks: list[_Chunk],
-    ) -> None:
-        self._file = file
-        self._what = what
-        self._shape = shape
-        self._dtype = dtype
-        self._sides = sides
-        self._filters = filters
-        self._chunks = chunks
-
-    def open(self) -> Fill:
-        """Read all chunks, and return what hands out the bytes of the array."""
-        whole = np.empty(self._shape, self._dtype)
-        for chunk in self._chunks:
-            ends = [first + side for first, side in zip(chunk.place, self._sides, strict=True)]
-            part = whole[tuple(map(slice, chunk.place, ends))]
-            values = np.frombuffer(self._expanded(chunk), self._dtype).reshape(self._sides)
-            part[...] = values[tuple(map(slice, part.shape))]
-        return _Small(whole.tobytes()).open()
-
-    def _expanded(self, chunk: _Chunk) -> bytes:
-        data = self._file.read_bytes(chunk.address, chunk.stored_bytes)
-        size = prod(self._sides) * self._dtype.itemsize
-        for number in reversed(self._filters):
-            if number == _DEFLATE:
-                try:
-                    data = zlib.decompressobj().decompress(data, size)
-                except zlib.error as error:
-                    raise WeightsError(f"{self._what}: a chunk is corrupt: {error}") from error
-            elif len(data) == size:  # the first bytes of all numbers, then the second ones, ...
-                data = np.frombuffer(data, "u1").reshape(self._dtype.itemsize, -1).T.tobytes()
+def _read_chunks(
+    file: WeightsFile,
+    what: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    sides: tuple[int, ...],
+    filters: list[int],
+    chunks: list[_Chunk],
+) -> Fill:
+    """Put the chunks of an array together, and return what hands out its bytes."""
+    whole = np.empty(shape, dtype)
+    size = prod(sides) * dtype.itemsize
+    for chunk in chunks:
+        data = file.read_bytes(chunk.address, chunk.stored_bytes)
+        for number in reversed(filters):
+            data = _undone(what, data, number, size, dtype.itemsize)
         if len(data) != size:
-            raise WeightsError(f"{self._what}: a chunk has {len(data)} bytes, not {size}")
+            raise WeightsError(f"{what}: a chunk has {len(data)} bytes, not {size}")
+        ends = [first + side for first, side in zip(chunk.place, sides, strict=True)]
+        part = whole[tuple(map(slice, chunk.place, ends))]
+        values = np.frombuffer(data, dtype).reshape(sides)
+        part[...] = values[tuple(map(slice, part.shape))]  # a chunk may reach beyond the array
+    return MemorySource(whole.reshape(-1).view(np.uint8).data)
+
+
+def _undone(what: str, data: bytes, number: int, size: int, item_bytes: int) -> bytes:
+    """Undo what a filter has done to a chunk of so many bytes."""
+    if number == _DEFLATE:
+        try:
+            return zlib.decompressobj().decompress(data, size)
+        except zlib.error as error:
+            raise WeightsError(f"{what}: a chunk is corrupt: {error}") from error
+    if len(data) != size:  # which is said when all filters are undone
         return data
+    # The first bytes of all numbers come first, then the second ones, and so on.
+    numbers: NDArray[np.uint8] = np.frombuffer(data, np.uint8).reshape(item_bytes, -1).T
+    return numbers.tobytes()

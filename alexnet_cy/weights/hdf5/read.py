@@ -18,7 +18,6 @@ from alexnet_cy.weights.hdf5.objects import Archive
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
     from alexnet_cy.weights.network_file import NetworkFile
 
@@ -54,16 +53,7 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     """
     file = open_file(path)
     with as_weights_error(f"{file.path!r}: the HDF5 file"):
-        archive = Archive(file)
-        notes = KerasNotes([], "")
-        found = {}
-        for name, item in _walk(archive):
-            if isinstance(item, KerasNotes):
-                notes = KerasNotes(
-                    notes.layer_names or item.layer_names, notes.model_config or item.model_config
-                )
-            else:
-                found[name] = item
+        found, notes = _walk(Archive(file))
     network = heuritech_network(file.path, found)
     if network is not None:
         return network
@@ -75,26 +65,29 @@ def read(path: str | os.PathLike[str]) -> NetworkFile:
     return network_file("hdf5", arrays, None, {}, epsilon=epsilon)
 
 
-def _walk(archive: Archive) -> Iterator[tuple[str, StoredArray | KerasNotes]]:
-    """Walk through the groups, and yield every dataset of numbers with its path, and notes."""
+def _walk(archive: Archive) -> tuple[dict[str, StoredArray], KerasNotes]:
+    """Walk through the groups; return every dataset of numbers by its path, and Keras's notes."""
     path = f"{archive.file.path!r}"
+    found: dict[str, StoredArray] = {}
+    noted_names: list[str] = []
+    noted_config = ""
     waiting = [("", archive.root(), 0)]
     for _ in range(MAX_OBJECTS):
         if not waiting:
-            return
+            return found, KerasNotes(noted_names, noted_config)
         name, address, depth = waiting.pop()
         messages = archive.messages(address)
         array = dataset(archive, f"{path}: {name[:80]!r}", messages)
         if array is not None:
-            yield name, array
+            found[name] = array
             continue
         links = archive.links(messages)
         if links and depth == MAX_DEPTH:
             raise WeightsError(f"{path}: groups nested more than {MAX_DEPTH} deep")
         layer_names = texts(archive, messages, "layer_names")
-        if layer_names or depth == 0:
-            config = texts(archive, messages, "model_config")
-            yield name, KerasNotes(layer_names, "".join(config[:1]))
+        noted_names = noted_names or layer_names
+        if depth == 0:
+            noted_config = "".join(texts(archive, messages, "model_config"))
         order = [key for key in layer_names if key in links]
         inner = [key for key in dict.fromkeys([*order, *links]) if key not in _NOT_WEIGHTS]
         prefix = f"{name}/" if name else ""

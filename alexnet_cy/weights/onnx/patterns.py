@@ -4,7 +4,8 @@ torch has no op for its local response normalisation and none for groups that we
 
     norm     y = x / (k + alpha * mean of x[j]**2 over the size channels around c) ** beta, as Mul,
              Reshape, Pad, AveragePool (size, 1, 1), Squeeze, Reshape, Mul, Add, Pow, Div
-             (torch/nn/functional.py, local_response_norm)
+             (torch/nn/functional.py, local_response_norm); or with the padding in AveragePool;
+             within channels, likewise with an AveragePool of (size, size) and no changes of shape
     groups   Split, a Conv for every part, Concat; where the channels are the last axis, with
              Transposes about each Conv (tf2onnx)
 """
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from alexnet_cy.network.specs import LRN
 
 if TYPE_CHECKING:
+    from alexnet_cy.network.norm_region import Region
     from alexnet_cy.weights.onnx.graph import Graph
     from alexnet_cy.weights.onnx.node import Node
 
@@ -43,23 +45,33 @@ def find_norm(graph: Graph, value: str) -> tuple[LRN, Node] | None:
     pool = _behind(graph, scaled, "AveragePool")
     if beta is None or k is None or alpha is None or pool is None:
         return None
-    size, *others = pool.integers("kernel_shape", (0,))
-    ones = (1,) * (1 + len(others))
-    if others != [1, 1] or size % 2 == 0 or pool.integers("strides", ones) != ones:
+    kernel = pool.integers("kernel_shape", (0,))
+    size, half, ones = kernel[0], kernel[0] // 2, (1,) * len(kernel)
+    within = kernel == (size, size)
+    if not within and kernel != (size, 1, 1):
         return None
-    if any(pool.integers("pads", (0,))) or pool.text("auto_pad", "NOTSET") != "NOTSET":
+    if size % 2 == 0 or pool.integers("strides", ones) != ones or pool.integer("ceil_mode", 0):
         return None
-    source, padded = pool.inputs[0], [0] * 10
+    own = pool.integers("pads", (0, 0) * len(kernel))
+    if len(own) != 2 * len(kernel) or pool.text("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    if any(own) and not pool.integer("count_include_pad", 0):
+        return None
+    source, padded = pool.inputs[0], [0, 0, *own[: len(kernel)], 0, 0, *own[len(kernel) :]]
     for _ in range(_MAX_SHAPE_CHANGES):
         pad = _maker(graph, source, "Pad")
-        pads = None if pad is None else _pads(graph, pad)
+        pads = None if pad is None else _pads(graph, pad, len(padded))
         if pad is None or pads is None:
             break
         padded = [a + b for a, b in zip(padded, pads, strict=True)]
         source = pad.inputs[0]
-    half = size // 2
-    square = _behind(graph, source, "Mul", "Pow")
-    if padded != [0, 0, half, 0, 0] * 2 or square is None:
+    if within:  # of images as they are
+        square = _maker(graph, source, "Mul", "Pow")
+        pool = _maker(graph, scaled, "AveragePool")
+    else:
+        square = _behind(graph, source, "Mul", "Pow")
+    wanted = [0, 0, half, half] * 2 if within else [0, 0, half, 0, 0] * 2
+    if padded != wanted or square is None or pool is None:
         return None
     is_square = (
         square.inputs == (value, value)
@@ -68,7 +80,8 @@ def find_norm(graph: Graph, value: str) -> tuple[LRN, Node] | None:
     )
     if not is_square or not {id(n) for n in nodes} <= {id(div), id(square)}:
         return None
-    return LRN("norm", size, alpha, beta, k), div
+    region: Region = "within_channel" if within else "across_channels"
+    return LRN("norm", size, alpha, beta, k, region=region), div
 
 
 def find_groups(graph: Graph, value: str, *, channels_last: bool) -> tuple[list[Node], Node] | None:
@@ -151,10 +164,10 @@ def _scalar(graph: Graph, node: Node, index: int) -> float | None:
     return float(constant.tensor().read().reshape(-1)[0])
 
 
-def _pads(graph: Graph, pad: Node) -> list[int] | None:
-    """Return the zeros that a Pad puts about five axes: all beginnings, then all ends."""
+def _pads(graph: Graph, pad: Node, count: int) -> list[int] | None:
+    """Return the `count` zeros that a Pad puts about the axes: all beginnings, then all ends."""
     value = _scalar(graph, pad, 2) if len(pad.inputs) > 2 and pad.inputs[2] else 0.0
     if pad.text("mode", "constant") != "constant" or value or pad.number("value", 0.0):
         return None
     pads = [zeros for zeros in graph.integers(pad, "pads", 1) if zeros is not None]
-    return pads if len(pads) == 10 else None
+    return pads if len(pads) == count else None

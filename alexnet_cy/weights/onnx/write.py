@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.machine.replace_file import replace_file
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from alexnet_cy.network.specs import Layer
@@ -62,7 +63,7 @@ def write(
     graph_start = ONNX.message_class("GraphProto")(name=network.title)
     graph_start.node.extend(_nodes(network, arrays))
     parts = [graph_start.SerializeToString()]
-    for name, array in arrays.items():
+    for name, array in {**_norm_constants(network), **arrays}.items():
         tensor = _tensor_start(name, array)
         length = len(tensor) + array.nbytes
         parts += [encode_key(_INITIALIZER) + encode_varint(length) + tensor, array.data.cast("B")]
@@ -81,6 +82,10 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
         layer = step.layer
         if isinstance(layer, AdaptiveAvgPool) and step.input_shape == step.output_shape:
             continue
+        if isinstance(layer, LRN) and layer.within_channel:
+            yield from _norm_within_channel(layer, value)
+            value = layer.name
+            continue
         op, attributes = _operation(layer, arrays)
         if isinstance(layer, Linear) and not flat:
             yield _node("Flatten", [value], "flat", {"axis": 1})
@@ -95,6 +100,33 @@ def _nodes(variant: Variant, arrays: Mapping[str, NDArray[np.float32]]) -> Itera
         value = layer.name
 
 
+def _norm_constants(variant: Variant) -> dict[str, NDArray[np.float32]]:
+    """Return the numbers of normalisations within channels, by the names that their nodes take."""
+    return {
+        f"{layer.name}.{setting}": np.array([value], np.float32)
+        for layer in variant.layers
+        if isinstance(layer, LRN) and layer.within_channel
+        for setting, value in (("alpha", layer.ops_alpha), ("beta", layer.beta), ("k", layer.k))
+    }
+
+
+def _norm_within_channel(layer: LRN, value: str) -> Iterator[Any]:
+    """Yield y = x / (k + alpha * mean of x^2 over the window) ^ beta: there is no op for it."""
+    name, half = layer.name, layer.size // 2
+    window: dict[str, _Attribute] = {
+        "count_include_pad": 1,
+        "kernel_shape": (layer.size, layer.size),
+        "pads": (half,) * 4,
+        "strides": (1, 1),
+    }
+    yield _node("Mul", [value, value], f"{name}_squares", {})
+    yield _node("AveragePool", [f"{name}_squares"], f"{name}_mean", window)
+    yield _node("Mul", [f"{name}_mean", f"{name}.alpha"], f"{name}_scaled", {})
+    yield _node("Add", [f"{name}_scaled", f"{name}.k"], f"{name}_sum", {})
+    yield _node("Pow", [f"{name}_sum", f"{name}.beta"], f"{name}_power", {})
+    yield _node("Div", [value, f"{name}_power"], name, {})
+
+
 def _operation(
     layer: Layer, arrays: Mapping[str, NDArray[np.float32]]
 ) -> tuple[str, dict[str, _Attribute]]:
@@ -107,8 +139,6 @@ def _operation(
                 "pads": _pads(layer),
                 "strides": layer.stride,
             }
-        case LRN(region="within_channel"):
-            raise WeightsError(f"{layer.name}: a normalisation within channels has no op of ONNX")
         case LRN():  # ONNX divides alpha by size
             return "LRN", {
                 "alpha": layer.ops_alpha,

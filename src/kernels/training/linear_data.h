@@ -13,7 +13,7 @@ enum { DOT_IMAGES = 3, DOT_ROWS = 4 }; /* 12 sums + 3 + 1 of 16 */
 #else
 enum { DOT_IMAGES = 2, DOT_ROWS = 4 }; /* 8 sums + 2 + 1 of 16, and a product */
 #endif
-enum { DOT_PART = 1024 };
+enum { DOT_PART = 512 };
 _Static_assert(ACY_LINEAR_DOTS % DOT_ROWS == 0, "the scratch of linear_data is too small");
 _Static_assert(DOT_PART % ACY_PANEL_WIDTH == 0, "a part is made of whole panels");
 

@@ -64,6 +64,11 @@ static void linear_gradient(const acy_linear_gradient *g, ptrdiff_t begin, ptrdi
                     pairs[i].b = e + (from + i) * width;
                 }
                 const ptrdiff_t vectors = width / ACY_LANES;
+                if (g->velocity && n == left) { /* those of the next panel */
+                    prefetch_sums(c + width, rows, width, g->row_stride);
+                    prefetch_sums(g->velocity + (c - g->gradient) + width, rows, width,
+                                  g->row_stride);
+                }
                 if (!g->velocity)
                     outer_tiles[rows - 1][vectors - 1](pairs, n, 0, 0, c, g->row_stride,
                                                        g->accumulate || from > 0);

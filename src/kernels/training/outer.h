@@ -43,12 +43,21 @@ typedef void (*outer_fn)(const acy_row_pair *pairs, ptrdiff_t n, ptrdiff_t a_fir
 EVERY_TILE(OUTER)
 static const outer_fn outer_tiles[ACY_TILE_ROWS][ACY_TILE_VECTORS] = TILE_TABLE(outer);
 
+/* Ask for `rows` rows of sums, which will be changed: whole tiles of them come from memory. */
+ACY_INLINE void prefetch_sums(const float *c, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t c_stride) {
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < width; j += ACY_CACHE_LINE_FLOATS)
+            __builtin_prefetch(c + i * c_stride + j, 1, 3);
+}
+
 /* Rows [0, n_rows) of c for one panel, shared out evenly over tiles, as in gemm_rows. */
 ACY_INLINE void outer_rows(const acy_row_pair *pairs, ptrdiff_t n, ptrdiff_t n_rows,
                            ptrdiff_t vectors, float *c, ptrdiff_t c_stride, int accumulate) {
     const ptrdiff_t n_tiles = (n_rows + ACY_TILE_ROWS - 1) / ACY_TILE_ROWS;
     for (ptrdiff_t tile = 0; tile < n_tiles; tile++) {
         const ptrdiff_t begin = tile * n_rows / n_tiles, end = (tile + 1) * n_rows / n_tiles;
+        /* behind the last row is the next panel, or what does no harm */
+        prefetch_sums(c + end * c_stride, ACY_TILE_ROWS, vectors * ACY_LANES, c_stride);
         outer_tiles[end - begin - 1][vectors - 1](pairs, n, begin, 0, c + begin * c_stride,
                                                   c_stride, accumulate);
     }

@@ -12,10 +12,8 @@ from alexnet_cy.bench import alternate, measure
 from alexnet_cy.bench.limits import Limits
 from alexnet_cy.bench.settings import make_settings
 from alexnet_cy.cli.commands.summary import _settings as layer_settings
-from alexnet_cy.errors import WeightsError
 from alexnet_cy.network import LRN, Conv, Linear, MaxPool, Softmax, Variant
 from alexnet_cy.oracle.network import forward
-from alexnet_cy.weights.writing import write_network
 
 WITHIN = {"alpha": 0.4, "region": "within_channel"}
 # Before a pooling, behind one, behind a norm across channels, and last of all images.
@@ -98,10 +96,3 @@ def test_it_is_timed_beside_numpy_and_plain_loops(monkeypatch):
     assert result.numpy is not None
     assert result.loops_ms is not None
     assert run.difference < 1e-4
-
-
-def test_onnx_has_no_op_for_it(tmp_path):
-    path = tmp_path / "net.onnx"
-    with pytest.raises(WeightsError, match="norm1: a normalisation within channels has no op of"):
-        write_network(path, SMALL, WEIGHTS)
-    assert not path.exists()

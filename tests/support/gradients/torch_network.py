@@ -30,6 +30,9 @@ def torch_logits(torch: Any, variant: Variant, tensors: Mapping[str, Any], value
                     padded, weight, bias, stride=layer.stride, groups=layer.groups
                 )
             values = functional.relu(values) if layer.relu else values
+        elif isinstance(layer, LRN) and layer.within_channel:
+            mean = functional.avg_pool2d(values**2, layer.size, 1, layer.size // 2)
+            values = values * (layer.k + layer.ops_alpha * mean) ** -layer.beta
         elif isinstance(layer, LRN):
             values = functional.local_response_norm(
                 values, layer.size, alpha=layer.ops_alpha, beta=layer.beta, k=layer.k

@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from PIL import Image
 
 from alexnet_cy.errors import ImageError
 from alexnet_cy.training import ImageFolder
+from alexnet_cy.training.data.parts import TrainingImages
 
 
 @pytest.fixture
@@ -129,3 +131,18 @@ def test_groups_are_what_the_expression_finds(make_folder):
 def test_wrong_arguments_are_named(make_folder, name, value):
     with pytest.raises(ValueError, match=f"^{name}"):
         ImageFolder(make_folder("a/a.jpg", "b/b.jpg"), **{name: value})
+
+
+def test_what_is_written_stays_apart_from_the_images(tmp_path):
+    """A picture of curves in a folder of images would be an image of a class the next time."""
+    for name in ("images/a", "images/b", "val/a"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "1.png")
+    (tmp_path / "link").symlink_to(tmp_path / "images")
+    images = TrainingImages(tmp_path / "images", tmp_path / "val")
+    for name in ("images", "images/run", "images/a", "val/run", "link/run", "beside/../images"):
+        with pytest.raises(ValueError, match=r"^out: .* lies in the folder of images"):
+            images.check_apart(tmp_path / name, "out")
+    for name in ("run", "images-run", "images/../run"):
+        images.check_apart(tmp_path / name, "out")
+    images.check_apart(None, "out")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.gradients.decisions import decisions
+from support.gradients.torch_network import torch_gradients
 from support.networks import images, random_weights
 
 from alexnet_cy.network import LRN
@@ -36,6 +37,17 @@ def test_gradients_are_those_of_the_oracle(within):
     for name, gradient in found.items():
         scale = np.abs(expected[name]).max()
         assert np.abs(gradient - expected[name]).max() <= 3e-5 * scale, name
+
+
+def test_gradients_are_those_of_torch(within):
+    torch = pytest.importorskip("torch")
+    weights, x = random_weights(within), images(within, 1)
+    weights["fc8.weight"] = weights["fc8.weight"] * np.float32(0.02)
+    loss, found = loss_and_gradients(within, weights, x, np.array([3]))
+    expected_loss, expected = torch_gradients(torch, within, weights, x, np.array([3]))
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    for name, gradient in found.items():
+        np.testing.assert_allclose(gradient, expected[name], rtol=1e-7, atol=1e-11, err_msg=name)
 
 
 def test_any_threads_give_the_same_bits(within):

@@ -7,7 +7,7 @@ import pytest
 from synthesis.networks import TINY, random_tensors
 
 from alexnet_cy.errors import WeightsError
-from alexnet_cy.weights.arrays.stored_arrays import StoredArray, as_tensor
+from alexnet_cy.weights.arrays.stored_arrays import as_tensor
 from alexnet_cy.weights.files import open_file
 from alexnet_cy.weights.hdf5.objects import Archive
 from alexnet_cy.weights.hdf5.read import _walk, read
@@ -28,8 +28,7 @@ def arrays_of(path):
     """Every array of a file, without the library."""
     return {
         name: as_tensor(array, array.shape, as_stored).read()
-        for name, array in _walk(Archive(open_file(path)))
-        if isinstance(array, StoredArray)
+        for name, array in _walk(Archive(open_file(path)))[0].items()
     }
 
 
@@ -97,6 +96,17 @@ def test_arrays_are_those_of_the_library(h5py, path, write, form):
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, name)
+
+
+def test_a_compact_array_that_is_shorter_than_it_says(h5py, path):
+    with h5py.File(path, "w") as archive:
+        write_within_the_object(h5py, archive)
+    layout = b"\x03\x00" + (48).to_bytes(2, "little")  # version, class and size
+    data = path.read_bytes()
+    assert data.count(layout) == 1
+    path.write_bytes(data.replace(layout, b"\x03\x00\x10\x00"))
+    with pytest.raises(WeightsError, match="48 bytes of numbers, of which 16 are in the file"):
+        arrays_of(path)
 
 
 @pytest.mark.parametrize("kind", ["fixed", "any length"])

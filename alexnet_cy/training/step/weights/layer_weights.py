@@ -74,7 +74,7 @@ class LayerWeights:
         self.parameters = {
             name: one
             for name, one in self.every_parameter.items()
-            if name.partition(".")[0] in self.learning
+            if name.rpartition(".")[0] in self.learning
         }
         self._unfinished = True
 
