@@ -1,7 +1,7 @@
 """Pillow's bilinear resize of RGB images, bit for bit, of any region of the result.
 
 Pillow computes the whole result; a preset needs the crop in the middle of it. Here only the crop is
-computed, by kernels that use the processor's vectors.
+computed, by kernels of this package.
 """
 
 from __future__ import annotations
@@ -63,9 +63,13 @@ def pillow_bilinear(image: Image.Image, size: tuple[int, int], region: Region) -
     -------
     uint8 array, shape (region.height, region.width, 3), RGB
     """
+    from PIL.Image import Resampling
+
     bottom, right = region.top + region.height, region.left + region.width
     if size == (image.height, image.width):
         return np.asarray(image.crop((region.left, region.top, right, bottom)))
+    if region == (0, 0, *size):  # Pillow itself is the fastest way to all of it
+        return np.asarray(image.resize(size[::-1], Resampling.BILINEAR))
     rows = _axis(image.height, size[0], region.top, region.height)
     columns = _axis(image.width, size[1], region.left, region.width)
     resize = _down_then_across if _is_down_first(image, size) else _across_then_down

@@ -87,9 +87,10 @@ def test_opencv_bilinear_of_a_region_is_the_region_of_the_whole(size, target, da
 def test_pillow_bilinear_is_pillows(size):
     image = random_image(*size)
     expected = image.resize((227, 256), Image.Resampling.BILINEAR)
-    np.testing.assert_array_equal(
-        pillow_bilinear(image, (256, 227), whole(256, 227)), np.asarray(expected)
-    )
+    parts = [Region(0, 0, 100, 227), Region(100, 0, 156, 227)]
+    by_parts = np.concatenate([pillow_bilinear(image, (256, 227), part) for part in parts])
+    np.testing.assert_array_equal(by_parts, np.asarray(expected))
+    np.testing.assert_array_equal(pillow_bilinear(image, (256, 227), whole(256, 227)), by_parts)
 
 
 @given(
