@@ -29,12 +29,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "weights"))
 
-from synthesis.caffe_files import Encoding, prototxt, write_caffemodel
 from synthesis.networks import random_tensors
-from synthesis.onnx_files import write_onnx
-from synthesis.seed_onnx import ENCODINGS as ONNX_ENCODINGS
+from synthesis.programs.caffe_files import Encoding, prototxt, write_caffemodel
+from synthesis.programs.onnx_files import write_onnx
+from synthesis.programs.torch_module import as_torch_module
+from synthesis.seed_files.onnx import ENCODINGS as ONNX_ENCODINGS
 from synthesis.seeds import SEEDS, VARIANTS, rounded
-from synthesis.torch_module import as_torch_module
 
 from alexnet_cy import AlexNet
 from alexnet_cy.network import get_variant

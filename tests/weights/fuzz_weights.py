@@ -29,12 +29,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthesis.audit import watched
 from synthesis.confined import MAX_BYTES, MAX_SECONDS, peak_bytes
-from synthesis.mutations import mutate
+from synthesis.hostile.audit import watched
+from synthesis.hostile.mutations import mutate
+from synthesis.hostile.outcomes import read_all
 from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
-from synthesis.outcomes import read_all
 from synthesis.seeds import SEEDS, VARIANTS
 
 import alexnet_cy.weights

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthesis.deep_compression_file import encode, entries, quantise, write_net
-from synthesis.mutations import cuts
+from synthesis.hostile.mutations import cuts
 from synthesis.networks import TINY, random_tensors
+from synthesis.programs.deep_compression_file import encode, entries, quantise, write_net
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import get_variant

@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from synthesis.mutations import cuts
+from synthesis.hostile.mutations import cuts
+from synthesis.hostile.outcomes import read_all, read_by_rows
 from synthesis.networks import TINY, random_tensors, widened
-from synthesis.outcomes import read_all, read_by_rows
 from synthesis.seeds import SEEDS, VARIANTS, rounded
 from weights.fuzz_weights import fuzz
 

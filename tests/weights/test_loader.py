@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.seed_safetensors import torchvision_names
+from synthesis.seed_files.safetensors import torchvision_names
 
 from alexnet_cy.contracts.tensors import ArrayTensor
 from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError

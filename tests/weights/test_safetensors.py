@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import safetensors as package
 import safetensors.numpy
-from synthesis.mutations import mutate
+from synthesis.hostile.mutations import mutate
 from synthesis.networks import TINY, random_tensors
 from synthesis.seeds import SEEDS
 

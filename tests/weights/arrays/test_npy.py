@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.numpy_pickles import (
+from synthesis.programs.numpy_pickles import (
     APPEND,
     DICT,
     LIST,
@@ -22,8 +22,8 @@ from synthesis.numpy_pickles import (
     object_array,
     text,
 )
-from synthesis.python2_pickle import python2_dumps
-from synthesis.seed_npy import npy_bytes
+from synthesis.programs.python2_pickle import python2_dumps
+from synthesis.seed_files.npy import npy_bytes
 from synthesis.seeds import SEEDS
 
 from alexnet_cy.errors import WeightsError

@@ -11,7 +11,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from synthesis.numpy_pickles import (
+from synthesis.programs.numpy_pickles import (
     APPEND,
     BUILD,
     DICT,
@@ -37,7 +37,7 @@ from synthesis.numpy_pickles import (
     object_array,
     text,
 )
-from synthesis.seed_npy import npy_bytes
+from synthesis.seed_files.npy import npy_bytes
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.arrays import npy

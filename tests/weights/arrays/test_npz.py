@@ -10,8 +10,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from synthesis.hostile.outcomes import read_by_rows
 from synthesis.networks import TINY, random_tensors
-from synthesis.outcomes import read_by_rows
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.arrays import npz

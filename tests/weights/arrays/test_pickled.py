@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthesis.audit import watched
+from synthesis.hostile.audit import watched
 from synthesis.networks import TINY, random_tensors, widened
-from synthesis.seed_pickle import SEEDS
+from synthesis.seed_files.pickle import SEEDS
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, encode_blob
-from synthesis.caffe_proto import new
+from synthesis.programs.caffe_files import Encoding, encode_blob
+from synthesis.programs.caffe_proto import new
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe import mean as binaryproto

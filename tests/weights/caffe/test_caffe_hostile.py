@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, describe, encode
-from synthesis.caffe_proto import new
-from synthesis.mutations import mutate
+from synthesis.hostile.mutations import mutate
+from synthesis.hostile.outcomes import refuse
 from synthesis.networks import TINY, random_tensors
-from synthesis.outcomes import refuse
-from synthesis.seed_caffemodel import SEEDS
+from synthesis.programs.caffe_files import Encoding, describe, encode
+from synthesis.programs.caffe_proto import new
+from synthesis.seed_files.caffemodel import SEEDS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.caffe import read as caffemodel

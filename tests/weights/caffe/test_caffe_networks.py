@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, Layer, describe, encode
 from synthesis.networks import TINY, random_tensors
+from synthesis.programs.caffe_files import Encoding, Layer, describe, encode
 
 from alexnet_cy import AlexNet, WeightsError
 from alexnet_cy.oracle.definitions import relu

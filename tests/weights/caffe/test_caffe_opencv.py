@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, prototxt, write_caffemodel
 from synthesis.networks import random_tensors
+from synthesis.programs.caffe_files import Encoding, prototxt, write_caffemodel
 
 from alexnet_cy import AlexNet
 from alexnet_cy.network.specs import Conv, Linear

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, Layer, describe, encode, encode_blob, write_caffemodel
-from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
-from synthesis.seed_caffemodel import ROUNDING, SEEDS
+from synthesis.programs.caffe_files import (
+    Encoding,
+    Layer,
+    describe,
+    encode,
+    encode_blob,
+    write_caffemodel,
+)
+from synthesis.programs.caffe_proto import new
+from synthesis.seed_files.caffemodel import ROUNDING, SEEDS
 from synthesis.seeds import ALL_VARIANTS
 
 from alexnet_cy.errors import WeightsError

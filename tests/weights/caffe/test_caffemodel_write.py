@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from synthesis.caffe_files import Encoding, describe
-from synthesis.caffe_proto import new
 from synthesis.networks import TINY, random_tensors
+from synthesis.programs.caffe_files import Encoding, describe
+from synthesis.programs.caffe_proto import new
 from synthesis.seeds import ALL_VARIANTS
 
 from alexnet_cy.errors import WeightsError

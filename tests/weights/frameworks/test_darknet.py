@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.seed_darknet import file_bytes
+from synthesis.seed_files.darknet import file_bytes
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.seed_hdf5 import as_heuritech, as_keras
+from synthesis.seed_files.hdf5 import as_heuritech, as_keras
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError

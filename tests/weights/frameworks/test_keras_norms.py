@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.tensorflow_order import to_tensorflow
+from synthesis.programs.tensorflow_order import to_tensorflow
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights import read_file

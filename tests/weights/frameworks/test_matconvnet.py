@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.seed_matconvnet import MEAN, cells, layers_of, row, variables
+from synthesis.seed_files.matconvnet import MEAN, cells, layers_of, row, variables
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError

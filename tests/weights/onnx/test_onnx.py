@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
-from synthesis.onnx_changes import attribute, changed
-from synthesis.onnx_files import Encoding, Writer, write_onnx
-from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
-from synthesis.seed_onnx import ENCODINGS
+from synthesis.programs.onnx_changes import attribute, changed
+from synthesis.programs.onnx_files import Encoding, Writer, write_onnx
+from synthesis.programs.onnx_runs import as_read, assert_same_bits, random_images, run
+from synthesis.seed_files.onnx import ENCODINGS
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.network.variants import VARIANTS

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import random_tensors
-from synthesis.onnx_chain import assert_equals_the_runtime, onnx
-from synthesis.torch_module import as_torch_module
+from synthesis.programs.onnx_chain import assert_equals_the_runtime, onnx
+from synthesis.programs.torch_module import as_torch_module
 
 from alexnet_cy import AlexNet, WeightsError
 

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from synthesis import confined, hostile_onnx, hostile_onnx_graphs
+from synthesis import confined
+from synthesis.hostile import onnx as hostile_onnx
+from synthesis.hostile import onnx_graphs as hostile_onnx_graphs
+from synthesis.hostile.outcomes import check_that_nothing_is_opened, refuse
 from synthesis.networks import TINY
-from synthesis.outcomes import check_that_nothing_is_opened, refuse
 
 from alexnet_cy.network.recognition import differing_settings
 from alexnet_cy.weights.onnx.read import read

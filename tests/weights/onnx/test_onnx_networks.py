@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
-from synthesis.mutations import mutate
-from synthesis.onnx_chain import Chain, assert_equals_the_runtime, onnx, start, trunk
+from synthesis.hostile.mutations import mutate
+from synthesis.programs.onnx_chain import Chain, assert_equals_the_runtime, onnx, start, trunk
 
 from alexnet_cy import AlexNet, WeightsError
 from alexnet_cy.weights.loader import open_network

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
-from synthesis.onnx_files import Encoding, write_onnx
-from synthesis.onnx_runs import as_read, assert_same_bits, random_images, run
-from synthesis.torch_module import as_torch_module
+from synthesis.programs.onnx_files import Encoding, write_onnx
+from synthesis.programs.onnx_runs import as_read, assert_same_bits, random_images, run
+from synthesis.programs.torch_module import as_torch_module
 
 from alexnet_cy import AlexNet
 from alexnet_cy.errors import WeightsError

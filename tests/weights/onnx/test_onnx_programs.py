@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synthesis.onnx_chain import (
+from synthesis.programs.onnx_chain import (
     Chain,
     assert_equals_the_runtime,
     onnx,

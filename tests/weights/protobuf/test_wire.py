@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from synthesis.caffe_proto import new
+from synthesis.programs.caffe_proto import new
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.files import open_file

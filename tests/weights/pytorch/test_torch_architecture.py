@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import random_tensors
-from synthesis.torch_module import as_torch_module
+from synthesis.programs.torch_module import as_torch_module
 
 from alexnet_cy import AlexNet, AmbiguousVariantWarning
 

@@ -6,10 +6,14 @@ import pickle
 from pathlib import Path
 
 import pytest
-from synthesis import confined, hostile_objects, hostile_pickles, hostile_tensors, hostile_torch
-from synthesis.audit import watched
-from synthesis.outcomes import check_that_nothing_is_opened, refuse
-from synthesis.pickle_code import archive, number, state, storage, tensor, text
+from synthesis import confined
+from synthesis.hostile import objects as hostile_objects
+from synthesis.hostile import pickles as hostile_pickles
+from synthesis.hostile import tensors as hostile_tensors
+from synthesis.hostile import torch as hostile_torch
+from synthesis.hostile.audit import watched
+from synthesis.hostile.outcomes import check_that_nothing_is_opened, refuse
+from synthesis.programs.pickle_code import archive, number, state, storage, tensor, text
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pytorch.read import read

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from synthesis.audit import watched
-from synthesis.hostile_objects import NAMESPACE, OBJECT, module
+from synthesis.hostile.audit import watched
+from synthesis.hostile.objects import NAMESPACE, OBJECT, module
 from synthesis.narrow import narrow
 from synthesis.networks import random_tensors
-from synthesis.pickle_code import PROTOCOL, archive, name, tensor, text
-from synthesis.torch_module import as_torch_module
+from synthesis.programs.pickle_code import PROTOCOL, archive, name, tensor, text
+from synthesis.programs.torch_module import as_torch_module
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pytorch.read import read

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from synthesis.networks import TINY, random_tensors
-from synthesis.pickle_code import PROTOCOL, archive, name, state, tensor, text
-from synthesis.seed_safetensors import torchvision_names
-from synthesis.seed_torch import ENCODINGS, SEEDS
+from synthesis.programs.pickle_code import PROTOCOL, archive, name, state, tensor, text
+from synthesis.programs.torch_files import Encoding, encode, state_dict, write_torch, zip_members
+from synthesis.programs.torch_pickles import ITEM_BYTES, Storage, Tensor
+from synthesis.programs.zip_writer import zip_bytes
+from synthesis.seed_files.safetensors import torchvision_names
+from synthesis.seed_files.torch import ENCODINGS, SEEDS
 from synthesis.seeds import rounded
-from synthesis.torch_files import Encoding, encode, state_dict, write_torch, zip_members
-from synthesis.torch_pickles import ITEM_BYTES, Storage, Tensor
-from synthesis.zip_writer import zip_bytes
 
 from alexnet_cy.errors import WeightsError
 from alexnet_cy.weights.pytorch.read import read

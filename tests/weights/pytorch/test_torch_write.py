@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthesis.narrow import narrow
 from synthesis.networks import TINY, random_tensors
-from synthesis.torch_module import as_torch_module
+from synthesis.programs.torch_module import as_torch_module
 
 from alexnet_cy.weights import open_network
 from alexnet_cy.weights.pytorch.write import write

@@ -18,8 +18,8 @@ from pathlib import Path
 if "synthesis" not in sys.modules:  # as a program of its own, not as a part of the tests
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from synthesis.hostile.outcomes import read_all
 from synthesis.networks import TINY
-from synthesis.outcomes import read_all
 
 MAX_SECONDS = 5
 MAX_BYTES = 512_000_000

@@ -39,8 +39,8 @@ ALL_VARIANTS = ("caffe", "caffenet", "ungrouped", "torchvision")
 
 
 def _modules() -> list[ModuleType]:
-    names = sorted(path.stem for path in Path(__file__).parent.glob("seed_*.py"))
-    return [importlib.import_module(f"synthesis.{name}") for name in names]
+    names = sorted(path.stem for path in Path(__file__).parent.glob("seed_files/*.py"))
+    return [importlib.import_module(f"synthesis.seed_files.{name}") for name in names]
 
 
 SEEDS: dict[str, Writer] = {}

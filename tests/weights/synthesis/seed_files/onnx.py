@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from synthesis.bits import to_bf16_and_back, to_f16_and_back
-from synthesis.onnx_files import Encoding, write_onnx
+from synthesis.programs.onnx_files import Encoding, write_onnx
 
 from alexnet_cy.weights.onnx import write as onnx_write
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from synthesis.onnx_changes import changed, tensor
+from synthesis.programs.onnx_changes import changed, tensor
 
 from alexnet_cy.weights.protobuf.wire import encode_key, encode_varint
 

@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from synthesis.python2_pickle import python2_dumps
-from synthesis.seed_npz import tensorpack_names
-from synthesis.tensorflow_order import to_tensorflow
+from synthesis.programs.python2_pickle import python2_dumps
+from synthesis.programs.tensorflow_order import to_tensorflow
+from synthesis.seed_files.npz import tensorpack_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

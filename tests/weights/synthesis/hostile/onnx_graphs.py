@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from synthesis.networks import TINY
-from synthesis.onnx_changes import Change, attribute, changed, inserted, swapped, without
-from synthesis.onnx_files import Encoding, Writer, describe, encode_tensor, set_attribute
+from synthesis.programs.onnx_changes import Change, attribute, changed, inserted, swapped, without
+from synthesis.programs.onnx_files import Encoding, Writer, describe, encode_tensor, set_attribute
 
 
 class Title(str):

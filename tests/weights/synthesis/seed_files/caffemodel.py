@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from synthesis.bits import to_f16_and_back
-from synthesis.caffe_files import Encoding, write_caffemodel
+from synthesis.programs.caffe_files import Encoding, write_caffemodel
 
 from alexnet_cy.weights.caffe import write as caffemodel_write
 

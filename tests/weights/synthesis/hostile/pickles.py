@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickletools
 
-from synthesis.pickle_code import PROTOCOL, archive, name, state, storage, tensor, text
+from synthesis.programs.pickle_code import PROTOCOL, archive, name, state, storage, tensor, text
 
 CANARY = "canary-of-the-hostile-files"
 COMMAND = f"touch {CANARY}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from synthesis.seed_safetensors import torchvision_names
-from synthesis.tensorflow_order import to_tensorflow
+from synthesis.programs.tensorflow_order import to_tensorflow
+from synthesis.seed_files.safetensors import torchvision_names
 
 from alexnet_cy.weights.arrays import npz
 

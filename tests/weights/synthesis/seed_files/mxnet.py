@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from synthesis.seed_safetensors import torchvision_names
+from synthesis.seed_files.safetensors import torchvision_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

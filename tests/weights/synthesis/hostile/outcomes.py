@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pytest
-from synthesis.audit import watched
+from synthesis.hostile.audit import watched
 
 from alexnet_cy.errors import AmbiguousVariantWarning, WeightsError
 from alexnet_cy.weights import open_network

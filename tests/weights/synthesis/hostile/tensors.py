@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import struct
 
-from synthesis.pickle_code import PROTOCOL, archive, name, number, state, storage, tensor, text
+from synthesis.programs.pickle_code import (
+    PROTOCOL,
+    archive,
+    name,
+    number,
+    state,
+    storage,
+    tensor,
+    text,
+)
 
 
 def _tensors() -> dict[str, tuple[bytes, str]]:

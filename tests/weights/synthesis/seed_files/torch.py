@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from synthesis.bits import to_bf16_and_back, to_f16_and_back
-from synthesis.seed_safetensors import data_parallel_names, features_parallel_names
-from synthesis.torch_files import Encoding, write_torch
-from synthesis.torch_pickles import Storage, Tensor
+from synthesis.programs.torch_files import Encoding, write_torch
+from synthesis.programs.torch_pickles import Storage, Tensor
+from synthesis.seed_files.safetensors import data_parallel_names, features_parallel_names
 
 if TYPE_CHECKING:
     from pathlib import Path

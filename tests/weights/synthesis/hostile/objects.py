@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import struct
 
-from synthesis.hostile_pickles import COMMAND
-from synthesis.pickle_code import PROTOCOL, archive, name, number, state, storage, tensor, text
+from synthesis.hostile.pickles import COMMAND
+from synthesis.programs.pickle_code import (
+    PROTOCOL,
+    archive,
+    name,
+    number,
+    state,
+    storage,
+    tensor,
+    text,
+)
 
 NAMESPACE = name("argparse", "Namespace")
 OBJECT = NAMESPACE + b")\x81"  # NEWOBJ

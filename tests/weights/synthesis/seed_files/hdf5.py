@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from synthesis.tensorflow_order import to_tensorflow
+from synthesis.programs.tensorflow_order import to_tensorflow
 
 try:
     import h5py

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from synthesis.python2_pickle import python2_dumps
-from synthesis.seed_safetensors import torchvision_names
-from synthesis.tensorflow_order import to_tensorflow
+from synthesis.programs.python2_pickle import python2_dumps
+from synthesis.programs.tensorflow_order import to_tensorflow
+from synthesis.seed_files.safetensors import torchvision_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from synthesis.seed_npy import npy_bytes
+from synthesis.seed_files.npy import npy_bytes
 
 # Opcodes, by the names that pickletools has for them, shortened.
 PROTO, STOP, NONE, FALSE, TRUE = b"\x80\x02", b".", b"N", b"\x89", b"\x88"

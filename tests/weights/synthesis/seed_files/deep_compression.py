@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthesis.deep_compression_file import quantise, write_net
+from synthesis.programs.deep_compression_file import quantise, write_net
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from synthesis.zip_writer import Member, zip_bytes
+from synthesis.programs.zip_writer import Member, zip_bytes
 
 ELEMENTS = 6
 NUMBERS = struct.pack("<6f", *range(ELEMENTS))

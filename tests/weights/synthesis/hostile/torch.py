@@ -13,10 +13,19 @@ import tarfile
 import zlib
 from typing import Any
 
-from synthesis.pickle_code import NUMBERS, PROTOCOL, archive, name, state, storage, tensor, text
-from synthesis.torch_files import MAGIC_NUMBER, PROTOCOL_VERSION, SYSTEM, legacy_parts
-from synthesis.torch_pickles import Storage, Tensor, dump
-from synthesis.zip_writer import Member, zip_bytes
+from synthesis.programs.pickle_code import (
+    NUMBERS,
+    PROTOCOL,
+    archive,
+    name,
+    state,
+    storage,
+    tensor,
+    text,
+)
+from synthesis.programs.torch_files import MAGIC_NUMBER, PROTOCOL_VERSION, SYSTEM, legacy_parts
+from synthesis.programs.torch_pickles import Storage, Tensor, dump
+from synthesis.programs.zip_writer import Member, zip_bytes
 
 
 def members(**changes: Any) -> list[Member]:

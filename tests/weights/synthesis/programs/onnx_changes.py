@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synthesis.networks import TINY, random_tensors
-from synthesis.onnx_files import Encoding, Writer, set_attribute
+from synthesis.programs.onnx_files import Encoding, Writer, set_attribute
 
 Change = Callable[[Writer], None]
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from synthesis.bits import bf16_bytes
-from synthesis.seed_safetensors import torchvision_names
-from synthesis.torch_pickles import (
+from synthesis.programs.torch_pickles import (
     Parameter,
     Storage,
     Tensor,
     contiguous_strides,
     dump,
 )
-from synthesis.zip_writer import Member, zip_bytes
+from synthesis.programs.zip_writer import Member, zip_bytes
+from synthesis.seed_files.safetensors import torchvision_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

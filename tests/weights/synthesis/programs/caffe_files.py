@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from google.protobuf import text_format
-from synthesis.caffe_proto import new
+from synthesis.programs.caffe_proto import new
 
 from alexnet_cy.network.specs import LRN, AdaptiveAvgPool, Conv, Linear, MaxPool, Softmax
 
