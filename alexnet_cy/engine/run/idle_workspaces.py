@@ -51,6 +51,13 @@ class IdleWorkspaces:
 
     def take(self, owner: object, block: int) -> Workspace | None:
         """Take out the owner's newest one for blocks of this size; None if there is none."""
+        try:
+            newest = self._idle.pop()  # mostly the one: a pass that follows another of its kind
+        except IndexError:
+            return None
+        if newest.owner is owner and newest.workspace.block == block:
+            return newest.workspace
+        self._idle.append(newest)
         for idle in reversed(self._idle.copy()):
             if idle.owner is owner and idle.workspace.block == block:
                 try:
@@ -63,6 +70,8 @@ class IdleWorkspaces:
     def keep(self, owner: object, workspace: Workspace) -> None:
         """Put one in, and let the oldest go until all together are small enough."""
         self._idle.append(_Idle(owner, workspace))
+        if len(self._idle) == 1 and workspace.nbytes <= self._most_bytes:
+            return
         left = self.nbytes
         for idle in self._idle.copy():
             if left <= self._most_bytes and len(self._idle) <= MOST:
