@@ -135,7 +135,7 @@ def test_a_mean_of_one_channel():
     assert (net.preprocess(grey, mean=(40,)) == 50).all()
     image = np.full((1, 256, 256), 30, np.float32)
     assert (net.preprocess(grey, mean=image) == 60).all()
-    with pytest.raises(ValueError, match="needs 1 numbers or a mean image of shape"):
+    with pytest.raises(ValueError, match="needs 1 number or a mean image of shape"):
         net.preprocess(grey, mean=(1, 2, 3))
 
 

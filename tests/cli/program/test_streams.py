@@ -84,7 +84,7 @@ def test_all_streams_are_closed() -> None:
 
 @pytest.mark.parametrize("variable", ["ALEXNET_CY_HOME", "TORCH_HOME"])
 @pytest.mark.parametrize(
-    "arguments", [("weights", "list"), ("weights", "path", "torchvision"), ("classify", "x.png")]
+    "arguments", [("weights", "list"), ("weights", "path", "torchvision"), ("classify", __file__)]
 )
 def test_a_home_folder_that_is_none(arguments: tuple[str, ...], variable: str) -> None:
     if arguments[0] == "classify" and variable == "TORCH_HOME":
@@ -117,7 +117,7 @@ def test_the_home_folder_is_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("features", "x.png", "--random", "0", "-o", "x.npz"),
+        ("features", __file__, "--random", "0", "-o", "x.npz"),
         ("convert", "x.npz", "y.npz"),
         ("bench", "--json", "x.json"),
     ],
