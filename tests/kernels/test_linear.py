@@ -55,7 +55,7 @@ def by_rows(kernels, x, weight, bias, relu):
     return y, finite
 
 
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("relu", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("width", [1, *around(8, 13, 64)])
 def test_rows_that_are_not_packed_give_the_same_bits(kernels, width, relu):
     bias = normal(1, width)

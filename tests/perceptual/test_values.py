@@ -40,7 +40,7 @@ def test_published_values(shared, published_trunk, name, exact):
 
 @pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("learnt", [True, False])
+@pytest.mark.parametrize("learnt", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_against_the_definition(trunk, version, learnt):
     metric = LPIPS(trunk, version=version, lpips=learnt)
     linear = linear_weights(version) if learnt else ones()
