@@ -11,7 +11,7 @@ __all__ = ["Block", "anchors", "blocks", "links", "pages", "prose"]
 
 FENCE = re.compile(r"^\s*```(\S*)\s*$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-UNUSED_FOLDERS = {"build", "dist", "node_modules"}
+UNUSED_FOLDERS = {"build", "dist", "node_modules", "venv"}
 
 
 class Block(NamedTuple):
