@@ -42,25 +42,11 @@ FORCED_LEVEL = os.environ.get(ISA_VARIABLE)
 
 
 def levels_to_test() -> list[object]:
-    """Return the levels that run here; the inner loop has the widest and the plainest alone."""
+    """Return the levels that run here, the widest first; the inner loop has it alone."""
     if FORCED_LEVEL:
         return [FORCED_LEVEL]
-    widest, *between = _runtime.runnable_levels()
-    return [
-        widest,
-        *(pytest.param(level, marks=pytest.mark.slow) for level in between[:-1]),
-        *between[-1:],
-    ]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def away_from_the_sources(tmp_path_factory):
-    """Run in an empty folder: in the repository, Python's child processes would import the package
-    from its sources, which have no compiled modules, instead of the one that is installed."""
-    here = os.getcwd()
-    os.chdir(tmp_path_factory.mktemp("elsewhere"))
-    yield
-    os.chdir(here)
+    widest, *others = _runtime.runnable_levels()
+    return [widest, *(pytest.param(level, marks=pytest.mark.slow) for level in others)]
 
 
 @pytest.fixture(params=levels_to_test())

@@ -206,6 +206,7 @@ def test_nesting_is_limited(tmp_path: Path) -> None:
         read(tmp_path, data)
 
 
+@pytest.mark.slow
 def test_fields_are_limited(tmp_path: Path) -> None:
     read(tmp_path, b"\x58\x01" * MAX_FIELDS)
     for flood in (b"\x58\x01", b"\x1a\x00", b"\x5d1234\x65abcd"):

@@ -35,6 +35,7 @@ def test_every_attack_is_refused_for_its_reason(attack, tmp_path):
     assert str(path) in message or "both mean" in pattern
 
 
+@pytest.mark.slow
 def test_no_attack_runs_or_opens_anything(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     check_that_nothing_is_opened(read, Path("hostile.pth"), CORPUS)
