@@ -109,18 +109,26 @@ cdef class NormWithinGradient(Bound):
         cdef Py_ssize_t N = self.x.shape[0], H = self.x.shape[1]
         if N * H * self.x.shape[2] * self.x.shape[3] == 0:
             return 0
-        # Parts of images for every thread, if there are not images enough.
-        cdef Py_ssize_t n_parts = min(threads, H) if N % threads else 1
+        # Parts of images for every thread, if there are not images enough, or they are large.
+        cdef double work = POWER_WORK * <double> H * self.x.shape[2] * self.x.shape[3]
+        cdef Py_ssize_t rows_of_piece = tasks_at_a_time(H, work)
+        cdef Py_ssize_t n_parts = max(
+            min(threads, H) if N % threads else 1, (H + rows_of_piece - 1) // rows_of_piece
+        )
         cdef Py_ssize_t task, n_tasks = N * n_parts
         cdef int n_threads = threads_for(min(threads, n_tasks))
         cdef Py_ssize_t rows = 1 + 2 * min(self.norm.size, H)
         cdef Py_ssize_t scratch_floats = (rows * row_floats_of(self.kernels, self.x) + 31) // 16 * 16
         cdef AlignedMemory memory = take_scratch(4 * n_threads * scratch_floats)
         cdef float *scratch = <float *> memory.memory
-        for task in prange(n_tasks, nogil=True, num_threads=n_threads, schedule="static"):
-            self.compute_part(
-                task // n_parts, task % n_parts, n_parts, scratch + threadid() * scratch_floats
-            )
+        cdef Py_ssize_t first, last, piece = tasks_at_a_time(n_tasks, N * work)
+        for first in range(0, n_tasks, piece):
+            last = min(first + piece, n_tasks)
+            for task in prange(first, last, nogil=True, num_threads=n_threads, schedule="static"):
+                self.compute_part(
+                    task // n_parts, task % n_parts, n_parts, scratch + threadid() * scratch_floats
+                )
+            PyErr_CheckSignals()
         give_back(memory)
         return 0
 

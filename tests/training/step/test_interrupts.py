@@ -15,7 +15,11 @@ from alexnet_cy.kernels._pieces import set_longest
 from alexnet_cy.kernels._runtime import kernels_of
 from alexnet_cy.kernels.training._dropout import dropout
 from alexnet_cy.kernels.training._loss import cross_entropy
-from alexnet_cy.kernels.training._lrn_gradients import NormAndPoolWinners, NormGradient
+from alexnet_cy.kernels.training._lrn_gradients import (
+    NormAndPoolWinners,
+    NormGradient,
+    NormWithinGradient,
+)
 from alexnet_cy.machine.levels import active_level
 from alexnet_cy.training.step.network import TrainingNetwork
 from alexnet_cy.training.step.rate import Rate
@@ -74,6 +78,11 @@ def _norm(count, kernels):
     NormGradient(kernels, x, dy, np.empty_like(x), 5, 1e-4, 0.75, 2.0, True).run(1)
 
 
+def _norm_within(count, kernels):
+    x, dy = (normal(seed, count, 8, 8, 16) for seed in (0, 1))
+    NormWithinGradient(kernels, x, dy, np.empty_like(x), 5, 1e-4, 0.75, 2.0, True).run(1)
+
+
 def _norm_and_pool(count, kernels):
     x = normal(0, count, 9, 9, 16)
     y, winners = np.empty((count, 4, 4, 16), np.float32), np.empty((count, 4, 4, 16), np.uint8)
@@ -99,7 +108,7 @@ def _linear_weights(count, kernels):
     calls.linear_weight_gradient(normal(0, count, 2000), normal(1, count, 40), kernels)
 
 
-KERNELS = [_norm, _norm_and_pool, _dropout, _loss, _conv_weights, _linear_weights]
+KERNELS = [_norm, _norm_within, _norm_and_pool, _dropout, _loss, _conv_weights, _linear_weights]
 
 
 @pytest.mark.slow
